@@ -1,0 +1,22 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+/**
+ * The vitest configuration of one workspace package. Tests run on the sources of every workspace
+ * package (condition `@sqlstream/source`), so they never see a stale build; processes that a test
+ * starts run what was built.
+ */
+export function packageTests(name: string): ViteUserConfig {
+  return defineConfig({
+    resolve: { conditions: ['@sqlstream/source'] },
+    ssr: { resolve: { conditions: ['@sqlstream/source'] } },
+    test: {
+      name,
+      include: ['test/**/*.test.ts'],
+      exclude: ['test/**/*.soak.test.ts', '**/node_modules/**'],
+      passWithNoTests: false,
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
+      pool: 'forks',
+    },
+  })
+}
