@@ -1,6 +1,7 @@
+import { WALError } from './error.ts'
 import { WAL_FRAME_HEADER_SIZE } from './frame-header.ts'
 import { FrameScanner } from './frame-scanner.ts'
-import type { Pgno } from './page-size.ts'
+import type { PageSize, Pgno } from './page-size.ts'
 import { decodeWALHeader, WAL_HEADER_SIZE, type WALHeader } from './wal-header.ts'
 
 /** Random access to one file. `read` may return fewer bytes than asked for only at the end of the file. */
@@ -40,6 +41,8 @@ export interface WALReaderOptions {
   readonly maxFrame?: number
   /** Bytes read at once, at least one frame. Default 1 MiB. */
   readonly chunkBytes?: number
+  /** Page size of the database that the WAL must belong to. Default: any. */
+  readonly pageSize?: PageSize
   readonly signal?: AbortSignal
 }
 
@@ -76,7 +79,7 @@ export class WALReader implements AsyncIterable<WALTransaction> {
   /**
    * Reads the header and stands at `from`, or before the first frame.
    *
-   * @throws WALError when the header is invalid; RangeError when `from.offset` is not between two frames
+   * @throws WALError when the header is invalid or has another page size than asked for; RangeError when `from.offset` is not between two frames
    */
   static async open(
     file: RandomAccessFile,
@@ -85,6 +88,12 @@ export class WALReader implements AsyncIterable<WALTransaction> {
   ): Promise<WALReader> {
     const length = Math.min(WAL_HEADER_SIZE, file.size)
     const header = decodeWALHeader(await file.read(0, length, abortable(options.signal)))
+    if (options.pageSize !== undefined && options.pageSize !== header.pageSize) {
+      throw new WALError(
+        'page-size-mismatch',
+        `WAL has pages of ${header.pageSize} bytes, the database of ${options.pageSize}`,
+      )
+    }
     const frameSize = WAL_FRAME_HEADER_SIZE + header.pageSize
     const offset = from?.offset ?? WAL_HEADER_SIZE
     if (offset < WAL_HEADER_SIZE || (offset - WAL_HEADER_SIZE) % frameSize !== 0) {

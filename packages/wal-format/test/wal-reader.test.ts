@@ -124,6 +124,15 @@ describe('WALReader', () => {
     expect(file.reads).toEqual([32, 2 * 536, 536])
   })
 
+  it('refuses a WAL whose page size is not that of the database', async () => {
+    const file = memoryFile(craftWAL([{ pgno: 1, commit: 1 }]))
+    await expect(WALReader.open(file, undefined, { pageSize: 4096 })).rejects.toMatchObject({
+      name: 'WALError',
+      code: 'page-size-mismatch',
+    })
+    await expect(WALReader.open(file, undefined, { pageSize: 512 })).resolves.toBeInstanceOf(WALReader)
+  })
+
   it('rethrows the reason of an abort', async () => {
     const wal = craftWAL([{ pgno: 1, commit: 1 }])
     const reason = new Error('enough')
