@@ -1,1 +1,9 @@
-export {}
+export * from './blob-store.ts'
+export { abortable, type BodySource, collectBody, createBody, discardBody, readBody } from './body.ts'
+export type { StorageDriver } from './driver.ts'
+export * from './errors.ts'
+export * from './key.ts'
+export { MemoryStore, type MemoryStoreOptions } from './memory.ts'
+export { type ByteInterval, checkRange, resolveRange } from './range.ts'
+export { getBytes, type ResumeOptions, readResumable } from './read.ts'
+export { redactText, redactUrl } from './redact.ts'

@@ -1,0 +1,96 @@
+declare const brand: unique symbol
+
+/** Opaque version of an object: compare for equality only. */
+export type ETag = string & { readonly [brand]: 'ETag' }
+
+/** Every asynchronous call takes these; an aborted call rejects with `signal.reason`, untouched. */
+export interface AbortOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a store knows of an object without reading it. */
+export interface BlobInfo {
+  readonly key: string
+  /** Bytes of the whole object, also when only a range was asked for. */
+  readonly size: number
+  readonly etag: ETag
+  /** The server's clock, or `PutOptions.timestamp` where the store has only one time (a file). */
+  readonly modified: Date
+}
+
+/** A body that can be read again, so that a failed upload can be retried. */
+export interface ReplayableBody {
+  /** Bytes that each reading yields; absent when not known in advance. */
+  readonly size?: number | undefined
+  /** Starts a new reading from the first byte. May be called again after an earlier reading ended. */
+  open(): AsyncIterable<Uint8Array>
+}
+
+/** What `put` takes. A driver must not keep or change the bytes after the call. */
+export type BlobBody = Uint8Array | ReplayableBody
+
+/** What `get` gives. */
+export interface BlobContent {
+  readonly info: BlobInfo
+  /**
+   * The bytes, once. Read it to the end, leave the loop early, or call `discardBody`: an abandoned
+   * body holds a socket or a descriptor. Chunks are the reader's to keep.
+   */
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+/**
+ * Part of an object: `length` bytes from `offset` (to the end when absent), or the last `suffix` bytes.
+ * Offsets are integers from 0, lengths and suffixes from 1. What lies past the end is cut off; a range
+ * without a single byte of the object is 'range-not-satisfiable'.
+ */
+export type ByteRange =
+  | { readonly offset: number; readonly length?: number | undefined; readonly suffix?: never }
+  | { readonly suffix: number; readonly offset?: never; readonly length?: never }
+
+/** What must hold at the moment an object becomes visible. */
+export type Precondition = { readonly kind: 'absent' } | { readonly kind: 'match'; readonly etag: ETag }
+
+export interface ListOptions extends AbortOptions {
+  /** Only keys that start with this string; it need not end at a `/`. Default: all. */
+  readonly prefix?: string | undefined
+  /** Only keys strictly after this one in byte order. It need not exist. */
+  readonly startAfter?: string | undefined
+}
+
+export interface GetOptions extends AbortOptions {
+  /** Default: the whole object. */
+  readonly range?: ByteRange | undefined
+}
+
+export interface PutOptions extends AbortOptions {
+  /** Default: none, an existing object is replaced. */
+  readonly precondition?: Precondition | undefined
+  /** The time the content is from: a file's modification time, or metadata of an object. */
+  readonly timestamp?: Date | undefined
+}
+
+/** What a store promises beyond the minimum. Only this makes conformance tests skip. */
+export interface Capabilities {
+  /** put() honours preconditions atomically. Without it there is no lease. */
+  readonly conditionalPut: boolean
+  /** list() sees every put() and delete() that finished before it began. */
+  readonly consistentList: boolean
+}
+
+/** What a storage driver implements; CONTRACT.md states each duty. It knows nothing of LTX. */
+export interface BlobStore extends AsyncDisposable {
+  /** "s3", "file", …: for errors, events and logs. */
+  readonly driver: string
+  readonly capabilities: Capabilities
+  /** Must yield in ascending byte order of keys, across pages. */
+  list(options?: ListOptions): AsyncIterable<BlobInfo>
+  /** Must reject with 'not-found' when there is no such object. */
+  head(key: string, options?: AbortOptions): Promise<BlobInfo>
+  /** Must reject before the first byte when the object or the range does not exist. */
+  get(key: string, options?: GetOptions): Promise<BlobContent>
+  /** All or nothing: no reader may ever see part of an object. */
+  put(key: string, body: BlobBody, options?: PutOptions): Promise<BlobInfo>
+  /** A key that does not exist is not an error. */
+  delete(keys: readonly string[], options?: AbortOptions): Promise<void>
+}

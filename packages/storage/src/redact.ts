@@ -1,0 +1,82 @@
+const HIDDEN = '***'
+
+/** Query parameters whose values are no secret. All others are hidden: drivers invent new ones. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  'account',
+  'bucket',
+  'concurrency',
+  'container',
+  'create',
+  'endpoint',
+  'force-path-style',
+  'forcepathstyle',
+  'layout',
+  'part-size',
+  'prefix',
+  'profile',
+  'project',
+  'region',
+  'versionid',
+])
+
+/**
+ * A URL for people: user, password, fragment and every query value that is not known to be harmless are
+ * replaced by `***`. Takes text that is no URL as well, and hides rather too much.
+ */
+export function redactUrl(url: URL | string): string {
+  const text = String(url)
+  const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.exec(text)?.[0] ?? ''
+  const [beforeFragment, fragment] = splitAt(text.slice(scheme.length), '#')
+  const [location, query] = splitAt(beforeFragment, '?')
+  return (
+    scheme +
+    redactLocation(scheme, location) +
+    (query === undefined ? '' : `?${redactQuery(query)}`) +
+    (fragment === undefined ? '' : `#${HIDDEN}`)
+  )
+}
+
+/** Replaces credentials in free text: those of URLs, of authorization headers and of `secret=value` pairs. */
+export function redactText(text: string): string {
+  return text
+    .replace(/[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s"'<>`]+/g, (url) => redactUrl(url))
+    .replace(/\b(bearer|basic|sharedkey|sharedaccesssignature)\s+(?=\S*[\d=+/])[^\s,;"']+/gi, `$1 ${HIDDEN}`)
+    .replace(
+      /([A-Za-z_-]*(?:secret|password|passwd|pwd|token|signature|credential|accountkey|access_?key)[A-Za-z_-]*)(["']?\s*[=:]\s*["']?)(?!\*)[^\s&,;"']+/gi,
+      `$1$2${HIDDEN}`,
+    )
+}
+
+function redactLocation(scheme: string, location: string): string {
+  // A file path may hold an @; a secret with an unescaped slash reaches into what looks like the path.
+  const at = scheme === 'file://' && location.startsWith('/') ? -1 : location.lastIndexOf('@')
+  return at === -1 ? location : `${HIDDEN}@${location.slice(at + 1)}`
+}
+
+function redactQuery(query: string): string {
+  return query
+    .split('&')
+    .map((pair) => {
+      const [name, value] = splitAt(pair, '=')
+      if (value === undefined) return isHarmless(name) ? name : HIDDEN
+      return `${name}=${isHarmless(name) ? redactUrl(decode(value)) : HIDDEN}`
+    })
+    .join('&')
+}
+
+function isHarmless(name: string): boolean {
+  return HARMLESS.has(decode(name).toLowerCase())
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+function splitAt(text: string, mark: string): [string, string | undefined] {
+  const at = text.indexOf(mark)
+  return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)]
+}
