@@ -1,1 +1,23 @@
-export {}
+export { type Catalog, createCatalog, headOf, type Level, type LTXFile, SNAPSHOT_LEVEL } from './catalog.ts'
+export { restorableTXIDs } from './chain.ts'
+export {
+  isReplicaError,
+  ReplicaError,
+  type ReplicaErrorCode,
+  type ReplicaErrorOptions,
+} from './errors.ts'
+export { findGaps } from './gaps.ts'
+export type { Identity } from './identity.ts'
+export { type Layout, ltxKey, OWN_PREFIX, type ParsedKey, parseLTXKey } from './layout.ts'
+export { assumeSoleWriter, type Epoch, type Lease } from './lease.ts'
+export { planRestore, type RestorePlan, type RestoreTarget } from './plan-restore.ts'
+export { type AbortOptions, Replica, type ReplicaOptions } from './replica.ts'
+export {
+  type PageSink,
+  type Progress,
+  type RestoreOptions,
+  type RestoreResult,
+  restore,
+} from './restore.ts'
+export { type Finding, type VerifyOptions, verify } from './verify.ts'
+export type { PutFileOptions, ReplicaWriter } from './writer.ts'

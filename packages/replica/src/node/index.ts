@@ -1,1 +1,1 @@
-export {}
+export { type FileSinkOptions, fileSink, type IntegrityCheck } from './file-sink.ts'

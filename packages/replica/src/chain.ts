@@ -1,0 +1,97 @@
+import type { TXID } from '@sqlstream/ltx'
+import { type LTXFile, SNAPSHOT_LEVEL } from './catalog.ts'
+
+// What one more request costs, in bytes that could have been read meanwhile: one wide file is preferred to many small
+// ones of the same total size, but never to a total that is clearly smaller.
+const REQUEST_BYTES = 256 * 1024
+
+/**
+ * The cheapest files that lead to a TXID: the newest snapshot at or before it, then files without a hole between them,
+ * or undefined when there is no such chain.
+ *
+ * The newest snapshot is always enough: a chain from an older one has a file that reaches over the newer one's TXID, and
+ * a file applies to every state from the one before its first TXID on.
+ */
+export function cheapestChain(files: readonly LTXFile[], target: TXID): LTXFile[] | undefined {
+  const base = newestSnapshot(files, target)
+  if (!base) return undefined
+  const points: Point[] = [{ txid: base.maxTXID, cost: 0, via: base, from: -1 }]
+  for (const file of byLastTXID(files)) {
+    if (file.maxTXID <= base.maxTXID || file.maxTXID > target || file.minTXID === 1n) continue
+    const from = cheapestStart(points, file)
+    if (from < 0) continue
+    const cost = (points[from] as Point).cost + file.size + REQUEST_BYTES
+    const last = points[points.length - 1] as Point
+    if (last.txid !== file.maxTXID) points.push({ txid: file.maxTXID, cost, via: file, from })
+    else if (cost < last.cost) points[points.length - 1] = { txid: file.maxTXID, cost, via: file, from }
+  }
+  let at = points.length - 1
+  if (points[at]?.txid !== target) return undefined
+  const chain: LTXFile[] = []
+  for (; at >= 0; at = (points[at] as Point).from) chain.push((points[at] as Point).via)
+  return chain.reverse()
+}
+
+/** The TXIDs to which some chain leads, ascending. */
+export function restorableTXIDs(files: readonly LTXFile[]): TXID[] {
+  const points: TXID[] = []
+  let last: TXID | undefined
+  for (const file of byLastTXID(files)) {
+    if (file.maxTXID === last) continue
+    // The largest reachable TXID below a file's end is the likeliest to lie at or after its beginning.
+    if (file.minTXID === 1n || (last !== undefined && last + 1n >= file.minTXID)) {
+      points.push(file.maxTXID)
+      last = file.maxTXID
+    }
+  }
+  return points
+}
+
+/** A restorable state and the last step of the cheapest way to it. */
+interface Point {
+  readonly txid: TXID
+  readonly cost: number
+  readonly via: LTXFile
+  /** Index of the state that the step starts from; -1 for the snapshot. */
+  readonly from: number
+}
+
+function newestSnapshot(files: readonly LTXFile[], target: TXID): LTXFile | undefined {
+  let best: LTXFile | undefined
+  for (const file of files) {
+    if (file.minTXID !== 1n || file.maxTXID > target) continue
+    if (!best || file.maxTXID > best.maxTXID || (file.maxTXID === best.maxTXID && isCheaper(file, best))) {
+      best = file
+    }
+  }
+  return best
+}
+
+/** Of two files with the same content: the smaller one; of equal ones that of the higher level, which stays longer. */
+function isCheaper(a: LTXFile, b: LTXFile): boolean {
+  if (a.size !== b.size) return a.size < b.size
+  if (a.level === b.level) return false
+  return a.level === SNAPSHOT_LEVEL || (b.level !== SNAPSHOT_LEVEL && a.level > b.level)
+}
+
+/** Index of the cheapest state that a file can be applied to; the latest of equals; -1 when there is none. */
+function cheapestStart(points: readonly Point[], file: LTXFile): number {
+  let best = -1
+  for (let i = points.length - 1; i >= 0; i--) {
+    const point = points[i] as Point
+    if (point.txid >= file.maxTXID) continue
+    if (point.txid + 1n < file.minTXID) break
+    if (best < 0 || point.cost < (points[best] as Point).cost) best = i
+  }
+  return best
+}
+
+/** By last TXID; of those with the same end the cheapest first, so that a tie keeps the better one. */
+function byLastTXID(files: readonly LTXFile[]): LTXFile[] {
+  return [...files].sort((a, b) => {
+    if (a.maxTXID !== b.maxTXID) return a.maxTXID < b.maxTXID ? -1 : 1
+    // In restorableTXIDs the widest file decides, so it comes before narrower ones.
+    if (a.minTXID !== b.minTXID) return a.minTXID < b.minTXID ? -1 : 1
+    return isCheaper(a, b) ? -1 : isCheaper(b, a) ? 1 : 0
+  })
+}

@@ -1,0 +1,110 @@
+import { type ChainProof, Decoder, formatChecksum, type Header, isLTXError } from '@sqlstream/ltx'
+import { isStorageError } from '@sqlstream/storage'
+import { isLongEnough, type LTXFile } from './catalog.ts'
+import { isReplicaError } from './errors.ts'
+import { PageSums } from './page-sums.ts'
+import { proofOf } from './proof.ts'
+import { checkRange, type Replica, signalOf } from './replica.ts'
+import type { Finding, VerifyOptions } from './verify.ts'
+
+// Headers are small requests: this many at a time hide the round trips and stay far below any store's limit.
+const PARALLEL_HEADERS = 16
+
+/** What one file says about itself. */
+export interface FileReport {
+  readonly file: LTXFile
+  /** Absent when the file is damaged or gone. */
+  readonly header?: Header
+  readonly proof?: ChainProof | undefined
+  readonly finding?: Finding
+}
+
+/** Reads headers, or whole files, in the order given. Damage becomes a finding; the store's errors are thrown. */
+export async function* inspectFiles(
+  replica: Replica,
+  files: readonly LTXFile[],
+  options: VerifyOptions,
+): AsyncGenerator<FileReport, void, void> {
+  const isDeep = options.depth === 'bytes'
+  const inspect = (file: LTXFile): Promise<FileReport> =>
+    reportOn(file, () =>
+      isDeep ? readWhole(replica, file, options) : readHeader(replica, file, options),
+    )
+  const totalBytes = files.reduce((sum, file) => sum + file.size, 0)
+  let bytes = 0
+  let count = 0
+  for await (const report of inOrder(files, isDeep ? 1 : PARALLEL_HEADERS, inspect)) {
+    bytes += report.file.size
+    count++
+    options.onProgress?.({ bytes, totalBytes, files: count, totalFiles: files.length })
+    yield report
+  }
+}
+
+async function readHeader(replica: Replica, file: LTXFile, options: VerifyOptions): Promise<FileReport> {
+  const header = await replica.header(file, options)
+  return { file, header, proof: header.proof }
+}
+
+async function readWhole(
+  replica: Replica,
+  file: LTXFile,
+  options: VerifyOptions,
+): Promise<FileReport> {
+  const decoder = await Decoder.open(replica.open(file, options), signalOf(options))
+  const { header } = decoder
+  checkRange(file, header)
+  // Only a snapshot holds all pages, so only there the sum over the file's pages is the database's.
+  const sums = new PageSums()
+  const isWhole = file.minTXID === 1n
+  if (isWhole) sums.resize(header.commit)
+  for await (const batch of decoder.batches()) if (isWhole) sums.set(batch.pgnos, batch.sums, batch.count)
+  const proof = proofOf(header, await decoder.finish())
+  if (isWhole && proof && proof.postApplyChecksum !== sums.checksum()) {
+    const message = `the pages of ${file.key} have checksum ${formatChecksum(sums.checksum())}, not ${formatChecksum(proof.postApplyChecksum)}`
+    return { file, finding: { kind: 'corrupt', severity: 'error', message, file } }
+  }
+  return { file, header, proof }
+}
+
+/** Turns damage into a finding. */
+async function reportOn(file: LTXFile, read: () => Promise<FileReport>): Promise<FileReport> {
+  if (!isLongEnough(file)) {
+    const message = `${file.key} has ${file.size} bytes, too few for an LTX file`
+    return { file, finding: { kind: 'corrupt', severity: 'error', message, file } }
+  }
+  try {
+    return await read()
+  } catch (error) {
+    if (isStorageError(error, 'not-found')) {
+      const message = `${file.key} was removed while the replica was verified`
+      return { file, finding: { kind: 'gap', severity: 'warning', message, file } }
+    }
+    if (isLTXError(error)) {
+      return { file, finding: { kind: 'corrupt', severity: 'error', message: `${file.key}: ${error.message}`, file } }
+    }
+    if (isReplicaError(error, 'corrupt')) {
+      return { file, finding: { kind: 'corrupt', severity: 'error', message: error.message, file } }
+    }
+    throw error
+  }
+}
+
+/** Runs up to `limit` calls at a time and yields their results in the order of the items. */
+async function* inOrder<T, R>(
+  items: readonly T[],
+  limit: number,
+  run: (item: T) => Promise<R>,
+): AsyncGenerator<R, void, void> {
+  const running: Promise<R>[] = []
+  let next = 0
+  while (next < items.length || running.length > 0) {
+    while (next < items.length && running.length < limit) {
+      const result = run(items[next++] as T)
+      // The first failure is thrown below; later ones must not count as unhandled meanwhile.
+      result.catch(() => undefined)
+      running.push(result)
+    }
+    yield await (running.shift() as Promise<R>)
+  }
+}

@@ -1,0 +1,215 @@
+import {
+  type ByteStream,
+  createKernel,
+  Decoder,
+  formatChecksum,
+  formatTXID,
+  isLTXError,
+  type PageBatch,
+  type PageKernel,
+  type PageSize,
+  type Pos,
+} from '@sqlstream/ltx'
+import type { LTXFile } from './catalog.ts'
+import { ReplicaError } from './errors.ts'
+import { PageSums } from './page-sums.ts'
+import type { RestorePlan } from './plan-restore.ts'
+import { proofOf } from './proof.ts'
+import { type AbortOptions, checkRange, type Replica } from './replica.ts'
+
+/** Receives the pages of a restore. Calls never overlap; after the first one that rejects only `abort` follows. */
+export interface PageSink {
+  /** Must prepare for a database of this shape. The size may change by later files. */
+  begin(shape: { readonly pageSize: PageSize; readonly commit: number }): Promise<void>
+  /** Must take over the pages before it resolves: the batch's memory is used again. Pages written later replace earlier ones. */
+  write(batch: PageBatch): Promise<void>
+  /** The database now ends after `commit` pages: what was behind must read as zeros if the database grows again. */
+  truncate(commit: number): Promise<void>
+  /** Everything is written and proven: must make the result visible all at once. */
+  commit(result: RestoreResult): Promise<void>
+  /** Must leave nothing behind. May be called at any time, more than once, also after `commit`. */
+  abort(): Promise<void>
+}
+
+/** What a restore has produced. */
+export interface RestoreResult {
+  /** The restored TXID and the checksum of all restored pages. */
+  readonly pos: Pos
+  readonly pageSize: PageSize
+  /** Pages. */
+  readonly commit: number
+  /** Checksum of each page, two words, low and high; 0, 0 for the lock page and for pages that no file holds. */
+  readonly pageSums: Uint32Array
+  /** Time in the last file's header. */
+  readonly timestamp: Date
+  /** The last file carries the checksum of the whole database, and it equals that of the restored pages. */
+  readonly proven: boolean
+  /** Bytes of LTX files. */
+  readonly bytesRead: number
+}
+
+/** How far a restore or a verification is. */
+export interface Progress {
+  readonly bytes: number
+  readonly totalBytes: number
+  readonly files: number
+  readonly totalFiles: number
+}
+
+/** Options of `restore`. */
+export interface RestoreOptions extends AbortOptions {
+  /** Called after each chunk that was read. Must be quick and not throw. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+}
+
+/**
+ * Applies the files of a plan, oldest first, each read once from front to back and opened only when it is its turn.
+ * Nothing becomes visible in the sink before every file's checksum and every chain proof has been compared. Memory: a
+ * page batch plus 8 bytes a page.
+ *
+ * Throws ReplicaError `corrupt` (bytes or pages are not what was written) or `diverged` (a file was made for another
+ * state than the one before it), the store's errors, the sink's errors, `signal.reason`. The sink is aborted first.
+ */
+export async function restore(
+  replica: Replica,
+  plan: RestorePlan,
+  sink: PageSink,
+  options: RestoreOptions = {},
+): Promise<RestoreResult> {
+  try {
+    const result = await new Rebuild(replica, plan, sink, options).run()
+    options.signal?.throwIfAborted()
+    await sink.commit(result)
+    return result
+  } catch (error) {
+    await sink.abort()
+    throw error
+  }
+}
+
+/** State of one restore. */
+class Rebuild {
+  readonly #replica: Replica
+  readonly #plan: RestorePlan
+  readonly #sink: PageSink
+  readonly #options: RestoreOptions
+  readonly #sums = new PageSums()
+  readonly #totalBytes: number
+  #kernel: PageKernel | undefined
+  #pageSize: PageSize | undefined
+  #commit = 0
+  #bytes = 0
+  #files = 0
+  #timestamp = 0
+  #proven = false
+
+  constructor(replica: Replica, plan: RestorePlan, sink: PageSink, options: RestoreOptions) {
+    if (plan.files[0]?.minTXID !== 1n) throw new TypeError('a plan begins with a snapshot')
+    this.#replica = replica
+    this.#plan = plan
+    this.#sink = sink
+    this.#options = options
+    this.#totalBytes = plan.files.reduce((sum, file) => sum + file.size, 0)
+  }
+
+  async run(): Promise<RestoreResult> {
+    let previous: LTXFile | undefined
+    for (const file of this.#plan.files) {
+      this.#options.signal?.throwIfAborted()
+      try {
+        await this.#apply(file, previous)
+      } catch (error) {
+        throw isLTXError(error) ? corrupt(file, error) : error
+      }
+      previous = file
+      this.#files++
+      this.#report()
+    }
+    return {
+      pos: { txid: (previous as LTXFile).maxTXID, postApplyChecksum: this.#sums.checksum() },
+      pageSize: this.#pageSize as PageSize,
+      commit: this.#commit,
+      pageSums: this.#sums.words(),
+      timestamp: new Date(this.#timestamp),
+      proven: this.#proven,
+      bytesRead: this.#bytes,
+    }
+  }
+
+  async #apply(file: LTXFile, previous: LTXFile | undefined): Promise<void> {
+    const { signal } = this.#options
+    const decoder = await Decoder.open(this.#counted(this.#replica.open(file, { signal })), {
+      ...(this.#kernel && { kernel: this.#kernel }),
+      ...(signal && { signal }),
+    })
+    const { header } = decoder
+    checkRange(file, header)
+    const before = this.#sums.checksum()
+    if (this.#pageSize === undefined) {
+      this.#pageSize = header.pageSize
+      this.#kernel = createKernel({ pageSize: header.pageSize })
+      await this.#sink.begin({ pageSize: header.pageSize, commit: header.commit })
+    } else if (header.pageSize !== this.#pageSize) {
+      throw new ReplicaError(
+        'diverged',
+        `${file.key} has pages of ${header.pageSize} bytes, the files before it have ${this.#pageSize}`,
+        { file },
+      )
+    }
+    if (header.commit < this.#commit) await this.#sink.truncate(header.commit)
+    this.#sums.resize(header.commit)
+    this.#commit = header.commit
+    for await (const batch of decoder.batches()) {
+      this.#sums.set(batch.pgnos, batch.sums, batch.count)
+      await this.#sink.write(batch)
+    }
+    const proof = proofOf(header, await decoder.finish())
+    this.#timestamp = header.timestamp
+    this.#proven = proof !== undefined
+    if (!proof) return
+    // The proof of what came before is about the state right before the file's first TXID: that is the state here,
+    // unless the file begins earlier (it repeats transactions that are applied already).
+    const follows = previous !== undefined && previous.maxTXID + 1n === file.minTXID
+    if (follows && proof.preApplyChecksum !== before) {
+      throw new ReplicaError(
+        'diverged',
+        `${file.key} was made for a database with checksum ${formatChecksum(proof.preApplyChecksum)}, ` +
+          `but TXID ${formatTXID(previous.maxTXID)} has ${formatChecksum(before)}`,
+        { file, hint: 'Two histories were mixed here. An earlier TXID can still be restored.' },
+      )
+    }
+    const after = this.#sums.checksum()
+    if (proof.postApplyChecksum !== after) {
+      throw new ReplicaError(
+        'corrupt',
+        `the pages after ${file.key} have checksum ${formatChecksum(after)}, not ${formatChecksum(proof.postApplyChecksum)}`,
+        { file },
+      )
+    }
+  }
+
+  async *#counted(body: ByteStream): ByteStream & AsyncGenerator<Uint8Array, void, void> {
+    for await (const chunk of body) {
+      this.#bytes += chunk.byteLength
+      this.#report()
+      yield chunk
+    }
+  }
+
+  #report(): void {
+    this.#options.onProgress?.({
+      bytes: this.#bytes,
+      totalBytes: this.#totalBytes,
+      files: this.#files,
+      totalFiles: this.#plan.files.length,
+    })
+  }
+}
+
+function corrupt(file: LTXFile, cause: Error): ReplicaError {
+  return new ReplicaError('corrupt', `${file.key}: ${cause.message}`, {
+    cause,
+    file,
+    hint: 'verify tells which files are damaged; a state before this file, or one that another file leads to, can be restored.',
+  })
+}

@@ -1,0 +1,38 @@
+import type { Header } from '@sqlstream/ltx'
+import { type Catalog, createCatalog, filesOf, isLongEnough, type LTXFile } from './catalog.ts'
+import { bracket, type TimePoint, timePoints } from './points.ts'
+
+/**
+ * The same catalog with the times that decide which state is the last one at or before an instant. Reads a header for
+ * the newest state and then O(log n) more; none for what is known already. Times grow with the TXID; where a clock went
+ * back, the result is a state at which the time passes the instant, not always the only one.
+ */
+export async function readTimestamps(
+  catalog: Catalog,
+  target: Date,
+  readHeader: (file: LTXFile) => Promise<Header>,
+): Promise<Catalog> {
+  const instant = target.getTime()
+  if (Number.isNaN(instant)) throw new RangeError('target is not a valid date')
+  const points = timePoints(filesOf(catalog).filter(isLongEnough))
+  const read = new Map<LTXFile, Date>()
+  let first = true
+  for (;;) {
+    const { low, high } = bracket(points, instant)
+    if (high - low <= 1) break
+    // The newest state first: "now" is the commonest wish. Then halves.
+    const middle = first ? high - 1 : (low + high) >>> 1
+    first = false
+    const point = points[middle] as TimePoint
+    const { timestamp } = await readHeader(point.file)
+    read.set(point.file, new Date(timestamp))
+    points[middle] = { ...point, time: timestamp }
+  }
+  if (read.size === 0) return catalog
+  return createCatalog(
+    filesOf(catalog).map((file) => {
+      const timestamp = read.get(file)
+      return timestamp ? { ...file, timestamp } : file
+    }),
+  )
+}
