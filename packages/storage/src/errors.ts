@@ -43,9 +43,9 @@ export class StorageError extends Error {
   readonly driver: string
   readonly operation: StorageOperationName
   /** The key as the caller gave it, where the call had one. */
-  readonly key?: string
+  declare readonly key?: string
   /** One sentence on what a person can do. */
-  readonly hint?: string
+  declare readonly hint?: string
 
   /** Credentials of URLs and headers in `message` and `hint` are replaced, whatever the driver passes. */
   constructor(message: string, fields: StorageErrorFields) {

@@ -1,0 +1,256 @@
+import type { BigIntStats } from 'node:fs'
+import { link, rename, rmdir, unlink } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import {
+  type AbortOptions,
+  type BlobBody,
+  type BlobContent,
+  type BlobInfo,
+  type BlobStore,
+  type Capabilities,
+  checkKey,
+  checkListKeys,
+  checkRange,
+  type GetOptions,
+  type ListOptions,
+  type Precondition,
+  type PutOptions,
+} from '@sqlstream/storage'
+import { Folders, syncFolder } from './folders.ts'
+import { tempName } from './hidden-names.ts'
+import { withPathLock } from './path-lock.ts'
+import { readFile } from './read-file.ts'
+import { remove, replaceVersion } from './replace-version.ts'
+import { type SweepOptions, type SweepResult, sweepFolder } from './sweep.ts'
+import { type CallContext, DRIVER, failure, systemCode, translateError } from './system-errors.ts'
+import { fileETag, fileInfo, isMissing, statPath } from './version.ts'
+import { walkKeys } from './walk.ts'
+import { BodyFailure, writeFile } from './write-file.ts'
+
+/** Files looked at together while listing. */
+const STAT_BATCH = 64
+/** A folder can be removed by a delete between its making and its first use; this often in a row it is not. */
+const FOLDER_ATTEMPTS = 10
+
+export interface FileStoreOptions {
+  /**
+   * Make the root folder with the first put; until then the store is empty. With false, a missing root
+   * (a disk that is not mounted) is 'not-found' for every call. Default: true.
+   */
+  readonly createRoot?: boolean | undefined
+}
+
+/** Objects as files below a folder. Constructing it does no I/O. */
+export class FileStore implements BlobStore {
+  readonly driver: string = DRIVER
+  readonly capabilities: Capabilities = { conditionalPut: true, consistentList: true }
+  /** Absolute path of the folder. */
+  readonly root: string
+  readonly #folders: Folders
+
+  constructor(root: string, options: FileStoreOptions = {}) {
+    if (root === '' || root.includes('\0')) throw new TypeError('root is not a path')
+    this.root = resolve(root)
+    this.#folders = new Folders(this.root, options.createRoot ?? true)
+  }
+
+  async *list(options: ListOptions = {}): AsyncGenerator<BlobInfo, void> {
+    const { prefix = '', startAfter = '', signal } = options
+    checkListKeys(options, DRIVER)
+    signal?.throwIfAborted()
+    try {
+      await this.#folders.checkRoot('list')
+      let batch: string[] = []
+      for await (const key of walkKeys(this.root, { prefix, startAfter })) {
+        signal?.throwIfAborted()
+        batch.push(key)
+        if (batch.length < STAT_BATCH) continue
+        for (const info of await this.#stat(batch)) {
+          signal?.throwIfAborted()
+          yield info
+        }
+        batch = []
+      }
+      for (const info of await this.#stat(batch)) {
+        signal?.throwIfAborted()
+        yield info
+      }
+    } catch (error) {
+      throw translateError(error, { operation: 'list' })
+    }
+  }
+
+  head(key: string, options: AbortOptions = {}): Promise<BlobInfo> {
+    return this.#call({ operation: 'head', key }, options, async (path, context) => {
+      const stats = await statPath(path)
+      if (stats?.isFile() !== true) throw await this.#notFound(context)
+      return fileInfo(key, stats)
+    })
+  }
+
+  get(key: string, options: GetOptions = {}): Promise<BlobContent> {
+    return this.#call({ operation: 'get', key }, options, async (path) => {
+      if (options.range !== undefined) checkRange(options.range)
+      await this.#folders.checkRoot('get')
+      return readFile(path, key, options)
+    })
+  }
+
+  put(key: string, body: BlobBody, options: PutOptions = {}): Promise<BlobInfo> {
+    return this.#call({ operation: 'put', key }, options, async (path, context) => {
+      const { precondition, signal } = options
+      // A put that cannot succeed should not cost a written body.
+      if (precondition !== undefined) checkPrecondition(precondition, await statPath(path), context)
+      const [temp, stats] = await this.#writeTemp(dirname(path), body, options)
+      try {
+        signal?.throwIfAborted()
+        await withPathLock(path, () => this.#publish(temp, path, precondition, context))
+      } finally {
+        await remove(temp)
+      }
+      await syncFolder(dirname(path))
+      return fileInfo(key, stats)
+    })
+  }
+
+  async delete(keys: readonly string[], options: AbortOptions = {}): Promise<void> {
+    for (const key of keys) checkKey(key, { driver: DRIVER, operation: 'delete' })
+    options.signal?.throwIfAborted()
+    const touched = new Set<string>()
+    try {
+      await this.#folders.checkRoot('delete')
+      try {
+        for (const key of keys) {
+          options.signal?.throwIfAborted()
+          const path = join(this.root, key)
+          if (await withPathLock(path, () => removeFile(path))) touched.add(dirname(path))
+        }
+      } finally {
+        for (const folder of touched) await this.#folders.tidy(folder)
+      }
+    } catch (error) {
+      throw translateError(error, { operation: 'delete' })
+    }
+  }
+
+  /** Removes temporary files that crashed writers left behind. Safe beside running ones. */
+  async sweep(options: SweepOptions = {}): Promise<SweepResult> {
+    try {
+      return await sweepFolder(this.root, options)
+    } catch (error) {
+      throw translateError(error, { operation: 'delete' })
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #call<T>(
+    context: CallContext & { readonly key: string },
+    options: AbortOptions,
+    task: (path: string, context: CallContext & { readonly key: string }) => Promise<T>,
+  ): Promise<T> {
+    checkKey(context.key, { driver: DRIVER, operation: context.operation })
+    options.signal?.throwIfAborted()
+    try {
+      return await task(join(this.root, context.key), context)
+    } catch (error) {
+      if (error instanceof BodyFailure) throw error.error
+      throw translateError(error, context)
+    }
+  }
+
+  async #stat(keys: readonly string[]): Promise<BlobInfo[]> {
+    const stats = await Promise.all(keys.map((key) => statPath(join(this.root, key))))
+    // One may have been deleted since its name was read.
+    return keys.flatMap((key, i) => (stats[i]?.isFile() === true ? [fileInfo(key, stats[i])] : []))
+  }
+
+  async #writeTemp(folder: string, body: BlobBody, options: PutOptions): Promise<[string, BigIntStats]> {
+    for (let attempt = 1; ; attempt++) {
+      await this.#folders.ensure(folder)
+      const temp = join(folder, tempName())
+      try {
+        return [temp, await writeFile(temp, body, options)]
+      } catch (error) {
+        await remove(temp)
+        if (systemCode(error) !== 'ENOENT' || attempt === FOLDER_ATTEMPTS) throw error
+        this.#folders.forget()
+      }
+    }
+  }
+
+  async #publish(
+    temp: string,
+    path: string,
+    precondition: Precondition | undefined,
+    context: CallContext,
+  ): Promise<void> {
+    switch (precondition?.kind) {
+      case undefined:
+        await clearEmptyFolder(path)
+        return rename(temp, path)
+      case 'absent':
+        await clearEmptyFolder(path)
+        return linkNew(temp, path, context)
+      case 'match':
+        if (!(await replaceVersion(temp, path, precondition.etag))) throw mismatch(precondition, context)
+    }
+  }
+
+  async #notFound(context: CallContext & { readonly key: string }): Promise<Error> {
+    await this.#folders.checkRoot('head')
+    return failure(context, 'not-found', `there is no object ${context.key}`)
+  }
+}
+
+function checkPrecondition(
+  precondition: Precondition,
+  stats: BigIntStats | undefined,
+  context: CallContext,
+): void {
+  const current = stats?.isFile() === true ? fileETag(stats) : undefined
+  const expected = precondition.kind === 'match' ? precondition.etag : undefined
+  if (current !== expected) throw mismatch(precondition, context)
+}
+
+function mismatch(precondition: Precondition, context: CallContext): Error {
+  const message =
+    precondition.kind === 'absent'
+      ? `${context.key} exists`
+      : `${context.key} is not version ${precondition.etag}`
+  return failure(context, 'precondition-failed', message)
+}
+
+/** A hard link fails when the name exists, which a rename does not. */
+async function linkNew(temp: string, path: string, context: CallContext): Promise<void> {
+  try {
+    await link(temp, path)
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error
+    const [ours, theirs] = [await statPath(temp), await statPath(path)]
+    if (theirs?.isDirectory() === true) throw error
+    // A network file system repeats a link whose answer was lost, and then finds its own work.
+    if (ours === undefined || theirs === undefined || ours.ino !== theirs.ino) {
+      throw mismatch({ kind: 'absent' }, context)
+    }
+  }
+}
+
+/** In an object store a folder vanishes with its last object; one that a crash left must not stand in the way. */
+async function clearEmptyFolder(path: string): Promise<void> {
+  const stats = await statPath(path)
+  if (stats?.isDirectory() === true) await rmdir(path)
+}
+
+/** @returns whether there was such an object */
+async function removeFile(path: string): Promise<boolean> {
+  const stats = await statPath(path)
+  if (stats?.isFile() !== true) return false
+  try {
+    await unlink(path)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}

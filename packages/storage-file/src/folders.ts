@@ -1,0 +1,91 @@
+import { mkdir, open, rmdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { failure, systemCode } from './system-errors.ts'
+import { isMissing } from './version.ts'
+
+/** Paths remembered as durable; more are forgotten and proven again. */
+const MAX_KNOWN = 10_000
+
+/**
+ * Makes and removes the folders of a store. An object is durable only when each folder above it is, so
+ * the first put into a folder also syncs its ancestors: another process may have made them just before.
+ */
+export class Folders {
+  readonly #root: string
+  readonly #createRoot: boolean
+  readonly #durable = new Set<string>()
+
+  constructor(root: string, createRoot: boolean) {
+    this.#root = root
+    this.#createRoot = createRoot
+  }
+
+  /** After this the folder exists and a crash cannot take it away. */
+  async ensure(folder: string): Promise<void> {
+    if (this.#durable.has(folder)) return
+    if (!this.#createRoot) await this.checkRoot('put')
+    const firstMade = await mkdir(folder, { recursive: true })
+    // The root's own place is synced only if we made it: its parent may not even be readable to us.
+    const top = Math.min(this.#root.length + 1, firstMade?.length ?? Number.POSITIVE_INFINITY)
+    for (let path = folder; path.length >= top && !this.#durable.has(path); path = dirname(path)) {
+      await syncFolder(dirname(path))
+    }
+    if (this.#durable.size >= MAX_KNOWN) this.#durable.clear()
+    this.#durable.add(folder)
+  }
+
+  /** Drops what is remembered, because a folder has vanished under us. */
+  forget(): void {
+    this.#durable.clear()
+  }
+
+  /** Makes removals in a folder durable, and removes it and its ancestors below the root when empty. */
+  async tidy(folder: string): Promise<void> {
+    let path = folder
+    while (path.length > this.#root.length && (await removeIfEmpty(path))) {
+      this.#durable.delete(path)
+      path = dirname(path)
+    }
+    await syncFolder(path)
+  }
+
+  /** Where the root must not be made: rejects with 'not-found' when it is missing. */
+  async checkRoot(operation: 'list' | 'head' | 'get' | 'put' | 'delete'): Promise<void> {
+    if (this.#createRoot) return
+    try {
+      await stat(this.#root)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      const hint = 'Create the folder, mount the disk, or correct the path.'
+      throw failure({ operation }, 'not-found', `folder ${this.#root} does not exist`, hint)
+    }
+  }
+}
+
+/** Makes names in a folder durable. A folder that is gone needs nothing. */
+export async function syncFolder(path: string): Promise<void> {
+  // Windows cannot open a folder for this; NTFS journals names by itself.
+  if (process.platform === 'win32') return
+  try {
+    const handle = await open(path, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    if (isMissing(error)) return
+    // Some network file systems refuse to sync a folder because they have nothing to do.
+    if (systemCode(error) !== 'EINVAL') throw error
+  }
+}
+
+async function removeIfEmpty(path: string): Promise<boolean> {
+  try {
+    await rmdir(path)
+    return true
+  } catch (error) {
+    // Also when we may not: an empty folder left behind does no harm.
+    return isMissing(error)
+  }
+}

@@ -1,0 +1,39 @@
+import type { BigIntStats } from 'node:fs'
+import { lstat } from 'node:fs/promises'
+import type { BlobInfo, ETag } from '@sqlstream/storage'
+import { systemCode } from './system-errors.ts'
+
+/**
+ * Size, modification time and inode. A replacement is a new file written while the old one still exists,
+ * so its inode differs from the one before; that of the version before that may be used again, and then
+ * the time tells them apart. The change time is left out: making or removing a hard link (a snapshot by
+ * `cp -al`, our own claims) changes it without changing a byte.
+ */
+export function fileETag(stats: BigIntStats): ETag {
+  return `${stats.size}-${stats.mtimeNs}-${stats.ino}` as ETag
+}
+
+export function fileInfo(key: string, stats: BigIntStats): BlobInfo {
+  return {
+    key,
+    size: Number(stats.size),
+    etag: fileETag(stats),
+    modified: new Date(Number(stats.mtimeNs / 1_000_000n)),
+  }
+}
+
+/** The state of a path itself, never of what a symbolic link points to; undefined when nothing is there. */
+export async function statPath(path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(path, { bigint: true })
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+/** No such file, or a part of its path is a file. */
+export function isMissing(error: unknown): boolean {
+  const code = systemCode(error)
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}
