@@ -1,1 +1,10 @@
-export {}
+export { isPrimaryError, PrimaryError, type PrimaryErrorCode } from './errors.ts'
+export type { PrimaryEvent, PrimaryListener } from './events.ts'
+export { FAILPOINTS, type Failpoint, type FailpointHook, killAt } from './failpoint.ts'
+export { sqliteCheck } from './integrity.ts'
+export type { BehindPolicy, SnapshotReason } from './plan-start.ts'
+export { type CloseReport, Primary, type PrimaryOptions, type PrimaryStatus } from './primary.ts'
+export type { CheckpointMode } from './sqlite/checkpointer.ts'
+export type { PrimaryState } from './state-machine.ts'
+export { adoptRestored } from './state/restored.ts'
+export { type LocalStatus, readStatus } from './status.ts'

@@ -1,0 +1,346 @@
+import {
+  type Checksum,
+  createHeader,
+  createKernel,
+  type Header,
+  isPageSize,
+  type PageKernel,
+  type PageSize,
+  type Pos,
+  toTXID,
+  type TXID,
+} from '@sqlstream/ltx'
+import type { WALIndexHeader } from '@sqlstream/wal'
+import { PrimaryError } from '../errors.ts'
+import type { FailpointHook } from '../failpoint.ts'
+import type { WriteBarrier } from '../sqlite/connection.ts'
+import type { DatabaseFiles } from '../sqlite/database-files.ts'
+import type { Holder } from '../sqlite/holder.ts'
+import type { CaptureState } from '../state/capture-state.ts'
+import { applyChanges } from '../state/journal.ts'
+import { Ledger } from '../state/ledger.ts'
+import type { Position, WALPosition } from '../state/position.ts'
+import type { Spool, SpoolFile } from '../state/spool.ts'
+import { difference } from './difference.ts'
+import { FrameTable } from './frame-table.ts'
+import { DatabaseView, type PageSource, WALPages } from './page-source.ts'
+import { WALScan } from './scan.ts'
+import { encodeSnapshot, writeFile } from './write-file.ts'
+
+const BATCH_BYTES = 256 * 1024
+const START_OF_GENERATION = { frame: 0, checksum1: 0, checksum2: 0 }
+
+/** Everything that capture works with. */
+export interface CaptureContext {
+  readonly files: DatabaseFiles
+  readonly holder: Holder
+  readonly barrier: WriteBarrier
+  readonly state: CaptureState
+  readonly spool: Spool
+  readonly pageSize: PageSize
+  /** Written as node id into every file. */
+  readonly epoch: bigint
+  /** The clock, ms. */
+  readonly now: () => number
+  readonly failpoint?: FailpointHook | undefined
+  readonly cutBytes?: number | undefined
+}
+
+/** A level-0 file that a capture made. */
+export interface CapturedFile {
+  readonly file: SpoolFile
+  readonly pos: Pos
+  readonly pages: number
+}
+
+/** A snapshot of the live database, readable as long as the holder does not move. */
+export interface LiveSnapshot {
+  readonly header: Header
+  readonly pages: number
+  body(options: { signal?: AbortSignal; onPages?: (done: number) => void }): AsyncIterable<Uint8Array>
+}
+
+/** Turns frames of the WAL into level-0 files. The caller serialises all calls. */
+export class Capture {
+  readonly #c: CaptureContext
+  readonly #kernel: PageKernel
+  readonly #table = new FrameTable()
+  readonly #scan: WALScan
+
+  constructor(context: CaptureContext) {
+    this.#c = context
+    this.#kernel = createKernel({ pageSize: context.pageSize, batchBytes: BATCH_BYTES })
+    this.#scan = new WALScan(context.files, context.pageSize)
+  }
+
+  /**
+   * Captures every visible commit after the position.
+   *
+   * @throws PrimaryError `wal-discontinuous` when the WAL does not continue the position: resync
+   */
+  async capture(onFile: (captured: CapturedFile) => void, signal?: AbortSignal): Promise<WALIndexHeader> {
+    for (;;) {
+      const index = this.#c.files.index()
+      const from = this.#continuation(index)
+      if (from === undefined) return index
+      if (index.pageSize !== 0 && index.pageSize !== this.#c.pageSize) throw pageSizeChanged(index.pageSize)
+      this.#c.failpoint?.('frames:before-read')
+      const scanned = this.#scan.scan(from, index, this.#table, this.#c.cutBytes)
+      this.#c.failpoint?.('frames:after-read')
+      const position = this.#position()
+      const source = new WALPages(this.#c.files, this.#c.pageSize, this.#table, scanned, position.commit)
+      const range = { from: from.frame, end: scanned.end }
+      const captured = await this.#write(source, scanned.commit, range, signal)
+      if (from.frame === 0) this.#c.holder.restarted()
+      if (captured !== undefined) onFile(captured)
+      if (scanned.complete) return index
+    }
+  }
+
+  /** True when the wal-index shows a commit that is not captured. */
+  isBehind(): boolean {
+    return this.#continuation(this.#c.files.index()) !== undefined
+  }
+
+  /**
+   * Whether the WAL still continues the position, after a time without our lock: the same
+   * generation, at least as long, and our last frame carries the checksum that we remember. The
+   * running checksum covers every frame before it.
+   */
+  continues(): boolean {
+    const position = this.#c.state.position
+    if (position === undefined || position.pageSize !== this.#c.pageSize) return false
+    const { wal } = position
+    const index = this.#c.files.index()
+    if (wal.frame === 0 || (wal.salt1 === 0 && wal.salt2 === 0)) return false
+    if (index.salt1 !== wal.salt1 || index.salt2 !== wal.salt2 || index.mxFrame < wal.frame) return false
+    try {
+      const scanned = this.#scan.scan(
+        { ...wal, ...START_OF_GENERATION },
+        { ...index, mxFrame: wal.frame, frameChecksum1: wal.checksum1, frameChecksum2: wal.checksum2 },
+        this.#table,
+        Number.POSITIVE_INFINITY,
+      )
+      return scanned.complete
+    } catch {
+      return false
+    }
+  }
+
+  /**
+   * Compares the database with the ledger and writes one file with just the pages that differ,
+   * chained to the last one. The answer to every doubt about the WAL.
+   *
+   * @returns the file, or undefined when nothing differs
+   */
+  async resync(signal?: AbortSignal): Promise<CapturedFile | undefined> {
+    const { view, wal, backfilled } = this.#view()
+    const captured = await this.#write(view, view.commit, { from: 0, end: wal }, signal)
+    this.#c.holder.captured(backfilled)
+    return captured
+  }
+
+  /**
+   * Builds a new ledger from the database and moves the position to `txid`, which the returned
+   * snapshot is to be uploaded as.
+   */
+  async snapshot(
+    txid: TXID,
+    options: { readonly signal?: AbortSignal | undefined; readonly onPages?: (done: number) => void } = {},
+  ): Promise<LiveSnapshot> {
+    const { view, wal, backfilled } = this.#view()
+    const ledger = await this.#ledgerOf(view, options)
+    const expected = ledger.words().slice()
+    const timestamp = this.#timestamp()
+    const header = createHeader({
+      pageSize: this.#c.pageSize,
+      commit: view.commit,
+      minTXID: toTXID(1),
+      maxTXID: txid,
+      timestamp,
+      nodeId: this.#c.epoch,
+      // A snapshot starts from an empty database.
+      proof: { preApplyChecksum: new Ledger().checksum, postApplyChecksum: ledger.checksum },
+    })
+    this.#c.state.replace(
+      { txid, postApplyChecksum: ledger.checksum, pageSize: this.#c.pageSize, commit: view.commit, timestamp, wal },
+      ledger,
+    )
+    this.#c.holder.captured(backfilled)
+    const pageSize = this.#c.pageSize
+    return {
+      header,
+      pages: view.count,
+      body: (bodyOptions) =>
+        // A kernel of its own: captures go on while the snapshot is uploaded.
+        encodeSnapshot(
+          header,
+          view,
+          expected,
+          createKernel({ pageSize, batchBytes: BATCH_BYTES }),
+          bodyOptions,
+        ),
+    }
+  }
+
+  /**
+   * Takes the database for the state after `txid` if its checksum is the one that the replica
+   * proves for it. Position and ledger are set then.
+   */
+  async adopt(txid: TXID, checksum: Checksum, signal?: AbortSignal): Promise<boolean> {
+    const { view, wal, backfilled } = this.#view()
+    const ledger = await this.#ledgerOf(view, { signal })
+    if (ledger.checksum !== checksum) return false
+    const { pageSize } = this.#c
+    const timestamp = this.#timestamp()
+    this.#c.state.replace({ txid, postApplyChecksum: checksum, pageSize, commit: view.commit, timestamp, wal }, ledger)
+    this.#c.holder.captured(backfilled)
+    return true
+  }
+
+  /** Where to go on reading, or undefined when nothing is new. */
+  #continuation(index: WALIndexHeader): WALPosition | undefined {
+    const { wal } = this.#position()
+    if (index.salt1 === wal.salt1 && index.salt2 === wal.salt2) {
+      if (index.mxFrame < wal.frame) {
+        throw discontinuous(`the WAL has ${index.mxFrame} frames, ${wal.frame} were captured`)
+      }
+      if (index.mxFrame > wal.frame) return wal
+      if (
+        wal.frame > 0 &&
+        (index.frameChecksum1 !== wal.checksum1 || index.frameChecksum2 !== wal.checksum2)
+      ) {
+        throw discontinuous(`frame ${wal.frame} is not the one that was captured`)
+      }
+      return undefined
+    }
+    if (!this.#c.holder.restartIsCaptured) {
+      throw discontinuous('the WAL was restarted although the position was not known to be captured')
+    }
+    if (index.mxFrame === 0) return undefined
+    return { salt1: index.salt1, salt2: index.salt2, ...START_OF_GENERATION }
+  }
+
+  async #write(
+    source: PageSource,
+    commit: number,
+    range: { readonly from: number; readonly end: WALPosition },
+    signal?: AbortSignal,
+  ): Promise<CapturedFile | undefined> {
+    const { state, spool, failpoint } = this.#c
+    const before = this.#position()
+    const changes = await difference(source, state.ledger, this.#kernel, { signal })
+    if (changes.count === 0 && commit === before.commit) {
+      state.moveTo(range.end)
+      return undefined
+    }
+    const postApplyChecksum = state.ledger.checksumAfter(commit, changes.count, changes.pgnos, changes.sums)
+    const txid = toTXID(before.txid + 1n)
+    const position: Position = {
+      txid,
+      postApplyChecksum,
+      pageSize: this.#c.pageSize,
+      commit,
+      timestamp: this.#timestamp(),
+      wal: range.end,
+    }
+    failpoint?.('encode:before')
+    const file = await writeFile(spool, this.#header(position, before, range), source, changes, this.#kernel, {
+      previousCommit: before.commit,
+      signal,
+    })
+    failpoint?.('encode:after')
+    try {
+      state.advance(position, changes)
+    } catch (error) {
+      spool.remove(file)
+      throw error
+    }
+    return { file, pos: { txid, postApplyChecksum }, pages: changes.count }
+  }
+
+  #header(position: Position, before: Position, range: { from: number; end: WALPosition }): Header {
+    const frameSize = position.pageSize + 24
+    return createHeader({
+      pageSize: position.pageSize,
+      commit: position.commit,
+      minTXID: position.txid,
+      maxTXID: position.txid,
+      timestamp: position.timestamp,
+      walOffset: 32 + range.from * frameSize,
+      walSize: (range.end.frame - range.from) * frameSize,
+      walSalt1: range.end.salt1,
+      walSalt2: range.end.salt2,
+      nodeId: this.#c.epoch,
+      proof: {
+        preApplyChecksum: before.postApplyChecksum,
+        postApplyChecksum: position.postApplyChecksum,
+      },
+    })
+  }
+
+  /** The checksums of all pages. */
+  async #ledgerOf(
+    view: DatabaseView,
+    options: { readonly signal?: AbortSignal | undefined; readonly onPages?: (done: number) => void },
+  ): Promise<Ledger> {
+    const changes = await difference(view, new Ledger(), this.#kernel, options)
+    const ledger = new Ledger(view.commit)
+    applyChanges(ledger, view.commit, changes)
+    return ledger
+  }
+
+  /** A consistent image of the database, and the place in the WAL that it stands for. */
+  #view(): { view: DatabaseView; wal: WALPosition; backfilled: boolean } {
+    const { files, holder, barrier } = this.#c
+    let index = holder.attachStable()
+    if (index === undefined) {
+      // A writer that never pauses: keep it out for the moment of one begin.
+      if (!barrier.raise()) throw new PrimaryError('busy', 'the application holds the write lock')
+      try {
+        index = holder.attachStable()
+      } finally {
+        barrier.lower()
+      }
+      if (index === undefined) throw new PrimaryError('busy', 'the wal-index changes without pause')
+    }
+    const header = files.databaseHeader()
+    const pageSize = index.pageSize || header.pageSize
+    if (pageSize !== this.#c.pageSize || !isPageSize(pageSize)) throw pageSizeChanged(pageSize)
+    const overlay = new FrameTable()
+    const backfilled = index.backfill >= index.mxFrame
+    if (!backfilled) {
+      const start = { salt1: index.salt1, salt2: index.salt2, ...START_OF_GENERATION }
+      this.#scan.scan(start, index, overlay, Number.POSITIVE_INFINITY)
+    }
+    const inHeader = header.changeCounter === header.versionValidFor ? header.pageCount : 0
+    const commit = index.pageCount || inHeader || Math.floor(files.databaseSize() / pageSize)
+    const wal: WALPosition = {
+      salt1: index.salt1,
+      salt2: index.salt2,
+      frame: index.mxFrame,
+      checksum1: index.frameChecksum1,
+      checksum2: index.frameChecksum2,
+    }
+    return { view: new DatabaseView(files, pageSize, commit, overlay), wal, backfilled }
+  }
+
+  /** Time never goes back along a chain, whatever the clock does. */
+  #timestamp(): number {
+    return Math.max(this.#c.now(), this.#c.state.position?.timestamp ?? 0)
+  }
+
+  #position(): Position {
+    const position = this.#c.state.position
+    if (position === undefined) throw new TypeError('nothing has been captured yet')
+    return position
+  }
+}
+
+function discontinuous(message: string): PrimaryError {
+  return new PrimaryError('wal-discontinuous', message)
+}
+
+function pageSizeChanged(pageSize: number): PrimaryError {
+  return new PrimaryError('page-size-changed', `the page size of the database is now ${pageSize}`)
+}

@@ -1,0 +1,83 @@
+import type { PageKernel } from '@sqlstream/ltx'
+import type { LedgerChanges } from '../state/journal.ts'
+import type { Ledger } from '../state/ledger.ts'
+import type { PageSource } from './page-source.ts'
+
+/** Which pages of a source differ from the ledger, and their new checksums. */
+export interface Difference extends LedgerChanges {
+  /** Index in the source of each changed page. */
+  readonly indexes: Uint32Array
+}
+
+/** Yields to the event loop after this many bytes of pages. */
+export const BREATH_BYTES: number = 8 << 20
+
+/** Lets timers, uploads and signals have their turn during a long scan. */
+export function breathe(signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    setImmediate(() => {
+      if (signal?.aborted) reject(signal.reason)
+      else resolve()
+    })
+  })
+}
+
+/**
+ * Compares the pages of a source with the ledger, by checksum. A page whose content did not change
+ * is not worth a place in a file.
+ * Pages above the ledger's end always count as changed: a file must hold all that a database grew by.
+ */
+export async function difference(
+  source: PageSource,
+  ledger: Ledger,
+  kernel: PageKernel,
+  options: { readonly signal?: AbortSignal | undefined; readonly onPages?: (done: number) => void } = {},
+): Promise<Difference> {
+  let capacity = Math.min(source.count, 1024)
+  let pgnos = new Uint32Array(capacity)
+  let indexes = new Uint32Array(capacity)
+  let sums = new Uint32Array(capacity * 2)
+  let count = 0
+  let sinceBreath = 0
+  for (let from = 0; from < source.count; from += kernel.capacity) {
+    const n = Math.min(kernel.capacity, source.count - from)
+    fillBatch(source, from, n, kernel)
+    kernel.checksumPages(n)
+    for (let i = 0; i < n; i++) {
+      const pgno = kernel.pgnos[i]!
+      const low = kernel.pageSums[i * 2]!
+      const high = kernel.pageSums[i * 2 + 1]!
+      if (pgno <= ledger.pageCount && ledger.low(pgno) === low && ledger.high(pgno) === high) continue
+      if (count === capacity) {
+        capacity *= 2
+        pgnos = grown(pgnos, capacity)
+        indexes = grown(indexes, capacity)
+        sums = grown(sums, capacity * 2)
+      }
+      pgnos[count] = pgno
+      indexes[count] = from + i
+      sums[count * 2] = low
+      sums[count * 2 + 1] = high
+      count++
+    }
+    sinceBreath += n * source.pageSize
+    if (sinceBreath >= BREATH_BYTES) {
+      options.onPages?.(from + n)
+      await breathe(options.signal)
+      sinceBreath = 0
+    }
+  }
+  return { count, pgnos: pgnos.subarray(0, count), indexes, sums: sums.subarray(0, count * 2) }
+}
+
+/** Puts pages of a source and their numbers into the kernel. */
+export function fillBatch(source: PageSource, from: number, count: number, kernel: PageKernel): void {
+  source.read(from, count, kernel.pages.subarray(0, count * source.pageSize))
+  for (let i = 0; i < count; i++) kernel.pgnos[i] = source.pgno(from + i)
+}
+
+function grown(old: Uint32Array<ArrayBuffer>, length: number): Uint32Array<ArrayBuffer> {
+  const array = new Uint32Array(length)
+  array.set(old)
+  return array
+}

@@ -1,0 +1,154 @@
+import type { WALIndexHeader } from '@sqlstream/wal'
+import type { PrimaryListener } from './events.ts'
+import type { FailpointHook } from './failpoint.ts'
+import type { Serial } from './serial.ts'
+import type { Checkpointer } from './sqlite/checkpointer.ts'
+import type { WriteBarrier } from './sqlite/connection.ts'
+import type { DatabaseFiles } from './sqlite/database-files.ts'
+import type { Holder } from './sqlite/holder.ts'
+
+/** A tail longer than this is copied without the barrier once more, so that the barrier stays short. */
+const LONG_TAIL_FRAMES = 1500
+const UNBLOCKED_ROUNDS = 4
+const HIGHEST_THRESHOLD = 10_000
+
+/** What a cycle works with. */
+export interface CheckpointContext {
+  readonly files: DatabaseFiles
+  readonly holder: Holder
+  readonly barrier: WriteBarrier
+  readonly checkpointer: Checkpointer
+  readonly serial: Serial
+  /** Captures everything visible; called inside `serial`. */
+  readonly capture: () => Promise<void>
+  readonly emit: PrimaryListener
+  readonly failpoint?: FailpointHook | undefined
+  /** Frames from which on the WAL of a quiet database is checkpointed. */
+  readonly thresholdFrames: number
+  /** Longest time that writers may be kept out. */
+  readonly maxBarrierMs: number
+}
+
+/**
+ * Takes over checkpointing: copies frames into the database file with PASSIVE checkpoints and lets
+ * the application restart the WAL only when every frame of it is captured and durable. The steps
+ * and why no frame can be lost between them: SPEC.md, "Checkpoint cycle".
+ */
+export class CheckpointCycle {
+  readonly #c: CheckpointContext
+  #threshold: number
+  #running: Promise<void> | undefined
+  #barrierMs = 0
+  #windowStart = performance.now()
+
+  constructor(context: CheckpointContext) {
+    this.#c = context
+    this.#threshold = context.thresholdFrames
+  }
+
+  get running(): boolean {
+    return this.#running !== undefined
+  }
+
+  /** Frames from which on the next cycle begins. Grows while barriers take much of the time. */
+  get thresholdFrames(): number {
+    return this.#threshold
+  }
+
+  /** Resolves when the cycle that runs now, if any, is over. */
+  async settled(): Promise<void> {
+    await this.#running
+  }
+
+  /**
+   * Runs one cycle, or joins the one that runs.
+   * @param withBarrier whether writers may be kept out for the tail; without it a cycle completes only when they pause
+   */
+  run(withBarrier: boolean): Promise<void> {
+    this.#running ??= this.#cycle(withBarrier).finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  async #cycle(withBarrier: boolean): Promise<void> {
+    const { files, holder, checkpointer, serial, capture } = this.#c
+    const before = files.index().backfill
+    let complete = false
+    let barrierMs: number | undefined
+    for (let round = 0; round < UNBLOCKED_ROUNDS && !complete; round++) {
+      await serial.run(() => holder.move(capture))
+      this.#c.failpoint?.('checkpoint:before')
+      await checkpointer.run(files.path, 'passive')
+      this.#c.failpoint?.('checkpoint:after')
+      const left = tail(files.index())
+      if (left > LONG_TAIL_FRAMES && round + 1 < UNBLOCKED_ROUNDS) continue
+      await serial.run(async () => {
+        const index = files.index()
+        if (tail(index) === 0) {
+          // Everything is in the database file; the holder may go to slot 0 once it is captured.
+          await holder.move(capture)
+          complete = tail(files.index()) === 0
+        } else if (withBarrier) {
+          barrierMs = await this.#underBarrier()
+          complete = barrierMs !== undefined && tail(files.index()) === 0
+        }
+      })
+      break
+    }
+    this.#adapt(barrierMs ?? 0)
+    const frames = Math.max(0, files.index().backfill - before)
+    this.#c.emit({
+      type: 'checkpointed',
+      mode: 'passive',
+      frames,
+      ...(barrierMs !== undefined && { barrierMs }),
+      complete,
+    })
+  }
+
+  /** Copies the tail while no one can commit. Returns how long that was, undefined when a writer was in the way. */
+  async #underBarrier(): Promise<number | undefined> {
+    const { files, holder, barrier, checkpointer, capture, maxBarrierMs } = this.#c
+    if (!barrier.raise()) return undefined
+    const started = performance.now()
+    let lowered = 0
+    const lower = (): void => {
+      if (lowered !== 0) return
+      barrier.lower()
+      lowered = performance.now()
+    }
+    try {
+      this.#c.failpoint?.('barrier:held')
+      await capture()
+      // The barrier's own read mark covers the moment in which the holder has none.
+      holder.moveUnderBarrier()
+      // Past the limit writers are let in; the checkpoint then ends as one without a barrier does:
+      // the holder's mark forbids a restart, so nothing is at stake but this cycle.
+      const timer = setTimeout(lower, Math.max(1, maxBarrierMs - (performance.now() - started)))
+      await checkpointer.run(files.path, 'passive')
+      clearTimeout(timer)
+      if (lowered === 0) holder.moveUnderBarrier()
+    } finally {
+      lower()
+    }
+    return lowered - started
+  }
+
+  /** Barriers may take 3 % of the time of a busy database; a quiet one gets its small WAL back. */
+  #adapt(barrierMs: number): void {
+    this.#barrierMs += barrierMs
+    const now = performance.now()
+    const elapsed = now - this.#windowStart
+    if (elapsed < 500) return
+    const share = this.#barrierMs / elapsed
+    if (share > 0.03) this.#threshold = Math.min(this.#threshold * 2, HIGHEST_THRESHOLD)
+    else if (share < 0.005) this.#threshold = Math.max(this.#threshold / 2, this.#c.thresholdFrames)
+    this.#barrierMs = 0
+    this.#windowStart = now
+  }
+}
+
+function tail(index: WALIndexHeader): number {
+  return index.mxFrame - Math.min(index.backfill, index.mxFrame)
+}

@@ -1,0 +1,69 @@
+/**
+ * Why the writing side stopped or refused. A new code is a minor release.
+ *
+ * - `not-a-database`, `not-wal-mode`, `exclusive-locking`, `unsafe-sqlite`: the database cannot be protected as it is
+ * - `database-missing`, `database-replaced`, `page-size-changed`: the file is not the one that was replicated
+ * - `wal-discontinuous`: frames that should follow the last captured one do not
+ * - `behind`: the replica is ahead of this copy of the database
+ * - `wrong-database`: the replica belongs to another database
+ * - `locked`: another process replicates this database
+ * - `state-folder`: the folder beside the database cannot be read or written
+ * - `disk-full`, `busy`, `closed`, `fenced`: as named
+ */
+export type PrimaryErrorCode =
+  | 'not-a-database'
+  | 'not-wal-mode'
+  | 'database-missing'
+  | 'unsafe-sqlite'
+  | 'exclusive-locking'
+  | 'database-replaced'
+  | 'page-size-changed'
+  | 'wal-discontinuous'
+  | 'behind'
+  | 'wrong-database'
+  | 'locked'
+  | 'state-folder'
+  | 'disk-full'
+  | 'busy'
+  | 'closed'
+  | 'fenced'
+
+/** An error of the writing side. `message` says what failed, `hint` what a person can do. */
+export class PrimaryError extends Error {
+  override readonly name = 'PrimaryError'
+  readonly code: PrimaryErrorCode
+  readonly hint?: string
+
+  constructor(code: PrimaryErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    if (options.hint !== undefined) this.hint = options.hint
+  }
+}
+
+/** Recognises a {@link PrimaryError} by name and code, so that two installed copies do no harm. */
+export function isPrimaryError(error: unknown, code?: PrimaryErrorCode): error is PrimaryError {
+  return (
+    error instanceof Error &&
+    error.name === 'PrimaryError' &&
+    (code === undefined || (error as PrimaryError).code === code)
+  )
+}
+
+/** Turns an error of our own file operations into a {@link PrimaryError} where its meaning is known. */
+export function wrapFileError(error: unknown, what: string): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new PrimaryError('disk-full', `no space left: ${what}`, {
+      cause: error,
+      hint: 'Free disk space. Replication goes on by itself; nothing is lost, the WAL keeps what was not captured.',
+    })
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new PrimaryError('state-folder', `not permitted: ${what}`, {
+      cause: error,
+      hint: 'sqlstream keeps its state in a folder beside the database and needs to write there; use --state-dir for another place.',
+    })
+  }
+  return error
+}

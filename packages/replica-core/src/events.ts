@@ -1,0 +1,63 @@
+import type { Pos, TXID } from '@sqlstream/ltx'
+import type { LTXFile } from '@sqlstream/replica'
+import type { SnapshotReason } from './plan-start.ts'
+import type { CheckpointMode } from './sqlite/checkpointer.ts'
+import type { PrimaryState } from './state-machine.ts'
+
+/** What a primary reports. Callbacks are synchronous and must be cheap; what they throw is ignored. */
+export type PrimaryEvent =
+  | { readonly type: 'state'; readonly from: PrimaryState; readonly to: PrimaryState }
+  | {
+      readonly type: 'captured'
+      readonly pos: Pos
+      readonly pages: number
+      /** Of the file that was made. */
+      readonly bytes: number
+      readonly milliseconds: number
+    }
+  | {
+      readonly type: 'uploaded'
+      readonly file: LTXFile
+      readonly bytes: number
+      readonly milliseconds: number
+    }
+  | { readonly type: 'snapshot-started'; readonly txid: TXID; readonly reason: SnapshotReason }
+  | { readonly type: 'snapshot-progress'; readonly pages: number; readonly totalPages: number }
+  | {
+      readonly type: 'snapshotted'
+      readonly file: LTXFile
+      readonly bytes: number
+      readonly milliseconds: number
+    }
+  | {
+      readonly type: 'resynced'
+      readonly pos: Pos
+      readonly changedPages: number
+      readonly reason: string
+      readonly milliseconds: number
+    }
+  | {
+      readonly type: 'checkpointed'
+      readonly mode: CheckpointMode
+      /** Frames that were copied into the database file. */
+      readonly frames: number
+      /** How long writers were kept out; absent when they were not. */
+      readonly barrierMs?: number
+      /** True when the WAL can be restarted by the next write. */
+      readonly complete: boolean
+    }
+  | {
+      readonly type: 'warning'
+      readonly code: 'application-engine' | 'no-file-events' | 'large-wal' | 'files-replaced'
+      readonly message: string
+      readonly hint?: string
+    }
+  | {
+      readonly type: 'failed'
+      readonly operation: 'capture' | 'upload' | 'checkpoint' | 'snapshot'
+      readonly error: Error
+      readonly retryInMs?: number
+    }
+
+/** Receives events. */
+export type PrimaryListener = (event: PrimaryEvent) => void

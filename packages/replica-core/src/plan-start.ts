@@ -1,0 +1,83 @@
+import { type Checksum, type PageSize, toTXID, type TXID } from '@sqlstream/ltx'
+
+/** What is known about the local side at start. */
+export interface LocalSide {
+  readonly txid: TXID
+  readonly postApplyChecksum: Checksum
+  readonly pageSize: PageSize
+  /**
+   * The database checksum after the replica's head, as the local side remembers it: from the head
+   * itself when it is the position, else from the first spooled file behind it.
+   */
+  readonly checksumAtHead?: Checksum | undefined
+  /** Set by a restore: the head that the replica had then. */
+  readonly restoredWhenHeadWas?: TXID | undefined
+}
+
+/** What is known about the replica at start. */
+export interface RemoteSide {
+  readonly head: TXID
+  /** Undefined when the newest file proves nothing, as those of Litestream. */
+  readonly postApplyChecksum?: Checksum | undefined
+  /** False when its files do not connect up to the head. */
+  readonly connected: boolean
+}
+
+/** What to do when the replica holds transactions that this copy of the database does not have. */
+export type BehindPolicy = 'refuse' | 'snapshot'
+
+/** The decision at start. */
+export type StartPlan =
+  /** Upload what is spooled after `head`, then prove the WAL or compare pages. */
+  | { readonly kind: 'continue'; readonly head: TXID }
+  /** No local state: scan the database; its checksum decides between `continue` and a snapshot. */
+  | { readonly kind: 'compare'; readonly head: TXID; readonly checksum: Checksum }
+  /** Begin a new base under this TXID. What is in the replica stays restorable. */
+  | { readonly kind: 'snapshot'; readonly txid: TXID; readonly reason: SnapshotReason }
+  | { readonly kind: 'refuse'; readonly head: TXID; readonly local: TXID }
+
+/** Why a whole image is needed. */
+export type SnapshotReason =
+  | 'first-start'
+  | 'replica-empty'
+  | 'replica-unproven'
+  | 'replica-has-gap'
+  | 'spool-does-not-connect'
+  | 'histories-differ'
+  | 'page-size-changed'
+  | 'restored-to-older'
+  | 'behind'
+
+/** Decides by proof how replication goes on (design 5.5). Pure. */
+export function planStart(input: {
+  readonly pageSize: PageSize
+  readonly local: LocalSide | undefined
+  readonly remote: RemoteSide | undefined
+  readonly onBehind: BehindPolicy
+}): StartPlan {
+  const { local, remote } = input
+  const snapshot = (reason: SnapshotReason): StartPlan => ({
+    kind: 'snapshot',
+    txid: toTXID(max(local?.txid, remote?.head) + 1n),
+    reason,
+  })
+  if (remote === undefined) return snapshot(local === undefined ? 'first-start' : 'replica-empty')
+  if (local !== undefined && remote.head > local.txid) {
+    if (local.restoredWhenHeadWas === remote.head) return snapshot('restored-to-older')
+    if (input.onBehind === 'snapshot') return snapshot('behind')
+    return { kind: 'refuse', head: remote.head, local: local.txid }
+  }
+  if (!remote.connected) return snapshot('replica-has-gap')
+  if (remote.postApplyChecksum === undefined) return snapshot('replica-unproven')
+  if (local === undefined) return { kind: 'compare', head: remote.head, checksum: remote.postApplyChecksum }
+  if (local.pageSize !== input.pageSize) return snapshot('page-size-changed')
+  if (local.checksumAtHead === undefined) return snapshot('spool-does-not-connect')
+  if (local.checksumAtHead !== remote.postApplyChecksum) return snapshot('histories-differ')
+  return { kind: 'continue', head: remote.head }
+}
+
+function max(a: TXID | undefined, b: TXID | undefined): bigint {
+  const x = a ?? 0n
+  const y = b ?? 0n
+  return x > y ? x : y
+}

@@ -1,0 +1,158 @@
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import {
+  DATABASE_HEADER_SIZE,
+  type DatabaseHeader,
+  decodeDatabaseHeader,
+  decodeWALHeader,
+  decodeWALIndexHeader,
+  isWALError,
+  WAL_HEADER_SIZE,
+  WAL_INDEX_HEADER_SIZE,
+  type WALHeader,
+  type WALIndexHeader,
+} from '@sqlstream/wal'
+import { PrimaryError } from '../errors.ts'
+
+/**
+ * The database, its WAL and its wal-index, read by descriptor. The only place that opens them.
+ *
+ * SQLite's POSIX locks belong to the process and die when *any* descriptor of the database or of the
+ * -shm file is closed in it (sqlite.org/howtocorrupt.html, 2.2). So each is opened once, after or
+ * before the connections but never while they would suffer, and closed after the last connection.
+ * The -wal file carries no locks and may be opened and closed at will.
+ */
+export class DatabaseFiles {
+  readonly path: string
+  readonly #db: number
+  #shm = -1
+  #wal = -1
+  readonly #index = new Uint8Array(WAL_INDEX_HEADER_SIZE)
+  #header: WALHeader | undefined
+
+  private constructor(path: string, db: number) {
+    this.path = path
+    this.#db = db
+  }
+
+  /** Opens the database file. @throws PrimaryError `database-missing`, `not-a-database` */
+  static open(path: string): DatabaseFiles {
+    let fd: number
+    try {
+      if (!statSync(path).isFile()) {
+        throw new PrimaryError('not-a-database', `${path} is not a file`)
+      }
+      fd = openSync(path, 'r')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+        throw new PrimaryError('database-missing', `${path} does not exist`, {
+          cause: error,
+          hint: 'Start the application first, or restore the database from its replica.',
+        })
+      }
+      throw error
+    }
+    return new DatabaseFiles(path, fd)
+  }
+
+  /** The first 100 bytes of the database. @throws PrimaryError `not-a-database` */
+  databaseHeader(): DatabaseHeader {
+    const bytes = new Uint8Array(DATABASE_HEADER_SIZE)
+    const read = readSync(this.#db, bytes, 0, bytes.length, 0)
+    try {
+      return decodeDatabaseHeader(bytes.subarray(0, read))
+    } catch (error) {
+      if (!isWALError(error)) throw error
+      throw new PrimaryError('not-a-database', `${this.path} is not an SQLite database`, {
+        cause: error,
+        hint:
+          read === 0
+            ? 'The file is empty. Let the application create its schema first.'
+            : 'The file may be encrypted, or of another kind.',
+      })
+    }
+  }
+
+  /** Bytes of the database file now; frames that are not checkpointed come on top. */
+  databaseSize(): number {
+    return fstatSync(this.#db).size
+  }
+
+  /** Fills `into` from a byte offset of the database file; zeros beyond its end. */
+  readDatabase(into: Uint8Array, offset: number): void {
+    let done = 0
+    while (done < into.length) {
+      const n = readSync(this.#db, into, done, into.length - done, offset + done)
+      if (n === 0) break
+      done += n
+    }
+    into.fill(0, done)
+  }
+
+  /** Opens -wal and -shm, which SQLite has created by now. */
+  openIndex(): void {
+    if (this.#shm < 0) this.#shm = openSync(`${this.path}-shm`, 'r')
+    if (this.#wal < 0) this.#wal = openSync(`${this.path}-wal`, 'r')
+  }
+
+  /** What the wal-index says now. @throws PrimaryError `busy` when no whole copy can be read */
+  index(): WALIndexHeader {
+    // Both copies are torn only while the file is created or recovered, which is over in microseconds.
+    for (let attempt = 0; attempt < 1000; attempt++) {
+      const read = readSync(this.#shm, this.#index, 0, WAL_INDEX_HEADER_SIZE, 0)
+      const header = decodeWALIndexHeader(this.#index.subarray(0, read))
+      if (header !== undefined) return header
+    }
+    throw new PrimaryError('busy', `the wal-index of ${this.path} is being rebuilt`)
+  }
+
+  /** The WAL header, or undefined while the file is empty. Read anew at every call. */
+  walHeader(): WALHeader | undefined {
+    const bytes = new Uint8Array(WAL_HEADER_SIZE)
+    const read = readSync(this.#wal, bytes, 0, bytes.length, 0)
+    if (read < WAL_HEADER_SIZE) return undefined
+    try {
+      this.#header = decodeWALHeader(bytes)
+    } catch (error) {
+      if (isWALError(error)) return undefined
+      throw error
+    }
+    return this.#header
+  }
+
+  /** Fills `into` from a byte offset of the WAL; returns how many bytes there were. */
+  readWAL(into: Uint8Array, offset: number): number {
+    let done = 0
+    while (done < into.length) {
+      const n = readSync(this.#wal, into, done, into.length - done, offset + done)
+      if (n === 0) break
+      done += n
+    }
+    return done
+  }
+
+  /** Bytes of the WAL file. It keeps its size when it is restarted. */
+  walSize(): number {
+    return fstatSync(this.#wal).size
+  }
+
+  /** Which of the three files is no longer the one behind its path, if any. */
+  replaced(): 'database' | 'wal' | 'shm' | undefined {
+    if (!sameFile(this.#db, this.path)) return 'database'
+    if (this.#wal >= 0 && !sameFile(this.#wal, `${this.path}-wal`)) return 'wal'
+    if (this.#shm >= 0 && !sameFile(this.#shm, `${this.path}-shm`)) return 'shm'
+    return undefined
+  }
+
+  /** Only after every SQLite connection of this process to the database is closed. */
+  close(): void {
+    for (const fd of [this.#wal, this.#shm, this.#db]) if (fd >= 0) closeSync(fd)
+    this.#wal = -1
+    this.#shm = -1
+  }
+}
+
+function sameFile(fd: number, path: string): boolean {
+  const open = fstatSync(fd)
+  const named = statSync(path, { throwIfNoEntry: false })
+  return named !== undefined && named.ino === open.ino && named.dev === open.dev
+}

@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { type Checksum, type TXID, toTXID } from '@sqlstream/ltx'
+import {
+  type Catalog,
+  headOf,
+  type Identity,
+  isReplicaError,
+  type LTXFile,
+  planRestore,
+  type Replica,
+  type ReplicaWriter,
+} from '@sqlstream/replica'
+import type { Attachment } from './attachment.ts'
+import { PrimaryError } from './errors.ts'
+import { type BehindPolicy, type LocalSide, planStart, type RemoteSide, type SnapshotReason } from './plan-start.ts'
+import type { CaptureState } from './state/capture-state.ts'
+import { readRestored } from './state/restored.ts'
+import { readSpoolHeader, type Spool, type SpoolFile } from './state/spool.ts'
+import type { StateFolder } from './state/state-folder.ts'
+
+/** How the start goes on, with the files that still have to be uploaded. */
+export type StartDecision =
+  | { readonly kind: 'continue'; readonly head: TXID; readonly pending: readonly SpoolFile[] }
+  /** The database was scanned and is the replica's head: position and ledger are set. */
+  | { readonly kind: 'adopted'; readonly head: TXID; readonly pending: readonly SpoolFile[] }
+  | { readonly kind: 'snapshot'; readonly head: TXID | undefined; readonly txid: TXID; readonly reason: SnapshotReason }
+
+/** What the decision is taken from. */
+export interface StartContext {
+  readonly attachment: Attachment
+  readonly captureState: CaptureState
+  readonly spool: Spool
+  readonly folder: StateFolder
+  readonly replica: Replica
+  readonly writer: ReplicaWriter
+  readonly onBehind: BehindPolicy
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Reads both sides (one listing, one header) and decides.
+ *
+ * @throws PrimaryError `behind`, `wrong-database`; the store's errors: an unreadable replica is never taken for an empty one
+ */
+export async function decideStart(context: StartContext): Promise<StartDecision> {
+  const { replica, captureState, spool, attachment } = context
+  const signal = context.signal && { signal: context.signal }
+  const catalog = await replica.catalog(signal)
+  await claimIdentity(context)
+  const remote = await remoteSide(replica, catalog, signal)
+  dropOrphans(spool, captureState.position?.txid)
+  const files = spool.list()
+  const local = localSide(context, files, remote)
+  const plan = planStart({ pageSize: attachment.pageSize, local, remote, onBehind: context.onBehind })
+  switch (plan.kind) {
+    case 'refuse':
+      throw new PrimaryError(
+        'behind',
+        `the replica is at TXID ${plan.head}, this copy of the database at ${plan.local}`,
+        {
+          hint: 'An old copy was probably put back. Restore the newest state, or start with --on-behind snapshot to go on from this one; the replica keeps its history either way.',
+        },
+      )
+    case 'snapshot':
+      return { kind: 'snapshot', head: remote?.head, txid: plan.txid, reason: plan.reason }
+    case 'compare': {
+      const adopted = await attachment.capture.adopt(plan.head, plan.checksum, context.signal)
+      if (adopted) return { kind: 'adopted', head: plan.head, pending: [] }
+      return { kind: 'snapshot', head: plan.head, txid: toTXID(plan.head + 1n), reason: 'histories-differ' }
+    }
+    case 'continue': {
+      for (const file of files) if (file.maxTXID <= plan.head) spool.remove(file)
+      return { kind: 'continue', head: plan.head, pending: files.filter((file) => file.maxTXID > plan.head) }
+    }
+  }
+}
+
+async function remoteSide(
+  replica: Replica,
+  catalog: Catalog,
+  options: { signal: AbortSignal } | undefined,
+): Promise<RemoteSide | undefined> {
+  const head = headOf(catalog)
+  if (head === undefined) return undefined
+  let newest: LTXFile | undefined
+  try {
+    newest = planRestore(catalog, { kind: 'latest' }).files.at(-1)
+  } catch (error) {
+    if (!isReplicaError(error)) throw error
+    return { head, connected: false }
+  }
+  const header = await replica.header(newest as LTXFile, options)
+  return { head, connected: true, postApplyChecksum: header.proof?.postApplyChecksum }
+}
+
+/** Files that were spooled but never journaled: their frames are captured again. */
+function dropOrphans(spool: Spool, captured: TXID | undefined): void {
+  for (const file of spool.list()) {
+    if (captured === undefined || file.maxTXID > captured) spool.remove(file)
+  }
+}
+
+function localSide(
+  context: StartContext,
+  files: readonly SpoolFile[],
+  remote: RemoteSide | undefined,
+): LocalSide | undefined {
+  const position = context.captureState.position
+  if (position === undefined) return undefined
+  return {
+    txid: position.txid,
+    postApplyChecksum: position.postApplyChecksum,
+    pageSize: position.pageSize,
+    checksumAtHead: remote && checksumAt(remote.head, position, files),
+    restoredWhenHeadWas: readRestored(context.folder)?.headTXID,
+  }
+}
+
+function checksumAt(
+  head: TXID,
+  position: { readonly txid: TXID; readonly postApplyChecksum: Checksum },
+  files: readonly SpoolFile[],
+): Checksum | undefined {
+  if (head === position.txid) return position.postApplyChecksum
+  const next = files.find((file) => file.minTXID === head + 1n)
+  return next && readSpoolHeader(next).proof?.preApplyChecksum
+}
+
+/** One replica belongs to one database. @throws PrimaryError `wrong-database` */
+async function claimIdentity(context: StartContext): Promise<void> {
+  const { folder, writer, attachment, replica } = context
+  const options = context.signal && { signal: context.signal }
+  const mine = existsSync(folder.identity)
+    ? (JSON.parse(readFileSync(folder.identity, 'utf8')) as { databaseId: string })
+    : undefined
+  const there = await replica.identity(options)
+  if (there !== undefined && mine !== undefined && there.databaseId !== mine.databaseId) {
+    throw new PrimaryError('wrong-database', 'this replica belongs to another database', {
+      hint: 'Replicate to another place, or look with `sqlstream restore` whose data is in there.',
+    })
+  }
+  const identity: Identity = there ?? {
+    databaseId: mine?.databaseId ?? randomUUID(),
+    pageSize: attachment.pageSize,
+    created: new Date().toISOString(),
+  }
+  if (there === undefined) {
+    const won = await writer.createIdentity(identity, options)
+    if (won.databaseId !== identity.databaseId) {
+      throw new PrimaryError('wrong-database', 'another database has claimed this replica just now')
+    }
+  }
+  if (mine === undefined) {
+    writeFileSync(`${folder.identity}.tmp`, `${JSON.stringify(identity)}\n`)
+    renameSync(`${folder.identity}.tmp`, folder.identity)
+  }
+}

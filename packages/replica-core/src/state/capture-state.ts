@@ -1,0 +1,102 @@
+import { rmSync } from 'node:fs'
+import { wrapFileError } from '../errors.ts'
+import type { FailpointHook } from '../failpoint.ts'
+import { applyChanges, Journal, type LedgerChanges, NO_CHANGES } from './journal.ts'
+import { Ledger } from './ledger.ts'
+import { readLedgerFile, writeLedgerFile } from './ledger-file.ts'
+import type { Position, WALPosition } from './position.ts'
+import type { StateFolder } from './state-folder.ts'
+
+/** The ledger file is rewritten when the journal is larger than this and than half of the ledger. */
+const JOURNAL_LIMIT = 1 << 20
+
+/**
+ * What has been captured, on disk and in memory: the ledger of page checksums and the position it
+ * stands for. Every change is durable before it is visible here.
+ */
+export class CaptureState {
+  readonly #folder: StateFolder
+  readonly #journal: Journal
+  readonly #failpoint: FailpointHook | undefined
+  #sequence = 0
+  #position: Position | undefined
+  #ledger = new Ledger()
+
+  private constructor(folder: StateFolder, failpoint: FailpointHook | undefined) {
+    this.#folder = folder
+    this.#journal = new Journal(folder.journal)
+    this.#failpoint = failpoint
+  }
+
+  /** Loads the state of a folder; without a position when there is none that can be proven whole. */
+  static open(folder: StateFolder, failpoint?: FailpointHook): CaptureState {
+    const state = new CaptureState(folder, failpoint)
+    const file = readLedgerFile(folder.ledger)
+    if (file === undefined) return state
+    const replayed = state.#journal.replay(file.sequence, file.position, file.ledger)
+    if (replayed === undefined) return state
+    state.#sequence = replayed.sequence
+    state.#position = replayed.position
+    state.#ledger = file.ledger
+    return state
+  }
+
+  /** Undefined before the first snapshot, or after damage. */
+  get position(): Position | undefined {
+    return this.#position
+  }
+
+  get ledger(): Ledger {
+    return this.#ledger
+  }
+
+  /** Advances by one capture: journal first, then memory. */
+  advance(position: Position, changes: LedgerChanges): void {
+    try {
+      this.#journal.append(this.#sequence + 1, position, changes, this.#failpoint)
+    } catch (error) {
+      throw wrapFileError(error, this.#folder.journal)
+    }
+    this.#sequence++
+    applyChanges(this.#ledger, position.commit, changes)
+    this.#position = position
+    const limit = Math.max(JOURNAL_LIMIT, this.#ledger.pageCount * 4)
+    if (this.#journal.length > limit) this.replace(position, this.#ledger)
+  }
+
+  /** Moves the place in the WAL without a new transaction. */
+  moveTo(wal: WALPosition): void {
+    if (this.#position === undefined) throw new TypeError('there is no position to move')
+    this.advance({ ...this.#position, wal }, NO_CHANGES)
+  }
+
+  /** Starts over from a whole ledger. */
+  replace(position: Position, ledger: Ledger): void {
+    try {
+      writeLedgerFile(
+        this.#folder.ledger,
+        { sequence: this.#sequence + 1, position, ledger },
+        this.#failpoint,
+      )
+    } catch (error) {
+      throw wrapFileError(error, this.#folder.ledger)
+    }
+    this.#sequence++
+    this.#position = position
+    this.#ledger = ledger
+    this.#journal.clear()
+    this.#failpoint?.('ledger:after-truncate')
+  }
+
+  /** Drops everything that is known; the next start takes a snapshot. */
+  reset(): void {
+    rmSync(this.#folder.ledger, { force: true })
+    this.#journal.clear()
+    this.#position = undefined
+    this.#ledger = new Ledger()
+  }
+
+  close(): void {
+    this.#journal.close()
+  }
+}

@@ -1,0 +1,79 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseTXID, formatTXID, type TXID } from '@sqlstream/ltx'
+import type { RestoreResult } from '@sqlstream/replica'
+import { Journal } from './journal.ts'
+import { Ledger } from './ledger.ts'
+import { writeLedgerFile } from './ledger-file.ts'
+import { createStateFolder, type StateFolder, stateFolder, takeLocalLock } from './state-folder.ts'
+
+/** Where a restored database came from. */
+export interface Restored {
+  /** Head of the replica at that time; greater than the restored TXID after a restore to the past. */
+  readonly headTXID: TXID
+}
+
+/**
+ * Writes the state of a database that was just restored, so that `replicate` goes on with what
+ * changes from here instead of a whole image, and knows a deliberate return to the past.
+ *
+ * @param databaseId identity of the replica it was restored from, if it has one
+ * @throws PrimaryError `locked`, `state-folder`, `disk-full`
+ */
+export async function adoptRestored(
+  database: string,
+  result: RestoreResult,
+  origin: { readonly head: TXID; readonly databaseId?: string | undefined; readonly stateDir?: string },
+): Promise<void> {
+  const folder = stateFolder(database, origin.stateDir)
+  createStateFolder(folder)
+  const lock = takeLocalLock(folder)
+  try {
+    rmSync(folder.spool, { recursive: true, force: true })
+    rmSync(folder.identity, { force: true })
+    createStateFolder(folder)
+    const journal = new Journal(folder.journal)
+    journal.clear()
+    journal.close()
+    if (!result.proven) {
+      // Nothing to continue from: replicate will compare or take a snapshot.
+      rmSync(folder.ledger, { force: true })
+      return
+    }
+    const ledger = Ledger.from(result.pageSums, result.commit)
+    const nowhere = { salt1: 0, salt2: 0, frame: 0, checksum1: 0, checksum2: 0 }
+    writeLedgerFile(folder.ledger, {
+      sequence: 0,
+      ledger,
+      position: {
+        txid: result.pos.txid,
+        postApplyChecksum: ledger.checksum,
+        pageSize: result.pageSize,
+        commit: result.commit,
+        timestamp: result.timestamp.getTime(),
+        wal: nowhere,
+      },
+    })
+    writeFileSync(restoredPath(folder), `${JSON.stringify({ headTXID: formatTXID(origin.head) })}\n`)
+    if (origin.databaseId !== undefined) {
+      writeFileSync(folder.identity, `${JSON.stringify({ databaseId: origin.databaseId })}\n`)
+    }
+  } finally {
+    lock.release()
+  }
+}
+
+/** The origin of a restored database; undefined when it was not restored by sqlstream. */
+export function readRestored(folder: StateFolder): Restored | undefined {
+  try {
+    const content = JSON.parse(readFileSync(restoredPath(folder), 'utf8')) as { headTXID: string }
+    return { headTXID: parseTXID(content.headTXID) }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function restoredPath(folder: StateFolder): string {
+  return join(folder.path, 'restored.json')
+}

@@ -1,0 +1,128 @@
+import {
+  closeSync,
+  createReadStream,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { decodeHeader, formatFilename, HEADER_SIZE, type Header, parseFilename, type TXIDRange } from '@sqlstream/ltx'
+import type { BlobBody } from '@sqlstream/storage'
+import { wrapFileError } from '../errors.ts'
+import type { FailpointHook } from '../failpoint.ts'
+import { syncFolder } from './state-folder.ts'
+
+const WHOLE_BODY = 1 << 20
+const TEMP = '.capture.tmp'
+
+/** A level-0 file that waits for its upload. */
+export interface SpoolFile extends TXIDRange {
+  readonly path: string
+  readonly size: number
+}
+
+/** A file being written to the spool. */
+export interface SpoolWriter {
+  write(bytes: Uint8Array): void
+  /** Makes the file durable under its name. */
+  finish(range: TXIDRange): SpoolFile
+  abort(): void
+}
+
+/** The local folder of level-0 files that are not known to be in the replica. */
+export class Spool {
+  readonly #path: string
+  readonly #failpoint: FailpointHook | undefined
+
+  constructor(path: string, failpoint?: FailpointHook) {
+    this.#path = path
+    this.#failpoint = failpoint
+    rmSync(join(path, TEMP), { force: true })
+  }
+
+  /** What is there, in TXID order. */
+  list(): SpoolFile[] {
+    return Spool.read(this.#path)
+  }
+
+  /** The files of a spool folder that may belong to another process. */
+  static read(folder: string): SpoolFile[] {
+    const files: SpoolFile[] = []
+    for (const name of readdirSync(folder)) {
+      const range = parseFilename(name)
+      if (range === undefined) continue
+      const path = join(folder, name)
+      const stat = statSync(path, { throwIfNoEntry: false })
+      // It was uploaded and removed just now.
+      if (stat !== undefined) files.push({ ...range, path, size: stat.size })
+    }
+    return files.sort((a, b) => (a.minTXID < b.minTXID ? -1 : a.minTXID > b.minTXID ? 1 : 0))
+  }
+
+  create(): SpoolWriter {
+    const temp = join(this.#path, TEMP)
+    let fd = openSync(temp, 'w')
+    let size = 0
+    const close = (): void => {
+      if (fd >= 0) closeSync(fd)
+      fd = -1
+    }
+    return {
+      write: (bytes) => {
+        try {
+          for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done)
+          size += bytes.length
+        } catch (error) {
+          throw wrapFileError(error, temp)
+        }
+      },
+      finish: (range) => {
+        const path = join(this.#path, formatFilename(range))
+        try {
+          this.#failpoint?.('spool:before-sync')
+          fsyncSync(fd)
+          close()
+          this.#failpoint?.('spool:before-rename')
+          renameSync(temp, path)
+          syncFolder(this.#path)
+          this.#failpoint?.('spool:after-rename')
+        } catch (error) {
+          throw wrapFileError(error, path)
+        }
+        return { ...range, path, size }
+      },
+      abort: () => {
+        close()
+        rmSync(temp, { force: true })
+      },
+    }
+  }
+
+  remove(file: SpoolFile): void {
+    rmSync(file.path, { force: true })
+  }
+}
+
+/** The header of a spooled file. @throws LTXError when it is damaged */
+export function readSpoolHeader(file: SpoolFile): Header {
+  const fd = openSync(file.path, 'r')
+  try {
+    const bytes = new Uint8Array(HEADER_SIZE)
+    const read = readSync(fd, bytes, 0, HEADER_SIZE, 0)
+    return decodeHeader(bytes.subarray(0, read))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** The file as an upload that can be repeated. Small ones are read at once. */
+export function spoolBody(file: SpoolFile): BlobBody {
+  if (file.size <= WHOLE_BODY) return new Uint8Array(readFileSync(file.path))
+  return { size: file.size, open: () => createReadStream(file.path, { highWaterMark: 256 * 1024 }) }
+}

@@ -1,0 +1,116 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import Database from 'better-sqlite3'
+import { PrimaryError, wrapFileError } from '../errors.ts'
+
+/** The paths of one database's local state. */
+export interface StateFolder {
+  readonly path: string
+  /** Page checksums and position, replaced atomically. */
+  readonly ledger: string
+  /** Captures since the ledger was written. */
+  readonly journal: string
+  /** Level-0 files that are not known to be in the replica. */
+  readonly spool: string
+  /** Identity of the database, chosen at the first start. */
+  readonly identity: string
+  readonly lock: string
+  readonly lockOwner: string
+}
+
+/** The default state folder of a database: `.<file>-sqlstream` beside it. */
+export function stateFolder(database: string, path?: string): StateFolder {
+  const full = resolve(database)
+  const folder = path === undefined ? join(dirname(full), `.${basename(full)}-sqlstream`) : resolve(path)
+  return {
+    path: folder,
+    ledger: join(folder, 'ledger'),
+    journal: join(folder, 'journal'),
+    spool: join(folder, 'spool'),
+    identity: join(folder, 'identity.json'),
+    lock: join(folder, 'lock'),
+    lockOwner: join(folder, 'lock-owner'),
+  }
+}
+
+/** Creates the folders of a {@link StateFolder}. @throws PrimaryError `state-folder`, `disk-full` */
+export function createStateFolder(folder: StateFolder): void {
+  try {
+    mkdirSync(folder.spool, { recursive: true })
+    syncFolder(folder.path)
+    syncFolder(dirname(folder.path))
+  } catch (error) {
+    throw wrapFileError(error, `creating ${folder.path}`)
+  }
+}
+
+/** Makes the names in a folder durable. */
+export function syncFolder(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Held while a process replicates a database; the operating system lets it go when that process dies. */
+export interface LocalLock {
+  release(): void
+}
+
+/**
+ * Takes the local lock. It is an SQLite lock on a file of our own: kernel locks need no clean-up
+ * after a crash, and Node has no other way to take one.
+ *
+ * @throws PrimaryError `locked` when another process holds it
+ */
+export function takeLocalLock(folder: StateFolder): LocalLock {
+  let db: Database.Database
+  try {
+    db = new Database(folder.lock, { timeout: 1000 })
+  } catch (error) {
+    throw new PrimaryError('state-folder', `cannot open ${folder.lock}`, { cause: error })
+  }
+  try {
+    db.exec('BEGIN EXCLUSIVE')
+  } catch (error) {
+    db.close()
+    if ((error as { code?: string }).code !== 'SQLITE_BUSY') {
+      throw new PrimaryError('state-folder', `cannot lock ${folder.lock}`, { cause: error })
+    }
+    throw new PrimaryError('locked', `another process replicates this database (${lockOwner(folder)})`, {
+      cause: error,
+      hint: 'Stop the other process, or let it go on: one replicator per database is enough.',
+    })
+  }
+  writeFileSync(folder.lockOwner, `pid ${process.pid}\n`)
+  return {
+    release() {
+      if (db.open) db.close()
+    },
+  }
+}
+
+/** True while some process holds the local lock. */
+export function isLocked(folder: StateFolder): boolean {
+  let db: Database.Database | undefined
+  try {
+    db = new Database(folder.lock, { timeout: 0, readonly: true, fileMustExist: true })
+    db.prepare('SELECT 1 FROM sqlite_schema').all()
+    return false
+  } catch (error) {
+    return (error as { code?: string }).code === 'SQLITE_BUSY'
+  } finally {
+    db?.close()
+  }
+}
+
+/** Who holds the lock, as text for people. */
+export function lockOwner(folder: StateFolder): string {
+  try {
+    return readFileSync(folder.lockOwner, 'utf8').trim()
+  } catch {
+    return 'owner unknown'
+  }
+}

@@ -1,0 +1,235 @@
+import type { TXID } from '@sqlstream/ltx'
+import { isReplicaError, type LTXFile, type ReplicaWriter, SNAPSHOT_LEVEL } from '@sqlstream/replica'
+import { isStorageError } from '@sqlstream/storage'
+import type { LiveSnapshot } from './capture/capture.ts'
+import { isPrimaryError, PrimaryError } from './errors.ts'
+import type { PrimaryListener } from './events.ts'
+import type { FailpointHook } from './failpoint.ts'
+import { readSpoolHeader, type Spool, type SpoolFile, spoolBody } from './state/spool.ts'
+
+const FIRST_RETRY_MS = 200
+const LAST_RETRY_MS = 30_000
+
+/** Something to be uploaded, in order. */
+export type Pending =
+  | { readonly kind: 'file'; readonly file: SpoolFile }
+  | {
+      readonly kind: 'snapshot'
+      readonly snapshot: LiveSnapshot
+      /** Called when it is in the replica. */
+      done(): void
+      /** Called when the live database could not be read as promised: take another one. */
+      broken(error: Error): void
+    }
+
+/** What an uploader works with. */
+export interface UploaderContext {
+  readonly writer: ReplicaWriter
+  readonly spool: Spool
+  readonly emit: PrimaryListener
+  readonly failpoint?: FailpointHook | undefined
+  /** Called once, when another writer was met. */
+  readonly onFenced: (error: Error) => void
+}
+
+/**
+ * Puts files into the replica one after the other, oldest first, so that a reader of the replica
+ * never meets a hole. A file leaves the spool when the store has acknowledged it. Failures are
+ * repeated for ever with growing pauses; only another writer's object ends it.
+ */
+export class Uploader {
+  readonly #c: UploaderContext
+  readonly #queue: Pending[] = []
+  readonly #waiters: { txid: TXID; resolve(): void; reject(error: unknown): void }[] = []
+  readonly #stop = new AbortController()
+  #uploaded: TXID | undefined
+  #pendingBytes = 0
+  #running: Promise<void> | undefined
+  #fenced: Error | undefined
+  #lastError: Error | undefined
+  #wake: (() => void) | undefined
+
+  constructor(context: UploaderContext, uploaded: TXID | undefined) {
+    this.#c = context
+    this.#uploaded = uploaded
+  }
+
+  /** Everything up to here is in the replica. */
+  get uploaded(): TXID | undefined {
+    return this.#uploaded
+  }
+
+  get pendingFiles(): number {
+    return this.#queue.length
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes
+  }
+
+  /** Why the last attempt failed; undefined once one succeeded. */
+  get lastError(): Error | undefined {
+    return this.#lastError
+  }
+
+  enqueue(pending: Pending): void {
+    this.#queue.push(pending)
+    if (pending.kind === 'file') this.#pendingBytes += pending.file.size
+    if (this.#fenced === undefined && this.#running === undefined) {
+      this.#running = this.#drain().finally(() => {
+        this.#running = undefined
+      })
+    }
+  }
+
+  /** Drops what is queued, and its files: a new snapshot stands for all of it. */
+  discard(): void {
+    for (const pending of this.#queue) if (pending.kind === 'file') this.#c.spool.remove(pending.file)
+    this.#queue.length = 0
+    this.#pendingBytes = 0
+  }
+
+  /** Cuts the pause after a failure short. */
+  retryNow(): void {
+    this.#wake?.()
+  }
+
+  /** Resolves when everything up to `txid` is in the replica. @throws PrimaryError `fenced`, `closed` */
+  async waitFor(txid: TXID, signal?: AbortSignal): Promise<void> {
+    if (this.#uploaded !== undefined && this.#uploaded >= txid) return
+    if (this.#fenced !== undefined) throw this.#fenced
+    signal?.throwIfAborted()
+    this.retryNow()
+    await new Promise<void>((resolve, reject) => {
+      const waiter = { txid, resolve, reject }
+      const onAbort = (): void => {
+        const at = this.#waiters.indexOf(waiter)
+        if (at >= 0) this.#waiters.splice(at, 1)
+        reject(signal?.reason)
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      waiter.resolve = () => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      }
+      this.#waiters.push(waiter)
+    })
+  }
+
+  /** Stops at once, in the middle of an upload if need be. What is queued stays in the spool. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new PrimaryError('closed', 'the replicator is closed'))
+    this.#wake?.()
+    await this.#running
+    this.#settle(this.#fenced ?? new PrimaryError('closed', 'the replicator is closed'))
+  }
+
+  async #drain(): Promise<void> {
+    let delay = FIRST_RETRY_MS
+    while (this.#queue.length > 0 && !this.#stop.signal.aborted) {
+      const pending = this.#queue[0] as Pending
+      try {
+        await this.#put(pending)
+        delay = FIRST_RETRY_MS
+        this.#lastError = undefined
+      } catch (error) {
+        if (this.#stop.signal.aborted) return
+        this.#lastError = error as Error
+        if (isReplicaError(error, 'fenced')) {
+          this.#fence(error)
+          return
+        }
+        if (pending.kind === 'snapshot' && isPrimaryError(error)) {
+          this.discard()
+          pending.broken(error)
+          return
+        }
+        this.#c.emit({ type: 'failed', operation: 'upload', error: error as Error, retryInMs: delay })
+        // Who waits learns what waiting will not cure; the upload itself is tried for ever.
+        if (isStorageError(error) && !error.transient) this.#settle(error)
+        await this.#pause(delay)
+        delay = Math.min(delay * 2, LAST_RETRY_MS)
+      }
+    }
+  }
+
+  async #put(pending: Pending): Promise<void> {
+    const started = performance.now()
+    const { signal } = this.#stop
+    this.#c.failpoint?.('put:before')
+    let file: LTXFile
+    if (pending.kind === 'file') {
+      const timestamp = new Date(readSpoolHeader(pending.file).timestamp)
+      file = await this.#c.writer.put(0, pending.file, spoolBody(pending.file), { timestamp, signal })
+    } else {
+      file = await this.#putSnapshot(pending.snapshot, signal)
+    }
+    this.#c.failpoint?.('put:after')
+    this.#queue.shift()
+    this.#uploaded = file.maxTXID
+    const milliseconds = performance.now() - started
+    const report = { file, bytes: file.size, milliseconds }
+    if (pending.kind === 'file') {
+      this.#pendingBytes -= pending.file.size
+      this.#c.spool.remove(pending.file)
+      this.#c.emit({ type: 'uploaded', ...report })
+    } else {
+      pending.done()
+      this.#c.emit({ type: 'snapshotted', ...report })
+    }
+    this.#c.failpoint?.('put:after-ack')
+    this.#settle()
+  }
+
+  async #putSnapshot(snapshot: LiveSnapshot, signal: AbortSignal): Promise<LTXFile> {
+    this.#c.failpoint?.('snapshot:before')
+    const { header, pages: totalPages } = snapshot
+    let reported = performance.now()
+    const onPages = (pages: number): void => {
+      if (pages * 2 > totalPages) this.#c.failpoint?.('snapshot:middle')
+      const now = performance.now()
+      if (now - reported < 500) return
+      reported = now
+      this.#c.emit({ type: 'snapshot-progress', pages, totalPages })
+    }
+    const body = { open: () => snapshot.body({ signal, onPages }) }
+    const file = await this.#c.writer.put(SNAPSHOT_LEVEL, header, body, {
+      timestamp: new Date(header.timestamp),
+      signal,
+    })
+    this.#c.failpoint?.('snapshot:after')
+    return file
+  }
+
+  #fence(cause: Error): void {
+    this.#fenced = new PrimaryError('fenced', `another writer uses this replica: ${cause.message}`, {
+      cause,
+      hint: 'Stop one of the two. What was captured here but not uploaded stays in the spool folder.',
+    })
+    this.#settle(this.#fenced)
+    this.#c.onFenced(this.#fenced)
+  }
+
+  #settle(error?: Error): void {
+    for (let i = this.#waiters.length - 1; i >= 0; i--) {
+      const waiter = this.#waiters[i]!
+      const done = this.#uploaded !== undefined && this.#uploaded >= waiter.txid
+      if (!done && error === undefined) continue
+      this.#waiters.splice(i, 1)
+      if (done) waiter.resolve()
+      else waiter.reject(error)
+    }
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    }).then(() => {
+      this.#wake = undefined
+    })
+  }
+}
