@@ -1,0 +1,105 @@
+import { LTXError } from './errors.ts'
+
+/** Any source of bytes in order: a file stream, an object body, a generator. A chunk is used before the next is pulled. */
+export type ByteStream = AsyncIterable<Uint8Array>
+
+const NOTHING: Uint8Array = new Uint8Array(0)
+
+/** Reads a stream in the portions that a caller wants, and gives it back when done. */
+export class StreamReader {
+  readonly #iterator: AsyncIterator<Uint8Array>
+  readonly #signal: AbortSignal | undefined
+  #chunk: Uint8Array = NOTHING
+  #at = 0
+  #done = false
+  /** Bytes handed out so far. */
+  position = 0
+
+  constructor(source: ByteStream, signal: AbortSignal | undefined) {
+    this.#iterator = source[Symbol.asyncIterator]()
+    this.#signal = signal
+  }
+
+  /** Copies to target[from, to) until it is full or the stream ends; returns where it stopped. */
+  async fill(target: Uint8Array, from: number, to: number): Promise<number> {
+    let at = from
+    while (at < to && (await this.#pull())) {
+      const size = Math.min(to - at, this.#chunk.byteLength - this.#at)
+      target.set(this.#chunk.subarray(this.#at, this.#at + size), at)
+      this.#advance(size)
+      at += size
+    }
+    return at
+  }
+
+  /** Exactly `size` bytes. Throws LTXError 'truncated'. */
+  async exact(size: number, what: string): Promise<Uint8Array> {
+    const bytes = new Uint8Array(size)
+    const got = await this.fill(bytes, 0, size)
+    if (got < size)
+      throw new LTXError('truncated', `${what} has ${got} of ${size} bytes`, { offset: this.position })
+    return bytes
+  }
+
+  /** Between 1 and `most` bytes, valid until the next call; none at the end. */
+  async some(most: number): Promise<Uint8Array> {
+    if (!(await this.#pull())) return NOTHING
+    const bytes = this.#chunk.subarray(this.#at, this.#at + most)
+    this.#advance(bytes.byteLength)
+    return bytes
+  }
+
+  /** Puts bytes back in front of the rest. They must stay as they are until read. */
+  unread(bytes: Uint8Array): void {
+    const rest = this.#chunk.subarray(this.#at)
+    const joined = new Uint8Array(bytes.byteLength + rest.byteLength)
+    joined.set(bytes)
+    joined.set(rest, bytes.byteLength)
+    this.#chunk = joined
+    this.#at = 0
+    this.position -= bytes.byteLength
+  }
+
+  /** Lets the source go. Harmless when it has ended. */
+  async close(): Promise<void> {
+    if (this.#done) return
+    this.#done = true
+    this.#chunk = NOTHING
+    this.#at = 0
+    await this.#iterator.return?.()
+  }
+
+  #advance(size: number): void {
+    this.#at += size
+    this.position += size
+  }
+
+  /** True if the current chunk has bytes left, after pulling chunks as needed. */
+  async #pull(): Promise<boolean> {
+    while (this.#at === this.#chunk.byteLength) {
+      if (this.#done) return false
+      this.#signal?.throwIfAborted()
+      const result = await unlessAborted(this.#iterator.next(), this.#signal)
+      if (result.done) {
+        this.#done = true
+        return false
+      }
+      this.#chunk = result.value
+      this.#at = 0
+    }
+    return true
+  }
+}
+
+/** The promise, or the signal's reason as soon as it aborts: a source may hang and know nothing of the signal. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

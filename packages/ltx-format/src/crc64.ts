@@ -1,0 +1,59 @@
+import { writeUint32 } from './big-endian.ts'
+import { type Checksum, joinChecksum } from './checksum.ts'
+import { foldBytes, foldFewBytes } from './kernel/crc64.ts'
+import { shiftBytes } from './kernel/shift.ts'
+import type { Page } from './page-size.ts'
+
+function split(value: bigint): Int32Array {
+  return new Int32Array([Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))])
+}
+
+function join(words: Int32Array): bigint {
+  return (BigInt(words[1]! >>> 0) << 32n) | BigInt(words[0]! >>> 0)
+}
+
+/** CRC-64/GO-ISO over bytes that come in pieces. */
+export class Crc64 {
+  readonly #state: Int32Array = new Int32Array([-1, -1])
+
+  update(bytes: Uint8Array): void {
+    foldBytes(this.#state, bytes)
+  }
+
+  /** The CRC so far, without LTX's flag bit; more bytes may follow. */
+  digest(): bigint {
+    return BigInt.asUintN(64, ~join(this.#state))
+  }
+
+  /** The CRC so far with LTX's flag bit set. */
+  checksum(): Checksum {
+    return joinChecksum(~this.#state[0]!, ~this.#state[1]!)
+  }
+}
+
+/**
+ * CRC-64/GO-ISO (polynomial 0x1b reflected, all ones in and out; of '123456789' it is b90956c775a41001). `seed` is the CRC of
+ * what came before (default 0n: nothing). LTX's flag bit is not set here.
+ */
+export function crc64(data: Uint8Array, seed = 0n): bigint {
+  const state = split(~seed)
+  foldBytes(state, data)
+  return BigInt.asUintN(64, ~join(state))
+}
+
+/** The CRC of A followed by B from crc64(A), crc64(B) and B's length in bytes (a safe integer). */
+export function crc64Combine(a: bigint, b: bigint, lengthB: number): bigint {
+  if (!Number.isSafeInteger(lengthB) || lengthB < 0)
+    throw new RangeError(`length ${lengthB} is no safe integer`)
+  return join(shiftBytes(split(a), lengthB)) ^ BigInt.asUintN(64, b)
+}
+
+/** Checksum of one page: CRC of its number (4 bytes, big-endian) and data, flag bit set. */
+export function checksumPage(page: Page): Checksum {
+  const pgno = new Uint8Array(4)
+  writeUint32(pgno, 0, page.pgno)
+  const state = new Int32Array([-1, -1])
+  foldFewBytes(state, pgno, 0, 4)
+  foldBytes(state, page.data)
+  return joinChecksum(~state[0]!, ~state[1]!)
+}

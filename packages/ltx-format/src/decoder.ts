@@ -1,0 +1,257 @@
+import { readSize, viewOf } from './big-endian.ts'
+import { type ByteStream, StreamReader } from './byte-stream.ts'
+import { type Checksum, joinChecksum } from './checksum.ts'
+import { Crc64 } from './crc64.ts'
+import { LTXError } from './errors.ts'
+import { decodeHeader, HEADER_SIZE, type Header, tracksChecksums } from './header.ts'
+import { createKernel, type PageKernel } from './kernel/page-kernel.ts'
+import { PageOrder } from './page-order.ts'
+import type { Page } from './page-size.ts'
+import { decodeTrailer, TRAILER_SIZE, type Trailer } from './trailer.ts'
+import { isSnapshot } from './txid.ts'
+import { MAX_VARINT_SIZE, writeVarint } from './varint.ts'
+
+/** Several pages in ascending order; all arrays are views that stay valid until the next batch. */
+export interface PageBatch {
+  readonly count: number
+  readonly pgnos: Uint32Array
+  /** count * pageSize bytes. */
+  readonly data: Uint8Array
+  /** Two words a page, low then high: its checksum, flag bit set. */
+  readonly sums: Uint32Array
+  /** The frames as they are in the file, one after another. */
+  readonly frames: Uint8Array
+  /** Size of each frame. */
+  readonly frameSizes: Uint32Array
+}
+
+/** How a Decoder works. */
+export interface DecoderOptions {
+  /** Used until finish or close, if it has the file's page size; else, and by default, a new one. */
+  readonly kernel?: PageKernel | undefined
+  /** Size of a new kernel's batches, in bytes of pages. Default 1 MiB. */
+  readonly batchBytes?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Reads one file front to back. Pages come as batches or one by one; they are unproven until finish() resolves. Every
+ * failure throws LTXError, or the signal's reason, and lets the source go.
+ */
+export class Decoder implements AsyncIterable<Page> {
+  readonly header: Header
+  readonly kernel: PageKernel
+  readonly #reader: StreamReader
+  readonly #order: PageOrder
+  readonly #index = new IndexDigest()
+  /** Bytes in kernel.frames, of which those before #used belong to the batch handed out last. */
+  #available = 0
+  #used = 0
+  /** Offset of kernel.frames[#used] in the file. */
+  #offset = HEADER_SIZE
+  #sumLow = 0
+  #sumHigh = 0
+  #state: 'pages' | 'tail' | 'closed' = 'pages'
+  #trailer: Trailer | undefined
+
+  /** Reads the header. Throws LTXError 'truncated', 'bad-magic' or 'bad-header'. */
+  static async open(source: ByteStream, options: DecoderOptions = {}): Promise<Decoder> {
+    const reader = new StreamReader(source, options.signal)
+    try {
+      return new Decoder(reader, await reader.exact(HEADER_SIZE, 'header'), options)
+    } catch (error) {
+      await closeQuietly(reader)
+      throw error
+    }
+  }
+
+  private constructor(reader: StreamReader, headerBytes: Uint8Array, options: DecoderOptions) {
+    this.header = decodeHeader(headerBytes)
+    const { pageSize } = this.header
+    const { kernel, batchBytes = 1024 * 1024 } = options
+    this.kernel = kernel?.pageSize === pageSize ? kernel : createKernel({ pageSize, batchBytes })
+    this.kernel.reset()
+    this.kernel.hash(headerBytes)
+    this.#reader = reader
+    this.#order = new PageOrder(this.header, undefined)
+  }
+
+  /** The pages not handed out yet. Leaving the loop early keeps the decoder usable; end with finish or close. */
+  async *batches(): AsyncGenerator<PageBatch, void, undefined> {
+    for (let batch = await this.#next(); batch; batch = await this.#next()) yield batch
+  }
+
+  /** The pages not handed out yet, each with data that is the caller's. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Page, void, undefined> {
+    const { pageSize } = this.header
+    for await (const { count, pgnos, data } of this.batches()) {
+      for (let i = 0; i < count; i++) {
+        yield { pgno: pgnos[i]!, data: data.slice(i * pageSize, (i + 1) * pageSize) }
+      }
+    }
+  }
+
+  /**
+   * Reads what is left and compares the page index, the file checksum and, for a snapshot, the checksum of all pages with
+   * the trailer and the chain proof. May be called again. Throws LTXError 'bad-index', 'bad-trailer', 'checksum-mismatch',
+   * 'truncated', and what reading pages throws; TypeError after close.
+   */
+  async finish(): Promise<Trailer> {
+    while (await this.#next());
+    if (this.#trailer) return this.#trailer
+    if (this.#state !== 'tail') throw new TypeError('the decoder is closed')
+    return await this.#guard(async () => {
+      await this.#finishIndex()
+      this.#trailer = await this.#finishTrailer()
+      this.#state = 'closed'
+      return this.#trailer
+    })
+  }
+
+  /** Lets the source go without verifying. Harmless after finish. */
+  async close(): Promise<void> {
+    this.#state = 'closed'
+    await this.#reader.close()
+  }
+
+  async #next(): Promise<PageBatch | undefined> {
+    return this.#state === 'pages' ? await this.#guard(() => this.#decodeBatch()) : undefined
+  }
+
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      this.#state = 'closed'
+      await closeQuietly(this.#reader)
+      throw error
+    }
+  }
+
+  async #decodeBatch(): Promise<PageBatch | undefined> {
+    const { kernel } = this
+    const { frames, pgnos, frameSizes, capacity } = kernel
+    // The previous batch is done with: its frames make room.
+    frames.copyWithin(0, this.#used, this.#available)
+    this.#available = await this.#reader.fill(frames, this.#available - this.#used, frames.byteLength)
+    this.#used = 0
+    const { pages, consumed, end } = kernel.decode(this.#available, capacity, true)
+    this.#used = consumed
+    let offset = this.#offset
+    for (let i = 0; i < pages; i++) {
+      this.#order.admit(pgnos[i]!, offset)
+      this.#index.add(pgnos[i]!, offset, frameSizes[i]!)
+      this.#sumLow ^= kernel.pageSums[2 * i]!
+      this.#sumHigh ^= kernel.pageSums[2 * i + 1]!
+      offset += frameSizes[i]!
+    }
+    this.#offset += consumed
+    if (end) {
+      this.#order.finish(offset)
+      this.#reader.unread(frames.slice(consumed, this.#available))
+      this.#available = consumed
+      this.#state = 'tail'
+    } else if (pages === 0) {
+      throw new LTXError('truncated', 'file ends within its pages', {
+        offset: this.#offset + this.#available,
+      })
+    }
+    if (pages === 0) return undefined
+    return {
+      count: pages,
+      pgnos: pgnos.subarray(0, pages),
+      data: kernel.pages.subarray(0, pages * kernel.pageSize),
+      sums: kernel.pageSums.subarray(0, 2 * pages),
+      frames: frames.subarray(0, offset - (this.#offset - consumed)),
+      frameSizes: frameSizes.subarray(0, pages),
+    }
+  }
+
+  /** The index must be exactly what the pages say. Nothing of it is kept, so its size does not matter. */
+  async #finishIndex(): Promise<void> {
+    const start = this.#reader.position
+    const actual = new Crc64()
+    const expected = this.#index.finish()
+    for (let left = expected.size; left > 0; ) {
+      const bytes = await this.#reader.some(left)
+      if (bytes.byteLength === 0) throw new LTXError('truncated', 'page index is cut off', { offset: start })
+      actual.update(bytes)
+      this.kernel.hash(bytes)
+      left -= bytes.byteLength
+    }
+    if (actual.digest() !== expected.digest) {
+      throw new LTXError('bad-index', 'page index does not fit the pages', { offset: start })
+    }
+    const sizeAt = this.#reader.position
+    const sizeBytes = await this.#reader.exact(8, 'size of the page index')
+    if (readSize(viewOf(sizeBytes), 0) !== expected.size) {
+      throw new LTXError('bad-index', `page index does not have ${expected.size} bytes`, { offset: sizeAt })
+    }
+    this.kernel.hash(sizeBytes)
+  }
+
+  async #finishTrailer(): Promise<Trailer> {
+    const at = this.#reader.position
+    const bytes = await this.#reader.exact(TRAILER_SIZE, 'trailer')
+    const trailer = decodeTrailer(bytes, this.header, at)
+    if ((await this.#reader.some(1)).byteLength > 0) {
+      throw new LTXError('bad-trailer', 'bytes after the trailer', { offset: at + TRAILER_SIZE })
+    }
+    this.kernel.hash(bytes.subarray(0, 8))
+    const actual = this.kernel.fileChecksum()
+    if (actual !== trailer.fileChecksum) throw mismatch('file', actual, trailer.fileChecksum, at + 8)
+    if (isSnapshot(this.header)) this.#compareSums(trailer, at)
+    return trailer
+  }
+
+  #compareSums(trailer: Trailer, at: number): void {
+    const actual = joinChecksum(this.#sumLow, this.#sumHigh)
+    const proven = this.header.proof?.postApplyChecksum
+    if (proven !== undefined && proven !== actual) throw mismatch('database', actual, proven, 92)
+    if (tracksChecksums(this.header) && trailer.postApplyChecksum !== actual) {
+      throw mismatch('database', actual, trailer.postApplyChecksum, at)
+    }
+  }
+}
+
+function mismatch(what: string, actual: bigint, stored: Checksum, offset: number): LTXError {
+  const text = `${what} checksum is ${actual.toString(16)}, file says ${stored.toString(16)}`
+  return new LTXError('checksum-mismatch', text, { offset })
+}
+
+/** Closes a source after a failure; if that fails too, the first error is the one to tell. */
+async function closeQuietly(reader: StreamReader): Promise<void> {
+  try {
+    await reader.close()
+  } catch {
+    // The caller throws the failure that led here.
+  }
+}
+
+/** Length and CRC that the page index must have, so that it need not be kept (it has some 10 bytes a page). */
+class IndexDigest {
+  readonly #crc = new Crc64()
+  readonly #buffer = new Uint8Array(4096)
+  #at = 0
+  #flushed = 0
+
+  add(pgno: number, offset: number, size: number): void {
+    if (this.#at + 3 * MAX_VARINT_SIZE > this.#buffer.byteLength) this.#flush()
+    let at = writeVarint(this.#buffer, this.#at, pgno)
+    at = writeVarint(this.#buffer, at, offset)
+    this.#at = writeVarint(this.#buffer, at, size)
+  }
+
+  /** Adds the terminator. */
+  finish(): { readonly size: number; readonly digest: bigint } {
+    this.#buffer[this.#at++] = 0
+    this.#flush()
+    return { size: this.#flushed, digest: this.#crc.digest() }
+  }
+
+  #flush(): void {
+    this.#crc.update(this.#buffer.subarray(0, this.#at))
+    this.#flushed += this.#at
+    this.#at = 0
+  }
+}

@@ -1,0 +1,233 @@
+import { readUint32, viewOf, writeUint32 } from '../big-endian.ts'
+import { joinChecksum } from '../checksum.ts'
+import { LTXError } from '../errors.ts'
+import { FRAME_HEADER_SIZE, PAGE_FLAG_SIZE, PAGE_HEADER_SIZE } from '../frame.ts'
+import { decompressFrameInto, frameLength } from '../lz4-frame.ts'
+import { isPageSize, type PageSize } from '../page-size.ts'
+import { foldBytes, foldFewBytes, foldWords } from './crc64.ts'
+import { BlockCompressor, compressBound } from './lz4-compress.ts'
+import { decompress } from './lz4-decompress.ts'
+import type { DecodeStep, KernelOptions, PageKernel } from './page-kernel.ts'
+import { shiftByTable, shiftTable } from './shift.ts'
+
+/** The kernel in plain TypeScript. */
+export class JsKernel implements PageKernel {
+  readonly backend = 'js'
+  readonly pageSize: PageSize
+  readonly capacity: number
+  readonly pages: Uint8Array
+  readonly pgnos: Uint32Array
+  readonly frames: Uint8Array
+  readonly frameSizes: Uint32Array
+  readonly pageSums: Uint32Array
+
+  /** Pages, then frames: one array, because copies inside one array need no allocation. */
+  readonly #memory: Uint8Array
+  readonly #view: DataView
+  readonly #words: Int32Array
+  readonly #framesAt: number
+  readonly #compressor = new BlockCompressor()
+  /** Raw state of the file checksum. */
+  readonly #file = new Int32Array([-1, -1])
+  readonly #page = new Int32Array(2)
+  readonly #data = new Int32Array(2)
+  readonly #shift: Int32Array
+  /** Bytes of the file before frames[0], for errors. */
+  #offset = 0
+
+  constructor(options: KernelOptions) {
+    const { pageSize, batchBytes = 1024 * 1024 } = options
+    if (!isPageSize(pageSize))
+      throw new RangeError(`page size ${pageSize} is not a power of two in 512..65536`)
+    if (!(batchBytes >= 0 && batchBytes <= 2 ** 30))
+      throw new RangeError(`batchBytes ${batchBytes} is not in 0..2^30`)
+    this.pageSize = pageSize
+    this.capacity = Math.max(1, Math.floor(batchBytes / pageSize))
+    this.#framesAt = this.capacity * pageSize
+    const framesSize = this.capacity * maxFrameSize(pageSize) + PAGE_HEADER_SIZE
+    this.#memory = new Uint8Array(this.#framesAt + framesSize)
+    this.#view = viewOf(this.#memory)
+    this.pages = this.#memory.subarray(0, this.#framesAt)
+    this.frames = this.#memory.subarray(this.#framesAt)
+    this.#words = new Int32Array(this.#memory.buffer, 0, this.#framesAt / 4)
+    this.pgnos = new Uint32Array(this.capacity)
+    this.frameSizes = new Uint32Array(this.capacity)
+    this.pageSums = new Uint32Array(this.capacity * 2)
+    this.#shift = shiftTable(pageSize)
+  }
+
+  reset(): void {
+    this.#file.fill(-1)
+    this.#offset = 0
+  }
+
+  hash(bytes: Uint8Array): void {
+    foldBytes(this.#file, bytes)
+    this.#offset += bytes.byteLength
+  }
+
+  fileChecksum(): bigint {
+    return joinChecksum(~this.#file[0]!, ~this.#file[1]!)
+  }
+
+  encode(count: number, track: boolean): number {
+    this.#checkCount(count)
+    const memory = this.#memory
+    let at = this.#framesAt
+    for (let i = 0; i < count; i++) {
+      const start = i * this.pageSize
+      const data = at + FRAME_HEADER_SIZE
+      const end = this.#compressor.compress(memory, this.#view, start, start + this.pageSize, memory, data)
+      writeUint32(memory, at, this.pgnos[i]!)
+      memory[at + 4] = 0
+      memory[at + 5] = PAGE_FLAG_SIZE
+      writeUint32(memory, at + PAGE_HEADER_SIZE, end - data)
+      foldFewBytes(this.#file, memory, at, data)
+      this.#hashPage(i, at, track)
+      this.frameSizes[i] = end - at
+      at = end
+    }
+    const size = at - this.#framesAt
+    this.#offset += size
+    return size
+  }
+
+  decode(available: number, maxPages: number, track: boolean): DecodeStep {
+    this.#checkCount(maxPages)
+    if (!(available >= 0 && available <= this.frames.byteLength))
+      throw new RangeError(`${available} bytes in frames`)
+    const end = this.#framesAt + available
+    let at = this.#framesAt
+    let count = 0
+    let ended = false
+    while (count < maxPages && at + PAGE_HEADER_SIZE <= end) {
+      if (this.#isEndMark(at)) {
+        foldFewBytes(this.#file, this.#memory, at, at + PAGE_HEADER_SIZE)
+        at += PAGE_HEADER_SIZE
+        ended = true
+        break
+      }
+      const size = this.#decodePage(at, end, count)
+      if (size === 0) break
+      this.pgnos[count] = readUint32(this.#memory, at)
+      this.#hashPage(count, at, track)
+      this.frameSizes[count] = size
+      at += size
+      count++
+    }
+    const consumed = at - this.#framesAt
+    this.#offset += consumed
+    return { pages: count, consumed, end: ended }
+  }
+
+  checksumPages(count: number): void {
+    this.#checkCount(count)
+    const perPage = this.pageSize / 4
+    for (let i = 0; i < count; i++) {
+      this.#startPage(this.pgnos[i]!)
+      foldWords(this.#page, this.#words, i * perPage, perPage)
+      this.#storePageSum(i)
+    }
+  }
+
+  #checkCount(count: number): void {
+    if (!(Number.isInteger(count) && count >= 0 && count <= this.capacity)) {
+      throw new RangeError(`${count} pages in a kernel for ${this.capacity}`)
+    }
+  }
+
+  #isEndMark(at: number): boolean {
+    const memory = this.#memory
+    return readUint32(memory, at) === 0 && memory[at + 4] === 0 && memory[at + 5] === 0
+  }
+
+  /** Decompresses the frame at `at` into page slot `index` and hashes its header. Returns its size, 0 if it is not whole. */
+  #decodePage(at: number, end: number, index: number): number {
+    const memory = this.#memory
+    if (readUint32(memory, at) === 0) throw this.#badPage('page number is 0', at)
+    const flags = (memory[at + 4]! << 8) | memory[at + 5]!
+    if (flags === 0) return this.#decodeOldPage(at, end, index)
+    if (flags !== PAGE_FLAG_SIZE) throw this.#badPage(`unknown page flags 0x${flags.toString(16)}`, at)
+    const data = at + FRAME_HEADER_SIZE
+    if (data > end) return 0
+    const size = readUint32(memory, at + PAGE_HEADER_SIZE)
+    if (size > compressBound(this.pageSize)) throw this.#badPage(`page data of ${size} bytes is too long`, at)
+    if (data + size > end) return 0
+    const out = index * this.pageSize
+    const outEnd = out + this.pageSize
+    if (decompress(memory, data, data + size, memory, out, outEnd, out) !== outEnd) {
+      throw this.#badPage(`page data is not an LZ4 block of ${this.pageSize} bytes`, at)
+    }
+    foldFewBytes(this.#file, memory, at, data)
+    return FRAME_HEADER_SIZE + size
+  }
+
+  /** Pages without size prefix, as early writers made them: the data is an LZ4 frame that says itself where it ends. */
+  #decodeOldPage(at: number, end: number, index: number): number {
+    const memory = this.#memory
+    const data = at + PAGE_HEADER_SIZE
+    try {
+      const length = frameLength(memory, data, end)
+      if (length < 0) {
+        if (end - this.#framesAt === this.frames.byteLength && at === this.#framesAt) {
+          throw new LTXError('bad-page', 'LZ4 frame is too long')
+        }
+        return 0
+      }
+      const out = index * this.pageSize
+      decompressFrameInto(memory, data, data + length, memory, out, out + this.pageSize)
+      foldFewBytes(this.#file, memory, at, data)
+      return PAGE_HEADER_SIZE + length
+    } catch (cause) {
+      throw this.#badPage(`page data is not an LZ4 frame of ${this.pageSize} bytes`, at, cause)
+    }
+  }
+
+  #badPage(message: string, at: number, cause?: unknown): LTXError {
+    return new LTXError('bad-page', message, { offset: this.#offset + at - this.#framesAt, cause })
+  }
+
+  /** Puts the state after the page number, big-endian, into #page. */
+  #startPage(pgno: number): void {
+    const swapped = (pgno << 24) | ((pgno & 0xff00) << 8) | ((pgno >>> 8) & 0xff00) | (pgno >>> 24)
+    // All four bytes in one step: the low word moves out and comes back folded, the high word (all ones) becomes the low one.
+    let hi = ~swapped
+    let lo = hi << 29
+    hi ^= hi >>> 3
+    lo ^= (lo >>> 1) | (hi << 31)
+    hi ^= hi >>> 1
+    this.#page[0] = ~lo
+    this.#page[1] = hi
+  }
+
+  /** Adds page slot `index` to the file checksum; with `track` also computes its page checksum, from the same pass. */
+  #hashPage(index: number, at: number, track: boolean): void {
+    const perPage = this.pageSize / 4
+    if (!track) {
+      foldWords(this.#file, this.#words, index * perPage, perPage)
+      return
+    }
+    const data = this.#data
+    data[0] = 0
+    data[1] = 0
+    foldWords(data, this.#words, index * perPage, perPage)
+    shiftByTable(this.#file, this.#shift)
+    this.#file[0] = this.#file[0]! ^ data[0]!
+    this.#file[1] = this.#file[1]! ^ data[1]!
+    this.#startPage(readUint32(this.#memory, at))
+    shiftByTable(this.#page, this.#shift)
+    this.#page[0] = this.#page[0]! ^ data[0]!
+    this.#page[1] = this.#page[1]! ^ data[1]!
+    this.#storePageSum(index)
+  }
+
+  #storePageSum(index: number): void {
+    this.pageSums[2 * index] = ~this.#page[0]!
+    this.pageSums[2 * index + 1] = ~this.#page[1]! | 0x8000_0000
+  }
+}
+
+/** Room for any page of this size: as a block with its header, or as an LZ4 frame with its own headers. */
+function maxFrameSize(pageSize: number): number {
+  return FRAME_HEADER_SIZE + compressBound(pageSize) + 64
+}
