@@ -72,9 +72,13 @@ export function sortListing(layout: Layout, objects: Iterable<BlobInfo>): Sorted
 
 /** The error for a name that should be an LTX file's: to skip it could hide a part of the history (T49). */
 export function badNameError(key: string): ReplicaError {
-  return new ReplicaError('bad-name', `${key} lies where LTX files are, but its name is not <min>-<max>.ltx`, {
-    hint: 'Another tool or version wrote it, or it was renamed: find out which before restoring, then move it away.',
-  })
+  return new ReplicaError(
+    'bad-name',
+    `${key} lies where LTX files are, but its name is not <min>-<max>.ltx`,
+    {
+      hint: 'Another tool or version wrote it, or it was renamed: find out which before restoring, then move it away.',
+    },
+  )
 }
 
 /** All files, lowest level first, each level in TXID order. */

@@ -1,5 +1,5 @@
 import type { TXID } from '@sqlstream/ltx'
-import { type LTXFile, SNAPSHOT_LEVEL } from './catalog.ts'
+import { type Catalog, filesOf, isLongEnough, type LTXFile, SNAPSHOT_LEVEL } from './catalog.ts'
 
 // What one more request costs, in bytes that could have been read meanwhile: one wide file is preferred to many small
 // ones of the same total size, but never to a total that is clearly smaller.
@@ -32,8 +32,13 @@ export function cheapestChain(files: readonly LTXFile[], target: TXID): LTXFile[
   return chain.reverse()
 }
 
-/** The TXIDs to which some chain leads, ascending. */
-export function restorableTXIDs(files: readonly LTXFile[]): TXID[] {
+/** Every TXID that `planRestore` accepts, ascending: those at which a file ends that a snapshot leads to. */
+export function restorableTXIDs(catalog: Catalog): TXID[] {
+  return reachableTXIDs(filesOf(catalog).filter(isLongEnough))
+}
+
+/** The TXIDs to which some chain of these files leads, ascending. */
+export function reachableTXIDs(files: readonly LTXFile[]): TXID[] {
   const points: TXID[] = []
   let last: TXID | undefined
   for (const file of byLastTXID(files)) {
@@ -90,7 +95,7 @@ function cheapestStart(points: readonly Point[], file: LTXFile): number {
 function byLastTXID(files: readonly LTXFile[]): LTXFile[] {
   return [...files].sort((a, b) => {
     if (a.maxTXID !== b.maxTXID) return a.maxTXID < b.maxTXID ? -1 : 1
-    // In restorableTXIDs the widest file decides, so it comes before narrower ones.
+    // In reachableTXIDs the widest file decides, so it comes before narrower ones.
     if (a.minTXID !== b.minTXID) return a.minTXID < b.minTXID ? -1 : 1
     return isCheaper(a, b) ? -1 : isCheaper(b, a) ? 1 : 0
   })

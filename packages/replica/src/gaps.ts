@@ -1,4 +1,4 @@
-import { type TXIDRange, toTXID } from '@sqlstream/ltx'
+import { formatTXID, type TXIDRange, toTXID } from '@sqlstream/ltx'
 import { type Catalog, filesOf, isLongEnough } from './catalog.ts'
 
 /**
@@ -6,9 +6,7 @@ import { type Catalog, filesOf, isLongEnough } from './catalog.ts'
  * cover nothing. Empty means: the head can be reached from a snapshot.
  */
 export function findGaps(catalog: Catalog): readonly TXIDRange[] {
-  const files = filesOf(catalog).sort((a, b) =>
-    a.minTXID < b.minTXID ? -1 : a.minTXID > b.minTXID ? 1 : 0,
-  )
+  const files = filesOf(catalog).sort((a, b) => (a.minTXID < b.minTXID ? -1 : a.minTXID > b.minTXID ? 1 : 0))
   const gaps: TXIDRange[] = []
   let covered = 0n
   let head = 0n
@@ -22,4 +20,10 @@ export function findGaps(catalog: Catalog): readonly TXIDRange[] {
   }
   if (head > covered) gaps.push({ minTXID: toTXID(covered + 1n), maxTXID: toTXID(head) })
   return gaps
+}
+
+/** A range for people: one TXID, or the first and the last. */
+export function formatRange({ minTXID, maxTXID }: TXIDRange): string {
+  const first = formatTXID(minTXID)
+  return minTXID === maxTXID ? first : `${first} to ${formatTXID(maxTXID)}`
 }

@@ -1,8 +1,8 @@
 import { formatTXID, type TXID, toTXID } from '@sqlstream/ltx'
 import { type Catalog, filesOf, headOf, isLongEnough, type LTXFile } from './catalog.ts'
-import { cheapestChain, restorableTXIDs } from './chain.ts'
+import { cheapestChain, reachableTXIDs } from './chain.ts'
 import { ReplicaError } from './errors.ts'
-import { findGaps } from './gaps.ts'
+import { findGaps, formatRange } from './gaps.ts'
 import { boundaryAt } from './points.ts'
 
 /** Which state to restore. */
@@ -69,10 +69,13 @@ function planTo(catalog: Catalog, txid: TXID): RestorePlan {
 function planTXID(catalog: Catalog, head: TXID, txid: TXID): RestorePlan {
   const all = filesOf(catalog)
   if (txid > head) {
-    throw new ReplicaError('target-after-last', `TXID ${formatTXID(txid)} is later than the newest, ${formatTXID(head)}`)
+    throw new ReplicaError(
+      'target-after-last',
+      `TXID ${formatTXID(txid)} is later than the newest, ${formatTXID(head)}`,
+    )
   }
   if (all.some((file) => file.maxTXID === txid)) return planTo(catalog, txid)
-  const points = restorableTXIDs(all.filter(isLongEnough))
+  const points = reachableTXIDs(all.filter(isLongEnough))
   const before = points.findLast((point) => point < txid)
   const after = points.find((point) => point > txid)
   if (points.length === 0) throw noSnapshot(all)
@@ -88,7 +91,7 @@ function planTimestamp(catalog: Catalog, head: TXID, timestamp: Date, strict: bo
   if (Number.isNaN(wish)) throw new RangeError('timestamp is not a valid date')
   const all = filesOf(catalog)
   const { last, first } = boundaryAt(all.filter(isLongEnough), wish)
-  const points = restorableTXIDs(all.filter(isLongEnough))
+  const points = reachableTXIDs(all.filter(isLongEnough))
   if (points.length === 0) throw noSnapshot(all)
   if (!last || last.txid < (points[0] as TXID)) {
     const earliest = points[0] as TXID
@@ -113,14 +116,18 @@ function mustConnect(catalog: Catalog, all: readonly LTXFile[], txid: TXID, time
   const following = all.filter((file) => file.minTXID <= txid + 1n && file.maxTXID > txid)
   if (following.some(isLongEnough)) return
   if (following[0]) throw tooShort(following[0])
-  throw gap(catalog, txid, `The state of ${new Date(time).toISOString()} itself can be restored by its TXID ${formatTXID(txid)}.`)
+  throw gap(
+    catalog,
+    txid,
+    `The state of ${new Date(time).toISOString()} itself can be restored by its TXID ${formatTXID(txid)}.`,
+  )
 }
 
 /** The reason why no chain of usable files leads to a TXID at or below the head. */
 function whyNot(catalog: Catalog, all: readonly LTXFile[], txid: TXID): ReplicaError {
   const needed = cheapestChain(all, txid)?.find((file) => !isLongEnough(file))
   if (needed) return tooShort(needed)
-  const points = restorableTXIDs(all.filter(isLongEnough))
+  const points = reachableTXIDs(all.filter(isLongEnough))
   if (points.length === 0) return noSnapshot(all)
   const before = points.findLast((point) => point < txid)
   if (before === undefined) return beforeFirst(`TXID ${formatTXID(txid)}`, points[0] as TXID)
@@ -130,10 +137,7 @@ function whyNot(catalog: Catalog, all: readonly LTXFile[], txid: TXID): ReplicaE
 function gap(catalog: Catalog, after: TXID, hint: string): ReplicaError {
   const missing = findGaps(catalog).find((range) => range.maxTXID > after)
   const from = toTXID(after + 1n)
-  const text =
-    missing && missing.minTXID >= from
-      ? `${formatTXID(missing.minTXID)} to ${formatTXID(missing.maxTXID)}`
-      : `from ${formatTXID(from)} on`
+  const text = missing && missing.minTXID >= from ? formatRange(missing) : `from ${formatTXID(from)} on`
   return new ReplicaError('gap', `transactions ${text} are in no file that connects`, { hint })
 }
 

@@ -59,15 +59,21 @@ export function bracket(points: readonly TimePoint[], instant: number): { low: n
 export function boundaryAt(
   files: readonly LTXFile[],
   instant: number,
-): { last: KnownPoint | undefined; first: TimePoint | undefined } {
+): { last: KnownPoint | undefined; first: KnownPoint | undefined } {
   const points = timePoints(files)
   const { low, high } = bracket(points, instant)
   if (high - low > 1) {
     throw new TypeError('the catalog lacks the times around the target: use what withTimestamps() returns')
   }
-  const point = points[low]
+  const [first] = points
+  // A state is not younger than any that follows it, whatever a late snapshot or a clock that went back say.
+  const times = points.flatMap(({ time }) => time ?? [])
   return {
-    last: point && { txid: point.txid, time: point.time as number },
-    first: points[0],
+    last: knownPoint(points[low]),
+    first: first && times.length > 0 ? { txid: first.txid, time: Math.min(...times) } : undefined,
   }
+}
+
+function knownPoint(point: TimePoint | undefined): KnownPoint | undefined {
+  return point?.time === undefined ? undefined : { txid: point.txid, time: point.time }
 }

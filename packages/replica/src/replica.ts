@@ -43,7 +43,10 @@ export class Replica {
   /** Everything that exists, from one flat listing. Throws ReplicaError `bad-name`. */
   async catalog(options: AbortOptions = {}): Promise<Catalog> {
     const objects: BlobInfo[] = []
-    for await (const object of this.store.list({ prefix: listingPrefix(this.layout), ...signalOf(options) })) {
+    for await (const object of this.store.list({
+      prefix: listingPrefix(this.layout),
+      ...signalOf(options),
+    })) {
       objects.push(object)
     }
     const { catalog, badNames } = sortListing(this.layout, objects)
@@ -122,7 +125,9 @@ async function* openWhenRead(
 /** A header must tell the range that its file's name tells. Throws ReplicaError `corrupt`. */
 export function checkRange(file: LTXFile, header: Header): void {
   if (header.minTXID === file.minTXID && header.maxTXID === file.maxTXID) return
-  throw new ReplicaError('corrupt', `the header of ${file.key} is that of ${formatFilename(header)}`, { file })
+  throw new ReplicaError('corrupt', `the header of ${file.key} is that of ${formatFilename(header)}`, {
+    file,
+  })
 }
 
 /** The options to pass on: with exact optional properties, "no signal" means no property. */

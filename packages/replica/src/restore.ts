@@ -1,9 +1,12 @@
 import {
   type ByteStream,
-  createKernel,
+  type ChainProof,
+  type Checksum,
   Decoder,
   formatChecksum,
   formatTXID,
+  type Header,
+  isContiguous,
   isLTXError,
   type PageBatch,
   type PageKernel,
@@ -138,38 +141,46 @@ class Rebuild {
 
   async #apply(file: LTXFile, previous: LTXFile | undefined): Promise<void> {
     const { signal } = this.#options
-    const decoder = await Decoder.open(this.#counted(this.#replica.open(file, { signal })), {
-      ...(this.#kernel && { kernel: this.#kernel }),
-      ...(signal && { signal }),
-    })
-    const { header } = decoder
-    checkRange(file, header)
-    const before = this.#sums.checksum()
+    const body = this.#counted(this.#replica.open(file, { signal }))
+    const decoder = await Decoder.open(body, { kernel: this.#kernel, signal })
+    this.#kernel = decoder.kernel
+    try {
+      checkRange(file, decoder.header)
+      const before = this.#sums.checksum()
+      await this.#resize(file, decoder.header)
+      for await (const batch of decoder.batches()) {
+        this.#sums.set(batch.pgnos, batch.sums, batch.count)
+        await this.#sink.write(batch)
+      }
+      const proof = proofOf(decoder.header, await decoder.finish())
+      if (proof) this.#compare(file, proof, previous, before)
+      this.#proven = proof !== undefined
+      this.#timestamp = decoder.header.timestamp
+    } finally {
+      await decoder.close()
+    }
+  }
+
+  async #resize(file: LTXFile, { pageSize, commit }: Header): Promise<void> {
     if (this.#pageSize === undefined) {
-      this.#pageSize = header.pageSize
-      this.#kernel = createKernel({ pageSize: header.pageSize })
-      await this.#sink.begin({ pageSize: header.pageSize, commit: header.commit })
-    } else if (header.pageSize !== this.#pageSize) {
+      this.#pageSize = pageSize
+      await this.#sink.begin({ pageSize, commit })
+    } else if (pageSize !== this.#pageSize) {
       throw new ReplicaError(
         'diverged',
-        `${file.key} has pages of ${header.pageSize} bytes, the files before it have ${this.#pageSize}`,
+        `${file.key} has pages of ${pageSize} bytes, the files before it have ${this.#pageSize}`,
         { file },
       )
     }
-    if (header.commit < this.#commit) await this.#sink.truncate(header.commit)
-    this.#sums.resize(header.commit)
-    this.#commit = header.commit
-    for await (const batch of decoder.batches()) {
-      this.#sums.set(batch.pgnos, batch.sums, batch.count)
-      await this.#sink.write(batch)
-    }
-    const proof = proofOf(header, await decoder.finish())
-    this.#timestamp = header.timestamp
-    this.#proven = proof !== undefined
-    if (!proof) return
+    if (commit < this.#commit) await this.#sink.truncate(commit)
+    this.#sums.resize(commit)
+    this.#commit = commit
+  }
+
+  #compare(file: LTXFile, proof: ChainProof, previous: LTXFile | undefined, before: Checksum): void {
     // The proof of what came before is about the state right before the file's first TXID: that is the state here,
     // unless the file begins earlier (it repeats transactions that are applied already).
-    const follows = previous !== undefined && previous.maxTXID + 1n === file.minTXID
+    const follows = previous !== undefined && isContiguous(previous, file)
     if (follows && proof.preApplyChecksum !== before) {
       throw new ReplicaError(
         'diverged',
@@ -188,7 +199,7 @@ class Rebuild {
     }
   }
 
-  async *#counted(body: ByteStream): ByteStream & AsyncGenerator<Uint8Array, void, void> {
+  async *#counted(body: ByteStream): AsyncGenerator<Uint8Array, void, void> {
     for await (const chunk of body) {
       this.#bytes += chunk.byteLength
       this.#report()

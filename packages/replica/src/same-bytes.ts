@@ -1,4 +1,4 @@
-import type { BlobBody, BlobContent } from '@sqlstream/storage'
+import { type BlobBody, type BlobContent, readBody } from '@sqlstream/storage'
 
 /** Whether an object holds exactly the bytes of a body. Reads both to the end, or to the first difference. */
 export async function holdsBody(content: BlobContent, body: BlobBody): Promise<boolean> {
@@ -6,8 +6,9 @@ export async function holdsBody(content: BlobContent, body: BlobBody): Promise<b
   try {
     const size = body instanceof Uint8Array ? body.byteLength : body.size
     if (size !== undefined && size !== content.info.size) return false
-    let rest = EMPTY
-    for await (let chunk of body instanceof Uint8Array ? [body] : body.open()) {
+    let rest: Uint8Array = EMPTY
+    for await (const part of readBody(body)) {
+      let chunk: Uint8Array = part
       while (chunk.byteLength > 0) {
         if (rest.byteLength === 0) {
           const next = await stored.next()
@@ -32,7 +33,7 @@ export async function holdsBody(content: BlobContent, body: BlobBody): Promise<b
   }
 }
 
-const EMPTY = new Uint8Array(0)
+const EMPTY: Uint8Array = new Uint8Array(0)
 
 function isSame(a: Uint8Array, b: Uint8Array, length: number): boolean {
   for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false

@@ -9,7 +9,7 @@ import {
 } from '@sqlstream/ltx'
 import type { BlobInfo } from '@sqlstream/storage'
 import { badNameError, type Catalog, filesOf, headOf, type LTXFile, sortListing } from './catalog.ts'
-import { findGaps } from './gaps.ts'
+import { findGaps, formatRange } from './gaps.ts'
 import { inspectFiles } from './inspect-file.ts'
 import { OWN_PREFIX } from './layout.ts'
 import { type AbortOptions, type Replica, signalOf } from './replica.ts'
@@ -43,7 +43,10 @@ export interface VerifyOptions extends AbortOptions {
  * Looks for everything that would make a restore fail. Yields findings as they are found; none with severity `error`
  * means that every state that a file ends at, from the first snapshot on, can be restored. Throws the store's errors.
  */
-export async function* verify(replica: Replica, options: VerifyOptions = {}): AsyncGenerator<Finding, void, void> {
+export async function* verify(
+  replica: Replica,
+  options: VerifyOptions = {},
+): AsyncGenerator<Finding, void, void> {
   const objects: BlobInfo[] = []
   for await (const object of replica.store.list(signalOf(options))) objects.push(object)
   const { catalog, badNames, foreign } = sortListing(replica.layout, objects)
@@ -65,14 +68,14 @@ function* structure(catalog: Catalog): Generator<Finding, void, void> {
     return
   }
   for (const gap of findGaps(catalog)) {
-    const range = `${formatTXID(gap.minTXID)} to ${formatTXID(gap.maxTXID)}`
-    yield { kind: 'gap', severity: 'error', message: `transactions ${range} are in no file` }
+    yield { kind: 'gap', severity: 'error', message: `transactions ${formatRange(gap)} are in no file` }
   }
   for (const files of catalog.levels.values()) {
     let widest: LTXFile | undefined
     for (const file of files) {
       // Snapshots repeat one another by nature.
-      const isRepeat = widest && file.minTXID <= widest.maxTXID && !(file.minTXID === 1n && widest.minTXID === 1n)
+      const isRepeat =
+        widest && file.minTXID <= widest.maxTXID && !(file.minTXID === 1n && widest.minTXID === 1n)
       if (isRepeat) {
         const message = `${file.key} repeats transactions of ${widest?.key}`
         yield { kind: 'overlap', severity: 'warning', message, file }
@@ -113,7 +116,7 @@ interface State {
 
 /** Compares what files say about the same TXID: the end of one is the beginning of the next. */
 class Chain {
-  readonly #states = new Map<TXID, State>()
+  readonly #states = new Map<TXID, State>();
 
   *add(file: LTXFile, header: Header, proof: ChainProof | undefined): Generator<Finding, void, void> {
     if (file.minTXID > 1n) {

@@ -44,7 +44,7 @@ export function createWriter(replica: Replica, lease: Lease): ReplicaWriter {
     async put(level, range, body, options) {
       const key = ltxKey(layout, level, range)
       const signal = underLease(lease, options)
-      const putOptions: PutOptions = { signal, ...(options && { timestamp: options.timestamp }) }
+      const putOptions = { signal, ...(options && { timestamp: options.timestamp }) }
       const info = await createOnly(store, key, body, putOptions, lease)
       return {
         key,
@@ -58,7 +58,11 @@ export function createWriter(replica: Replica, lease: Lease): ReplicaWriter {
     },
     async remove(files, options) {
       const signal = underLease(lease, options)
-      if (files.length > 0) await store.delete(files.map((file) => file.key), { signal })
+      if (files.length > 0)
+        await store.delete(
+          files.map((file) => file.key),
+          { signal },
+        )
     },
     async createIdentity(identity, options) {
       const signal = underLease(lease, options)

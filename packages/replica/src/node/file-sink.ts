@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { PageBatch } from '@sqlstream/ltx'
-import { type PageSink, ReplicaError, type RestoreResult } from '../index.ts'
-import { describeTarget, syncFolder } from './folder.ts'
-import { publish } from './publish.ts'
-import { TempFile } from './temp-file.ts'
+import { type PageSink, ReplicaError } from '../index.ts'
+import { describeTarget, isSameFile, syncFolder } from './folder.ts'
+import { existsError, publish } from './publish.ts'
+import { sweep, TempFile } from './temp-file.ts'
 
 /** How thorough the integrity check of a restored file is. */
 export type IntegrityCheck = 'none' | 'quick' | 'full'
@@ -38,39 +38,38 @@ export function fileSink(path: string, options: FileSinkOptions = {}): PageSink 
   let temp: TempFile | undefined
   let pageSize = 0
 
-  async function open(): Promise<TempFile> {
-    const target = describeTarget(path)
-    if (target.kind === 'folder') throw new ReplicaError('sink-exists', `${path} is a folder`)
-    if (target.kind === 'file' && !overwrite) throw exists(path)
-    const folder = dirname(target.path)
-    const made = mkdirSync(folder, { recursive: true })
-    if (made !== undefined) await syncFolder(dirname(made))
-    return new TempFile(join(folder, `.${basename(target.path)}.sqlstream-restore`), target)
+  function inUse(): TempFile {
+    if (!temp) throw new TypeError('begin() comes first')
+    return temp
   }
 
   return {
     async begin(shape) {
+      if (temp) throw new TypeError('begin() was called already')
       pageSize = shape.pageSize
-      temp = await open()
+      temp = await createTemp(path, overwrite)
     },
     async write(batch) {
-      diskErrors(path, () => writeRuns(temp as TempFile, batch, pageSize))
+      const file = inUse()
+      onDisk(path, () => writeRuns(file, batch, pageSize))
     },
     async truncate(commit) {
-      diskErrors(path, () => (temp as TempFile).resize(commit * pageSize))
+      const file = inUse()
+      onDisk(path, () => file.resize(commit * pageSize))
     },
-    async commit(result: RestoreResult) {
-      const file = temp as TempFile
+    async commit(result) {
+      const file = inUse()
+      // Also makes room for the lock page and for holes at the end, which no batch has written.
+      onDisk(path, () => file.resize(result.commit * pageSize))
       try {
-        // Also makes room for the lock page and holes at the end, which no batch has written.
-        file.resize(result.commit * pageSize)
         await file.sync()
       } catch (error) {
         throw diskError(path, error)
       }
+      file.close()
       if (check !== 'none' && runCheck) {
         const complaints = await runCheck(file.path, check)
-        if (complaints.length > 0) throw failedCheck(path, check, complaints)
+        if (complaints.length > 0) throw checkFailed(path, check, complaints)
       }
       await publish(file, overwrite)
       temp = undefined
@@ -80,4 +79,59 @@ export function fileSink(path: string, options: FileSinkOptions = {}): PageSink 
       temp = undefined
     },
   }
+}
+
+async function createTemp(path: string, overwrite: boolean): Promise<TempFile> {
+  const target = describeTarget(path)
+  if (target.kind === 'folder') throw new ReplicaError('sink-exists', `${path} is a folder`)
+  const folder = dirname(target.path)
+  const tempPath = join(folder, `.${basename(target.path)}.sqlstream-restore`)
+  if (target.kind === 'file' && !overwrite) {
+    // A restore that was killed at its very last step has left a second name of the finished file.
+    if (isSameFile(tempPath, target.path)) sweep(tempPath)
+    throw existsError(path)
+  }
+  const made = mkdirSync(folder, { recursive: true })
+  if (made !== undefined) await syncFolder(dirname(made))
+  try {
+    return new TempFile(tempPath, target)
+  } catch (error) {
+    throw diskError(path, error)
+  }
+}
+
+/** Writes a batch with one call for each run of consecutive pages; they lie back to back in it. */
+function writeRuns(file: TempFile, batch: PageBatch, pageSize: number): void {
+  const { count, pgnos, data } = batch
+  for (let start = 0; start < count; ) {
+    const first = pgnos[start] as number
+    let end = start + 1
+    while (end < count && pgnos[end] === first + (end - start)) end++
+    file.write(data.subarray(start * pageSize, end * pageSize), (first - 1) * pageSize)
+    start = end
+  }
+}
+
+function onDisk(path: string, work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    throw diskError(path, error)
+  }
+}
+
+function diskError(path: string, error: unknown): unknown {
+  const code = error instanceof Error ? Reflect.get(error, 'code') : undefined
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
+  return new ReplicaError('disk-full', `no room for ${path}`, {
+    cause: error,
+    hint: 'Free some space or choose another disk; what was written has been removed.',
+  })
+}
+
+function checkFailed(path: string, check: string, complaints: readonly string[]): ReplicaError {
+  const more = complaints.length > 1 ? ` (and ${complaints.length - 1} more)` : ''
+  return new ReplicaError('check-failed', `the ${check} check of ${path} says: ${complaints[0]}${more}`, {
+    hint: 'The file was not created. An earlier state may pass.',
+  })
 }

@@ -1,0 +1,85 @@
+import {
+  closeSync,
+  constants,
+  fchownSync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { promisify } from 'node:util'
+import { SIDECARS, type Target } from './folder.ts'
+
+/** The file that a restore writes before its target appears. One name per target, so that a later restore finds it. */
+export class TempFile {
+  readonly path: string
+  readonly target: Target
+  readonly #inode: bigint
+  readonly #device: bigint
+  #fd: number | undefined
+
+  /** Removes what an earlier restore left there and creates the file. */
+  constructor(path: string, target: Target) {
+    this.path = path
+    this.target = target
+    sweep(path)
+    // Never opens what is there: after a kill at the last step the old name may still be a link to the finished target.
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
+    this.#fd = openSync(path, flags, target.kind === 'file' ? target.mode : 0o644)
+    const stats = fstatSync(this.#fd, { bigint: true })
+    this.#inode = stats.ino
+    this.#device = stats.dev
+    // Only root may give files away; for everybody else the new file is as new files are.
+    if (target.kind === 'file' && process.getuid?.() === 0) fchownSync(this.#fd, target.uid, target.gid)
+  }
+
+  /** Writes all bytes at an offset. */
+  write(bytes: Uint8Array, offset: number): void {
+    let done = 0
+    while (done < bytes.byteLength) {
+      done += writeSync(this.#open(), bytes, done, bytes.byteLength - done, offset + done)
+    }
+  }
+
+  /** Cuts the file or lengthens it by a hole. */
+  resize(bytes: number): void {
+    ftruncateSync(this.#open(), bytes)
+  }
+
+  /** Makes the content survive a power cut. */
+  async sync(): Promise<void> {
+    await promisify(fsync)(this.#open())
+  }
+
+  /** Closes the descriptor; the file stays. */
+  close(): void {
+    if (this.#fd === undefined) return
+    closeSync(this.#fd)
+    this.#fd = undefined
+  }
+
+  /** Whether the name still leads to this file: a second restore to the same target would have replaced it. */
+  isInPlace(): boolean {
+    const stats = statSync(this.path, { bigint: true, throwIfNoEntry: false })
+    return stats !== undefined && stats.ino === this.#inode && stats.dev === this.#device
+  }
+
+  /** Removes the file, if it is still this one, and what SQLite may have put beside it. */
+  discard(): void {
+    this.close()
+    if (this.isInPlace()) sweep(this.path)
+  }
+
+  #open(): number {
+    if (this.#fd === undefined) throw new TypeError('the file is closed')
+    return this.#fd
+  }
+}
+
+/** Removes a temp file and what SQLite may have put beside it during a check. */
+export function sweep(path: string): void {
+  for (const suffix of ['', ...SIDECARS]) rmSync(path + suffix, { force: true })
+}
