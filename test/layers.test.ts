@@ -1,11 +1,27 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readLayers } from './support/layers.ts'
-import { ROOT, readText, tool, trackedFiles, type WorkspacePackage, workspacePackages } from './support/workspace.ts'
+import {
+  ROOT,
+  readText,
+  tool,
+  trackedFiles,
+  type WorkspacePackage,
+  workspacePackages,
+} from './support/workspace.ts'
 
 const layers = readLayers()
 const packages = workspacePackages()
@@ -77,14 +93,19 @@ describe.each(layers)('$name', (layer) => {
   })
 
   test('depends on no app, and on the testkit for tests alone', () => {
-    const names = [...Object.keys(manifest.dependencies ?? {}), ...Object.keys(manifest.devDependencies ?? {})]
+    const names = [
+      ...Object.keys(manifest.dependencies ?? {}),
+      ...Object.keys(manifest.devDependencies ?? {}),
+    ]
     expect(names).not.toContain('@sqlstream/cli')
     expect(Object.keys(manifest.dependencies ?? {})).not.toContain('@sqlstream/testkit')
   })
 })
 
 test('drivers are dependencies of apps and of tests alone', () => {
-  const drivers = layers.filter((layer) => /@sqlstream\/storage-(?!conformance)/.test(layer.name)).map((layer) => layer.name)
+  const drivers = layers
+    .filter((layer) => /@sqlstream\/storage-(?!conformance)/.test(layer.name))
+    .map((layer) => layer.name)
   const importers = layers.filter((layer) => layer.internal.some((name) => drivers.includes(name)))
   for (const layer of importers) expect(packageOf(layer.name).folder).toMatch(/^apps\/|^packages\/testkit$/)
 })
@@ -94,19 +115,26 @@ describe.each(pure)('$name runs anywhere', (layer) => {
   const files = sourcesOf(folder).filter((file) => !file.startsWith(`${folder}/src/node/`))
 
   test('its tsconfig gives it no types of Node', () => {
-    const config = JSON.parse(readText(`${folder}/src/tsconfig.json`)) as { compilerOptions?: { types?: string[] } }
+    const config = JSON.parse(readText(`${folder}/src/tsconfig.json`)) as {
+      compilerOptions?: { types?: string[] }
+    }
     const base = JSON.parse(readText('tsconfig.base.json')) as { compilerOptions: { types: string[] } }
     expect(config.compilerOptions?.types ?? base.compilerOptions.types).toEqual([])
   })
 
   test('it imports no built-in of Node', () => {
     expect(files.length).toBeGreaterThan(0)
-    const builtins = files.flatMap((file) => importsOf(readText(file)).filter((specifier) => isBuiltin(specifier)))
+    const builtins = files.flatMap((file) =>
+      importsOf(readText(file)).filter((specifier) => isBuiltin(specifier)),
+    )
     expect(builtins).toEqual([])
   })
 
   const plants = [
-    ['an import of node:fs', `import { readFileSync } from 'node:fs'\nexport const planted: unknown = readFileSync\n`],
+    [
+      'an import of node:fs',
+      `import { readFileSync } from 'node:fs'\nexport const planted: unknown = readFileSync\n`,
+    ],
     ['a use of Buffer', 'export const planted: unknown = Buffer.alloc(1)\n'],
     ['a use of process', 'export const planted: unknown = process.pid\n'],
   ] as const
@@ -138,7 +166,10 @@ function compileCopy(folder: string, plant: string | undefined): { ok: boolean; 
     const { references, ...rest } = JSON.parse(readFileSync(config, 'utf8')) as Record<string, unknown>
     writeFileSync(config, JSON.stringify(rest))
     if (plant !== undefined) writeFileSync(join(copy, 'src/planted.ts'), plant)
-    const { status, stdout } = spawnSync(tool('tsc'), ['-p', config, '--pretty', 'false'], { cwd: root, encoding: 'utf8' })
+    const { status, stdout } = spawnSync(tool('tsc'), ['-p', config, '--pretty', 'false'], {
+      cwd: root,
+      encoding: 'utf8',
+    })
     return { ok: status === 0, output: stdout }
   } finally {
     rmSync(root, { recursive: true })

@@ -31,7 +31,11 @@ export function workspacePackages(): WorkspacePackage[] {
       .map((name) => {
         const folder = `${parent}/${name}`
         const path = join(ROOT, folder)
-        return { folder, path, manifest: JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as Manifest }
+        return {
+          folder,
+          path,
+          manifest: JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as Manifest,
+        }
       }),
   )
 }

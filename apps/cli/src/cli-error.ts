@@ -1,0 +1,23 @@
+/** What the command line itself finds wrong. */
+export type CLIErrorCode =
+  | 'usage'
+  | 'unknown-scheme'
+  | 'bad-url'
+  | 'file-missing'
+  | 'no-backup'
+  | 'corrupt'
+  | 'target-exists'
+  | 'interrupted'
+
+/** An error of the command line: one sentence, and a hint on what a person can do. */
+export class CLIError extends Error {
+  override readonly name = 'CLIError'
+  readonly code: CLIErrorCode
+  readonly hint?: string
+
+  constructor(code: CLIErrorCode, message: string, hint?: string) {
+    super(message)
+    this.code = code
+    if (hint !== undefined) this.hint = hint
+  }
+}

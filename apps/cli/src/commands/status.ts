@@ -1,0 +1,120 @@
+import { access } from 'node:fs/promises'
+import { Args, Flags } from '@oclif/core'
+import { formatChecksum, formatTXID, type TXID } from '@sqlstream/ltx'
+import { headOf } from '@sqlstream/replica'
+import { type LocalStatus, readStatus } from '@sqlstream/replica-core'
+import { BaseCommand } from '../base-command.ts'
+import { CLIError } from '../cli-error.ts'
+import { allFiles, openReplica, readCatalog } from '../open-replica.ts'
+import { formatBytes, formatCount } from '../output/units.ts'
+import type { StatusJSON } from '../schema.ts'
+
+type ReplicaStatus = NonNullable<StatusJSON['replica']>
+
+export default class Status extends BaseCommand {
+  static override summary = 'Show how the replication of a database stands.'
+  static override description =
+    'Reads the local state without opening the database, so it disturbs nobody. With a URL it also asks the replica what has arrived there.'
+  static override examples = [
+    { description: 'What is captured, what waits', command: '<%= config.bin %> status app.db' },
+    { description: 'And what has arrived', command: '<%= config.bin %> status app.db file:///backups/app' },
+  ]
+  static override args = {
+    database: Args.string({ required: true, description: 'path of the database' }),
+    url: Args.string({ description: 'URL or path of its replica' }),
+  }
+  static override flags = {
+    'state-dir': Flags.string({
+      description: 'folder for local state, default .<database>-sqlstream beside the database',
+    }),
+  }
+
+  async run(): Promise<StatusJSON> {
+    const { args, flags } = await this.parse(Status)
+    const stateDir = flags['state-dir']
+    const local = await readStatus(args.database, stateDir === undefined ? {} : { stateDir })
+    if (local === undefined) await assertExists(args.database)
+    const replica = args.url === undefined ? undefined : await this.#replica(args.url, local?.captured?.txid)
+    const result: StatusJSON = {
+      database: args.database,
+      replicated: local?.captured !== undefined,
+      running: local?.running ?? false,
+      ...(local === undefined ? {} : localJSON(local)),
+      ...(replica === undefined ? {} : { replica }),
+    }
+    this.#print(result)
+    return result
+  }
+
+  async #replica(url: string, captured: TXID | undefined): Promise<ReplicaStatus> {
+    await using named = await openReplica(url, { signal: this.signal })
+    const catalog = await readCatalog(named, { signal: this.signal })
+    const files = allFiles(catalog)
+    const head = headOf(catalog)
+    return {
+      source: named.location.display,
+      files: files.length,
+      bytes: files.reduce((sum, file) => sum + file.size, 0),
+      ...(head === undefined ? {} : { head: formatTXID(head) }),
+      position: compare(captured, head),
+    }
+  }
+
+  #print(status: StatusJSON): void {
+    const { captured, replica } = status
+    this.log(`${status.database}: ${status.running ? 'being replicated now' : 'no replicator is running'}`)
+    if (captured === undefined) this.log('  nothing was captured from here yet')
+    else {
+      this.log(`  captured up to TXID ${captured.txid}, state of ${status.timestamp}`)
+      const waiting = status.pendingFiles ?? 0
+      if (waiting > 0) {
+        this.log(
+          `  ${formatCount(waiting, 'file')} (${formatBytes(status.pendingBytes ?? 0)}) wait for upload`,
+        )
+      }
+    }
+    if (replica === undefined) return
+    const size = `${formatCount(replica.files, 'file')}, ${formatBytes(replica.bytes)}`
+    this.log(
+      `  ${replica.source}: up to TXID ${replica.head ?? '-'}, ${size}${POSITION_TEXT[replica.position]}`,
+    )
+  }
+}
+
+const POSITION_TEXT: Readonly<Record<ReplicaStatus['position'], string>> = {
+  unknown: '',
+  equal: '; holds everything that was captured',
+  behind: '; has not received everything yet',
+  ahead: '; is ahead of this database',
+}
+
+function compare(captured: TXID | undefined, head: TXID | undefined): ReplicaStatus['position'] {
+  if (captured === undefined || head === undefined) return 'unknown'
+  if (captured === head) return 'equal'
+  return head < captured ? 'behind' : 'ahead'
+}
+
+function localJSON(local: LocalStatus): Partial<StatusJSON> {
+  const { captured, timestamp, databaseBytes } = local
+  return {
+    stateDir: local.stateDir,
+    pendingFiles: local.pendingFiles,
+    pendingBytes: local.pendingBytes,
+    ...(captured === undefined
+      ? {}
+      : {
+          captured: {
+            txid: formatTXID(captured.txid),
+            postApplyChecksum: formatChecksum(captured.postApplyChecksum),
+          },
+        }),
+    ...(timestamp === undefined ? {} : { timestamp: new Date(timestamp).toISOString() }),
+    ...(databaseBytes === undefined ? {} : { databaseBytes }),
+  }
+}
+
+async function assertExists(path: string): Promise<void> {
+  await access(path).catch(() => {
+    throw new CLIError('file-missing', `there is no database ${path}`)
+  })
+}

@@ -1,0 +1,49 @@
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { flush, run, settings } from '@oclif/core'
+import { CLIError } from './cli-error.ts'
+import { closest } from './closest.ts'
+import { describeFailure, failureLines } from './failure.ts'
+
+/** The commands as people type them, for a suggestion after a misspelt one. */
+const COMMANDS = [
+  'replicate',
+  'restore',
+  'status',
+  'verify',
+  'ltx list',
+  'ltx show',
+  'ltx dump',
+  'ltx verify',
+] as const
+
+/**
+ * Runs the command line and sets `process.exitCode`.
+ *
+ * @param argv arguments without the program's own name
+ * @param runFile `import.meta.url` of the file in `bin`
+ */
+export async function main(argv: readonly string[], runFile: string): Promise<void> {
+  settings.enableAutoTranspile = false
+  try {
+    await run([...argv], dirname(fileURLToPath(runFile)))
+    await flush()
+  } catch (error) {
+    const exit = (error as { oclif?: { exit?: number } }).oclif?.exit
+    if (exit === 0) return
+    const failure = describeFailure(unknownCommand(argv, error) ?? error)
+    process.exitCode = failure.exit
+    process.stderr.write(failureLines(failure))
+  }
+}
+
+/** The parser says "command x:y not found"; people want to know what there is instead. */
+function unknownCommand(argv: readonly string[], error: unknown): CLIError | undefined {
+  const message = (error as Error | undefined)?.message ?? ''
+  if (!/^command .* not found$/.test(message)) return undefined
+  const typed = argv.filter((word) => !word.startsWith('-')).slice(0, argv[0] === 'ltx' ? 2 : 1)
+  const near = closest(typed.join(' '), COMMANDS)
+  const hint =
+    near === undefined ? 'sqlstream --help lists the commands' : `did you mean "sqlstream ${near}"?`
+  return new CLIError('usage', `there is no command "${typed.join(' ')}"`, hint)
+}

@@ -1,0 +1,97 @@
+import { formatChecksum, formatFilename, formatTXID, type Pos } from '@sqlstream/ltx'
+import type { CloseReport, PrimaryEvent } from '@sqlstream/replica-core'
+import { describeFailure } from '../failure.ts'
+import type { EventJSON } from '../schema.ts'
+import { fileJSON } from './json.ts'
+import { formatBytes, formatCount, formatDuration } from './units.ts'
+
+/** Which pair of database and replica a line is about. */
+export interface EventSource {
+  readonly database: string
+  readonly replica: string
+}
+
+function posJSON(pos: Pos): { txid: string; postApplyChecksum: string } {
+  return { txid: formatTXID(pos.txid), postApplyChecksum: formatChecksum(pos.postApplyChecksum) }
+}
+
+function errorJSON(error: unknown): { message: string; code: string; hint?: string } {
+  const { exit: _, ...rest } = describeFailure(error)
+  return rest
+}
+
+function tenths(milliseconds: number): number {
+  return Math.round(milliseconds * 10) / 10
+}
+
+/** An event as one line of `replicate --json`. */
+export function eventJSON(source: EventSource, time: Date, event: PrimaryEvent): EventJSON {
+  const head = { time: time.toISOString(), ...source }
+  switch (event.type) {
+    case 'captured':
+    case 'resynced':
+      return { ...head, ...event, milliseconds: tenths(event.milliseconds), pos: posJSON(event.pos) }
+    case 'uploaded':
+    case 'snapshotted':
+      return { ...head, ...event, milliseconds: tenths(event.milliseconds), file: fileJSON(event.file) }
+    case 'snapshot-started':
+      return { ...head, ...event, txid: formatTXID(event.txid) }
+    case 'failed':
+      return { ...head, ...event, error: errorJSON(event.error) }
+    case 'state':
+    case 'snapshot-progress':
+    case 'checkpointed':
+    case 'warning':
+      return { ...head, ...event }
+  }
+}
+
+/** The last line of `replicate --json` for one database. */
+export function stoppedJSON(source: EventSource, time: Date, report: CloseReport): EventJSON {
+  return {
+    time: time.toISOString(),
+    ...source,
+    type: 'stopped',
+    pendingFiles: report.pendingFiles,
+    ...(report.captured === undefined ? {} : { captured: posJSON(report.captured) }),
+    ...(report.uploaded === undefined ? {} : { uploaded: formatTXID(report.uploaded) }),
+  }
+}
+
+/** The event as a line for people; undefined for those that come all the time. */
+export function eventLine(event: PrimaryEvent): string | undefined {
+  switch (event.type) {
+    case 'snapshot-started':
+      return `snapshot of the whole database begins (${event.reason})`
+    case 'snapshotted':
+      return `snapshot ${formatFilename(event.file)} uploaded: ${formatBytes(event.bytes)} in ${formatDuration(event.milliseconds)}`
+    case 'resynced':
+      return `${event.reason}: compared all pages, ${formatCount(event.changedPages, 'changed page')} captured as TXID ${formatTXID(event.pos.txid)}`
+    case 'warning':
+      return `warning: ${event.message} (${event.code})${event.hint === undefined ? '' : `; ${event.hint}`}`
+    case 'failed': {
+      const { message, code } = errorJSON(event.error)
+      const retry = event.retryInMs === undefined ? '' : `; next try in ${formatDuration(event.retryInMs)}`
+      return `${event.operation} failed: ${message} (${code})${retry}`
+    }
+    case 'state':
+      return event.to === 'fenced' ? 'fenced: another writer has taken over this replica' : undefined
+    case 'captured':
+    case 'uploaded':
+    case 'snapshot-progress':
+    case 'checkpointed':
+      return undefined
+  }
+}
+
+/** What a finished replication says: what is safe and what is not. */
+export function stoppedLine(report: CloseReport): string {
+  const safe =
+    report.uploaded === undefined
+      ? 'nothing is in the replica yet'
+      : `in the replica up to TXID ${formatTXID(report.uploaded)}`
+  if (report.pendingFiles === 0 && report.uploaded === report.captured?.txid)
+    return `stopped; everything is ${safe}`
+  const left = `${formatCount(report.pendingFiles, 'file')} not uploaded, kept beside the database for the next start`
+  return `stopped; ${safe}; ${left}`
+}

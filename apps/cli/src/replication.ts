@@ -1,0 +1,81 @@
+import { type CloseReport, Primary, type PrimaryEvent, type PrimaryOptions } from '@sqlstream/replica-core'
+import { type NamedReplica, openReplica } from './open-replica.ts'
+
+/** One database and where it goes. */
+export interface Pair {
+  readonly database: string
+  readonly url: string
+}
+
+/** Receives the events of one database. */
+export type PairListener = (pair: Pair, event: PrimaryEvent) => void
+
+/** What a replication is started with, beside its pair. */
+export interface ReplicationOptions extends Pick<PrimaryOptions, 'syncIntervalMs' | 'onBehind' | 'stateDir'> {
+  readonly signal: AbortSignal
+  readonly onEvent: PairListener
+}
+
+/** A running replication of one database. */
+export class Replication {
+  readonly pair: Pair
+  readonly #named: NamedReplica
+  readonly #primary: Primary
+  readonly #fenced: Promise<void>
+
+  private constructor(pair: Pair, named: NamedReplica, primary: Primary, fenced: Promise<void>) {
+    this.pair = pair
+    this.#named = named
+    this.#primary = primary
+    this.#fenced = fenced
+  }
+
+  /** The replica's URL without credentials. */
+  get display(): string {
+    return this.#named.location.display
+  }
+
+  /** Resolves when another writer has taken over; never otherwise. */
+  get fenced(): Promise<void> {
+    return this.#fenced
+  }
+
+  static async start(pair: Pair, options: ReplicationOptions): Promise<Replication> {
+    const { signal, onEvent, ...rest } = options
+    const named = await openReplica(pair.url, { signal })
+    let fence = (): void => undefined
+    const fenced = new Promise<void>((resolve) => {
+      fence = resolve
+    })
+    try {
+      const primary = await Primary.open({
+        ...rest,
+        database: pair.database,
+        replica: named.replica,
+        signal,
+        onEvent: (event) => {
+          onEvent(pair, event)
+          if (event.type === 'state' && event.to === 'fenced') fence()
+        },
+      })
+      return new Replication(pair, named, primary, fenced)
+    } catch (error) {
+      await named[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Resolves when everything that was committed before is in the replica. */
+  async durable(signal: AbortSignal): Promise<void> {
+    await this.#primary.durable({ signal })
+  }
+
+  /** Uploads what is left and lets go. */
+  async stop(): Promise<CloseReport> {
+    try {
+      return await this.#primary.close()
+    } finally {
+      await this.#named[Symbol.asyncDispose]()
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import { parseTXID } from '@sqlstream/ltx'
+import type { RestoreTarget } from '@sqlstream/replica'
+import { CLIError } from './cli-error.ts'
+
+const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/
+
+/** What to restore, from the flags. @throws CLIError `usage` */
+export function parseRestoreTarget(flags: {
+  txid?: string | undefined
+  timestamp?: string | undefined
+}): RestoreTarget {
+  if (flags.txid !== undefined) return { kind: 'txid', txid: parseTXIDText(flags.txid) }
+  if (flags.timestamp === undefined) return { kind: 'latest' }
+  const timestamp = new Date(flags.timestamp)
+  if (!RFC3339.test(flags.timestamp) || Number.isNaN(timestamp.getTime())) {
+    throw new CLIError(
+      'usage',
+      `not an instant: ${flags.timestamp}`,
+      'write it with its time zone, for example 2026-11-24T03:15:00Z',
+    )
+  }
+  return { kind: 'timestamp', timestamp }
+}
+
+function parseTXIDText(text: string): ReturnType<typeof parseTXID> {
+  if (!/^[0-9a-f]{1,16}$/i.test(text)) {
+    throw new CLIError(
+      'usage',
+      `not a TXID: ${text}`,
+      'a TXID is up to 16 hexadecimal digits, as ltx list shows it',
+    )
+  }
+  return parseTXID(text.toLowerCase().padStart(16, '0'))
+}

@@ -1,0 +1,216 @@
+import { z } from 'zod'
+
+/** TXIDs and checksums are 64 bits wide, too wide for a JSON number: 16 hex digits. */
+const hex64 = z.string().regex(/^[0-9a-f]{16}$/)
+const instant = z.iso.datetime()
+const count = z.int().min(0)
+const milliseconds = z.number().min(0)
+const range = { minTXID: hex64, maxTXID: hex64 }
+
+const file = z.strictObject({
+  name: z.string(),
+  level: z.int().min(0).max(9),
+  ...range,
+  size: count,
+  modified: instant,
+  timestamp: instant.optional(),
+})
+export type FileJSON = z.infer<typeof file>
+
+const check = z.enum(['none', 'quick', 'full'])
+
+const restorePlan = z.strictObject({
+  dryRun: z.literal(true),
+  database: z.string(),
+  source: z.string(),
+  txid: hex64,
+  timestamp: instant.optional(),
+  bytesToRead: count,
+  files: z.array(file),
+})
+export type RestorePlanJSON = z.infer<typeof restorePlan>
+
+const restored = z.strictObject({
+  dryRun: z.literal(false),
+  database: z.string(),
+  source: z.string(),
+  txid: hex64,
+  timestamp: instant,
+  postApplyChecksum: hex64,
+  proven: z.boolean(),
+  check,
+  pageSize: count,
+  pages: count,
+  bytes: count,
+  bytesRead: count,
+  milliseconds,
+  files: z.array(file),
+})
+export type RestoredJSON = z.infer<typeof restored>
+
+const list = z.strictObject({
+  source: z.string(),
+  head: hex64.optional(),
+  files: z.array(file),
+  gaps: z.array(z.strictObject(range)),
+  bytes: count,
+})
+export type ListJSON = z.infer<typeof list>
+
+const show = z.strictObject({
+  file: z.string(),
+  size: count,
+  ...range,
+  snapshot: z.boolean(),
+  timestamp: instant,
+  pageSize: count,
+  commit: count,
+  flags: count,
+  preApplyChecksum: hex64,
+  postApplyChecksum: hex64,
+  fileChecksum: hex64,
+  walOffset: count,
+  walSize: count,
+  walSalt1: count,
+  walSalt2: count,
+  nodeId: hex64,
+  proof: z.strictObject({ preApplyChecksum: hex64, postApplyChecksum: hex64 }).optional(),
+  index: z.strictObject({ pages: count, firstPage: count, lastPage: count, compressedBytes: count }),
+})
+export type ShowJSON = z.infer<typeof show>
+
+const dump = z.strictObject({
+  file: z.string(),
+  pageSize: count,
+  pages: z.array(z.strictObject({ pgno: count, offset: count, size: count, checksum: hex64 })),
+})
+export type DumpJSON = z.infer<typeof dump>
+
+const ltxVerify = z.strictObject({
+  ok: z.boolean(),
+  files: z.array(
+    z.strictObject({
+      file: z.string(),
+      ok: z.boolean(),
+      pages: count.optional(),
+      fileChecksum: hex64.optional(),
+      error: z.strictObject({ message: z.string(), code: z.string() }).optional(),
+    }),
+  ),
+})
+export type LTXVerifyJSON = z.infer<typeof ltxVerify>
+
+const verify = z.strictObject({
+  source: z.string(),
+  depth: z.enum(['chain', 'bytes']),
+  ok: z.boolean(),
+  files: count,
+  head: hex64.optional(),
+  findings: z.array(
+    z.strictObject({
+      kind: z.string(),
+      severity: z.enum(['error', 'warning', 'info']),
+      message: z.string(),
+      file: z.string().optional(),
+    }),
+  ),
+})
+export type VerifyJSON = z.infer<typeof verify>
+
+const status = z.strictObject({
+  database: z.string(),
+  /** Something was captured from this database at this place. */
+  replicated: z.boolean(),
+  /** A replicator holds the database's lock now. */
+  running: z.boolean(),
+  stateDir: z.string().optional(),
+  captured: z.strictObject({ txid: hex64, postApplyChecksum: hex64 }).optional(),
+  timestamp: instant.optional(),
+  databaseBytes: count.optional(),
+  pendingFiles: count.optional(),
+  pendingBytes: count.optional(),
+  replica: z
+    .strictObject({
+      source: z.string(),
+      head: hex64.optional(),
+      files: count,
+      bytes: count,
+      position: z.enum(['unknown', 'equal', 'behind', 'ahead']),
+    })
+    .optional(),
+})
+export type StatusJSON = z.infer<typeof status>
+
+const error = z.strictObject({ message: z.string(), code: z.string(), hint: z.string().optional() })
+const failure = z.strictObject({ error })
+
+const eventHead = { time: instant, database: z.string(), replica: z.string() }
+const pos = z.strictObject({ txid: hex64, postApplyChecksum: hex64 })
+
+/** One line of `replicate --json`. New types of events may be added; ignore those you do not know. */
+const event = z.discriminatedUnion('type', [
+  z.strictObject({ ...eventHead, type: z.literal('state'), from: z.string(), to: z.string() }),
+  z.strictObject({
+    ...eventHead,
+    type: z.literal('captured'),
+    pos,
+    pages: count,
+    bytes: count,
+    milliseconds,
+  }),
+  z.strictObject({ ...eventHead, type: z.literal('uploaded'), file, bytes: count, milliseconds }),
+  z.strictObject({ ...eventHead, type: z.literal('snapshot-started'), txid: hex64, reason: z.string() }),
+  z.strictObject({ ...eventHead, type: z.literal('snapshot-progress'), pages: count, totalPages: count }),
+  z.strictObject({ ...eventHead, type: z.literal('snapshotted'), file, bytes: count, milliseconds }),
+  z.strictObject({
+    ...eventHead,
+    type: z.literal('resynced'),
+    pos,
+    changedPages: count,
+    reason: z.string(),
+    milliseconds,
+  }),
+  z.strictObject({
+    ...eventHead,
+    type: z.literal('checkpointed'),
+    mode: z.string(),
+    frames: count,
+    barrierMs: milliseconds.optional(),
+    complete: z.boolean(),
+  }),
+  z.strictObject({
+    ...eventHead,
+    type: z.literal('warning'),
+    code: z.string(),
+    message: z.string(),
+    hint: z.string().optional(),
+  }),
+  z.strictObject({
+    ...eventHead,
+    type: z.literal('failed'),
+    operation: z.string(),
+    error,
+    retryInMs: milliseconds.optional(),
+  }),
+  z.strictObject({
+    ...eventHead,
+    type: z.literal('stopped'),
+    captured: pos.optional(),
+    uploaded: hex64.optional(),
+    pendingFiles: count,
+  }),
+])
+export type EventJSON = z.infer<typeof event>
+
+/** One schema for each kind of `--json` output; committed as JSON Schema in `schemas/`. */
+export const SCHEMAS = {
+  restore: z.discriminatedUnion('dryRun', [restorePlan, restored]),
+  'ltx-list': list,
+  'ltx-show': show,
+  'ltx-dump': dump,
+  'ltx-verify': ltxVerify,
+  verify,
+  status,
+  'replicate-event': event,
+  error: failure,
+} as const

@@ -1,0 +1,176 @@
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { EXIT_MEANING } from '../apps/cli/src/exit-codes.ts'
+import { codeBlocks, tableRows } from './support/markdown.ts'
+import { fillScenarios } from './support/scenarios.ts'
+import { testTitles } from './support/test-titles.ts'
+import { ROOT, readText, tool, trackedFiles } from './support/workspace.ts'
+
+const CLI_FOLDER = join(ROOT, 'apps/cli')
+const TSCONFIG = {
+  extends: '',
+  compilerOptions: {
+    noEmit: true,
+    composite: false,
+    declaration: false,
+    declarationMap: false,
+    isolatedDeclarations: false,
+    noUnusedLocals: false,
+    rewriteRelativeImportExtensions: false,
+    allowImportingTsExtensions: true,
+    types: ['node'],
+  },
+}
+
+let folder = ''
+let app: Database.Database
+
+/** What the examples presume: a database that an application has open, and `sqlstream` on the path. */
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sqlstream-docs-'))
+  app = new Database(join(folder, 'app.db'))
+  app.pragma('journal_mode = WAL')
+  app.exec(
+    `CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT); INSERT INTO note (text) VALUES ('first'), ('second')`,
+  )
+  mkdirSync(join(folder, '.bin'))
+  symlinkSync(join(CLI_FOLDER, 'bin/run.js'), join(folder, '.bin/sqlstream'))
+})
+
+afterEach(() => {
+  app.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+interface Outcome {
+  readonly status: number | null
+  readonly output: string
+}
+
+function run(program: string, args: readonly string[]): Outcome {
+  const path = [
+    join(folder, '.bin'),
+    join(ROOT, 'node_modules/.bin'),
+    dirname(process.execPath),
+    process.env['PATH'],
+  ]
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, PATH: path.join(delimiter) },
+    timeout: 60_000,
+  })
+  return { status, output: `${stdout}${stderr}` }
+}
+
+/** Writes the examples beside a package, where its dependencies resolve, compiles them, and runs them in order. */
+function runExamples(
+  home: string,
+  examples: readonly (readonly [language: string, code: string])[],
+): Outcome {
+  const place = join(home, '.docs-test')
+  rmSync(place, { recursive: true, force: true })
+  mkdirSync(place)
+  try {
+    const config = { ...TSCONFIG, extends: join(ROOT, 'tsconfig.base.json'), include: ['.'] }
+    writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(config))
+    const files = examples.map(([language, code], i) => {
+      const file = join(place, language === 'ts' ? `example-${i + 1}.ts` : `example-${i + 1}.sh`)
+      writeFileSync(file, code)
+      chmodSync(file, 0o755)
+      return { language, file }
+    })
+    if (files.some(({ language }) => language === 'ts')) {
+      const compiled = run(tool('tsc'), ['-p', place, '--pretty', 'false'])
+      if (compiled.status !== 0) return compiled
+    }
+    let output = ''
+    for (const { language, file } of files) {
+      const outcome =
+        language === 'ts' ? run(process.execPath, [file]) : run('bash', ['-euo', 'pipefail', file])
+      output += outcome.output
+      if (outcome.status !== 0) return { status: outcome.status, output: `${file}\n${output}` }
+    }
+    return { status: 0, output }
+  } finally {
+    rmSync(place, { recursive: true, force: true })
+  }
+}
+
+describe('README.md', () => {
+  const examples = codeBlocks(readText('README.md')).filter((block) => ['sh', 'ts'].includes(block.language))
+
+  test('teaches the command line, the library, looking into a backup, and writing a driver by examples', () => {
+    const sections = new Set(examples.map((block) => block.section))
+    expect([...sections]).toEqual(['Command line', 'Library', 'Look into a backup', 'Write a driver'])
+  })
+
+  test('its examples compile and run, one after the other in one folder', () => {
+    const outcome = runExamples(
+      CLI_FOLDER,
+      examples.map(({ language, code }) => [language, code]),
+    )
+    expect(outcome).toEqual({ status: 0, output: expect.any(String) })
+    expect(outcome.output).toMatch(/restored copy\.db at TXID/)
+  })
+
+  test('its table of exit codes is the one in the code', () => {
+    const rows = codeTable(readText('README.md'))
+    expect(rows).toEqual(Object.entries(EXIT_MEANING).map(([code, meaning]) => [Number(code), meaning]))
+  })
+})
+
+function codeTable(markdown: string): [number, string][] {
+  return tableRows(markdown)
+    .filter(([code = '']) => /^\d+$/.test(code))
+    .map(([code = '', meaning = '']) => [Number(code), meaning])
+}
+
+const readmes = trackedFiles(/^(packages|apps)\/[^/]+\/README\.md$/)
+
+describe.each(readmes)('%s', (file) => {
+  const examples = codeBlocks(readText(file)).filter((block) => block.language === 'ts')
+
+  test('its TypeScript examples compile and run', () => {
+    const home = join(ROOT, dirname(file))
+    const outcome = runExamples(
+      home,
+      examples.map(({ language, code }) => [language, code]),
+    )
+    expect(outcome).toEqual({ status: 0, output: expect.any(String) })
+  })
+
+  test('it says what the package is, how to install it, and what its errors are', () => {
+    const text = readText(file)
+    expect(text).toMatch(/^# @sqlstream\//)
+    if (!text.includes('(private)')) expect(text).toContain('npm install')
+    expect(text).toMatch(/error/i)
+  })
+})
+
+test('links between documents lead to files that exist', () => {
+  const tracked = new Set(trackedFiles(/./))
+  const dead = trackedFiles(/\.md$/).flatMap((file) =>
+    [...readText(file).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)]
+      .map((match) => join(dirname(file), match[1] ?? ''))
+      .filter(
+        (target) =>
+          !tracked.has(target) &&
+          ![...tracked].some((each) => each.startsWith(`${target.replace(/\/$/, '')}/`)),
+      )
+      .map((target) => `${file}: ${target}`),
+  )
+  expect(dead).toEqual([])
+})
+
+test('docs/scenarios.md lists every scenario once and is up to date with the tests', () => {
+  const text = readText('docs/scenarios.md')
+  const ids = tableRows(text).map(([id]) => id)
+  const expected = Array.from({ length: 75 }, (_, i) => i + 1).filter((n) => n < 55 || n > 59)
+  expect(ids).toEqual(expected.map((n) => `T${String(n).padStart(2, '0')}`))
+  expect(text).toBe(fillScenarios(text, testTitles()))
+})

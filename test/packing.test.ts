@@ -1,0 +1,117 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ROOT, tool, workspacePackages } from './support/workspace.ts'
+
+const packages = workspacePackages().filter((each) => each.manifest.private !== true)
+const pnpm = [
+  '-y',
+  (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { packageManager: string }).packageManager,
+]
+const folder = mkdtempSync(join(tmpdir(), 'sqlstream-pack-'))
+
+function tarball(name: string): string {
+  const prefix = `${name.replace('@', '').replace('/', '-')}-`
+  const file = readdirSync(folder).find(
+    (each) => each.startsWith(prefix) && /^\d/.test(each.slice(prefix.length)),
+  )
+  if (file === undefined) throw new Error(`${name} was not packed`)
+  return join(folder, file)
+}
+
+beforeAll(() => {
+  for (const { path } of packages) {
+    execFileSync('npx', [...pnpm, 'pack', '--pack-destination', folder], { cwd: path, stdio: 'pipe' })
+  }
+})
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe.each(packages)('$manifest.name, packed', ({ manifest }) => {
+  const list = (): string[] =>
+    execFileSync('tar', ['-tzf', tarball(manifest.name)], { encoding: 'utf8' })
+      .trim()
+      .split('\n')
+
+  test('passes publint --strict', () => {
+    const { status, stdout } = spawnSync(tool('publint'), ['run', '--strict', tarball(manifest.name)], {
+      encoding: 'utf8',
+    })
+    expect(stdout).toMatch(/All good/)
+    expect(status).toBe(0)
+  })
+
+  test('holds what was built, a README and a license, no sources and no tests', () => {
+    const files = list()
+    expect(files).toEqual(
+      expect.arrayContaining(['package/package.json', 'package/README.md', 'package/LICENSE']),
+    )
+    expect(files.filter((file) => /^package\/(src|test|node_modules)\//.test(file))).toEqual([])
+    expect(files.some((file) => file.startsWith('package/dist/') && file.endsWith('.js'))).toBe(true)
+  })
+
+  test('depends on versions, not on the workspace', () => {
+    const text = execFileSync('tar', ['-xzOf', tarball(manifest.name), 'package/package.json'], {
+      encoding: 'utf8',
+    })
+    expect(text).not.toMatch(/"(workspace|catalog):/)
+    expect(text).not.toContain('@sqlstream/source')
+  })
+
+  // The command line exports no modules, so there are no types to resolve.
+  test.runIf(manifest.name !== '@sqlstream/cli')('passes attw for ES modules', () => {
+    const { status, stdout } = spawnSync(tool('attw'), ['--profile', 'esm-only', tarball(manifest.name)], {
+      encoding: 'utf8',
+    })
+    expect(stdout).toMatch(/No problems found/)
+    expect(status).toBe(0)
+  })
+})
+
+describe('installed with npm from the packed files into an empty folder', () => {
+  const home = join(folder, 'empty')
+  const bin = join(home, 'node_modules/.bin/sqlstream')
+
+  beforeAll(() => {
+    mkdirSync(home)
+    writeFileSync(join(home, 'package.json'), '{ "name": "empty", "private": true }\n')
+    const tarballs = packages.map(({ manifest }) => tarball(manifest.name))
+    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...tarballs], {
+      cwd: home,
+      stdio: 'pipe',
+    })
+  })
+
+  test('the command shows its help and its version', () => {
+    expect(
+      execFileSync('npx', ['--no-install', 'sqlstream', '--help'], { cwd: home, encoding: 'utf8' }),
+    ).toMatch(/replicate/)
+    expect(execFileSync(bin, ['--version'], { encoding: 'utf8' })).toMatch(/^@sqlstream\/cli\/\d/)
+  })
+
+  test('the command replicates a database and restores it', () => {
+    const path = join(home, 'app.db')
+    const db = new Database(path)
+    db.pragma('journal_mode = WAL')
+    db.exec('CREATE TABLE t (n INTEGER PRIMARY KEY, v TEXT)')
+    db.exec(`INSERT INTO t (v) VALUES ('one'), ('two'), ('three')`)
+    execFileSync(bin, ['replicate', path, join(home, 'backup'), '--once'], { stdio: 'pipe' })
+    execFileSync(bin, ['restore', join(home, 'backup'), '-o', join(home, 'copy.db')], { stdio: 'pipe' })
+    db.close()
+    const copy = new Database(join(home, 'copy.db'), { readonly: true })
+    expect(copy.prepare('SELECT v FROM t ORDER BY n').pluck().all()).toEqual(['one', 'two', 'three'])
+    copy.close()
+  })
+
+  test('the libraries can be imported', () => {
+    const names = packages.map((each) => each.manifest.name).filter((name) => name !== '@sqlstream/cli')
+    const script = `for (const name of ${JSON.stringify([...names, '@sqlstream/replica/node'])}) await import(name)`
+    execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: home, stdio: 'pipe' })
+    expect(existsSync(join(home, 'node_modules/@sqlstream/testkit'))).toBe(false)
+  })
+})
