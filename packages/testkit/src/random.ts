@@ -17,6 +17,16 @@ export class Random {
     return Math.floor(((x >>> 0) / 0x100000000) * below)
   }
 
+  /** An integer from `from` up to and including `to`. */
+  integer(from: number, to: number): number {
+    return from + this.below(to - from + 1)
+  }
+
+  /** One of the given values, which must not be empty. */
+  pick<T>(values: readonly T[]): T {
+    return values[this.below(values.length)]!
+  }
+
   /** True with this probability. */
   chance(probability: number): boolean {
     return probability > 0 && this.below(1_000_000) < probability * 1_000_000
