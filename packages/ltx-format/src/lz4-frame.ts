@@ -1,3 +1,4 @@
+import { viewOf } from './big-endian.ts'
 import { LTXError } from './errors.ts'
 import { decompress } from './kernel/lz4-decompress.ts'
 import { xxh32 } from './xxh32.ts'
@@ -99,7 +100,7 @@ function decodeBlocks(src: Uint8Array, start: number, end: number, first: number
       dst = room(out, frame.maxBlockSize)
       const low = frame.linked ? Math.max(first, out - 0xffff) : out
       const outEnd = Math.min(dst.byteLength, out + frame.maxBlockSize)
-      out = decompress(src, at, at + size, dst, out, outEnd, low)
+      out = decompress(src, viewOf(src), at, at + size, dst, viewOf(dst), out, outEnd, low)
       if (out < 0) throw bad('malformed block', at)
     }
     at += size + (frame.blockChecksums ? 4 : 0)

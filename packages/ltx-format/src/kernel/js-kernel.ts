@@ -155,7 +155,7 @@ export class JsKernel implements PageKernel {
     if (data + size > end) return 0
     const out = index * this.pageSize
     const outEnd = out + this.pageSize
-    if (decompress(memory, data, data + size, memory, out, outEnd, out) !== outEnd) {
+    if (decompress(memory, this.#view, data, data + size, memory, this.#view, out, outEnd, out) !== outEnd) {
       throw this.#badPage(`page data is not an LZ4 block of ${this.pageSize} bytes`, at)
     }
     foldFewBytes(this.#file, memory, at, data)

@@ -1,5 +1,5 @@
 /** Below this length a loop beats a call into the engine. */
-const SHORT = 32
+export const SHORT = 32
 
 /** Copies src[start, end) to dst at `out`. The ranges may lie in one array but must not overlap. */
 export function copyBytes(src: Uint8Array, start: number, end: number, dst: Uint8Array, out: number): void {

@@ -1,4 +1,4 @@
-import { copyBytes, copyMatch } from './lz4-copy.ts'
+import { copyBytes, copyMatch, SHORT } from './lz4-copy.ts'
 
 /** LZ4's shortest match. */
 const MIN_MATCH = 4
@@ -10,9 +10,11 @@ const MIN_MATCH = 4
  */
 export function decompress(
   src: Uint8Array,
+  srcView: DataView,
   start: number,
   end: number,
   dst: Uint8Array,
+  dstView: DataView,
   out: number,
   outEnd: number,
   low: number,
@@ -33,11 +35,14 @@ export function decompress(
     // Every length is at most 255 times the input, so these sums stay exact.
     const literalEnd = at + length
     if (literalEnd > end || to + length > outEnd) return -1
-    if (length > 0) {
+    const toEnd = to + length
+    if (length <= SHORT && literalEnd + 3 <= end && toEnd + 3 <= outEnd) {
+      for (; to < toEnd; to += 4, at += 4) dstView.setInt32(to, srcView.getInt32(at, true), true)
+    } else {
       copyBytes(src, at, literalEnd, dst, to)
-      at = literalEnd
-      to += length
     }
+    at = literalEnd
+    to = toEnd
     if (at === end) return to
     if (at + 2 > end) return -1
     const distance = src[at]! | (src[at + 1]! << 8)
@@ -52,8 +57,13 @@ export function decompress(
       }
     }
     if (distance === 0 || to - distance < low || to + length > outEnd) return -1
-    copyMatch(dst, to, distance, length)
-    to += length
+    const matchEnd = to + length
+    if (length <= SHORT && distance >= 4 && matchEnd + 3 <= outEnd) {
+      for (let from = to - distance; to < matchEnd; to += 4, from += 4) dstView.setInt32(to, dstView.getInt32(from, true), true)
+    } else {
+      copyMatch(dst, to, distance, length)
+    }
+    to = matchEnd
   }
   // A block ends with literals, never with a match.
   return -1
