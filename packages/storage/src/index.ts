@@ -2,11 +2,28 @@ export * from './blob-store.ts'
 export { abortable, type BodySource, collectBody, createBody, discardBody, readBody } from './body.ts'
 export type { StorageDriver } from './driver.ts'
 export * from './errors.ts'
+export type {
+  AppliedButFailedFault,
+  CutListFault,
+  DelayFault,
+  FailFault,
+  Fault,
+  FaultError,
+  FaultTarget,
+  FiredFault,
+  IgnorePreconditionFault,
+  NotAppliedFault,
+  PartialFault,
+  ShuffleListFault,
+  StaleListFault,
+  TruncateFault,
+} from './faults.ts'
 export * from './key.ts'
 export { MemoryStore, type MemoryStoreOptions } from './memory.ts'
 export { type ByteInterval, checkRange, resolveRange } from './range.ts'
 export { getBytes, type ResumeOptions, readResumable } from './read.ts'
 export { redactText, redactUrl } from './redact.ts'
 export { withConcurrency } from './with-concurrency.ts'
+export { type FaultyStore, withFaults } from './with-faults.ts'
 export { type StorageOperation, withObserver } from './with-observer.ts'
 export { withPrefix } from './with-prefix.ts'

@@ -31,19 +31,13 @@ export function withObserver(
     return {
       bytes: 0,
       keys: 1,
-      end(...failure: [error?: unknown]) {
+      end(outcome = {}) {
         if (reported) return
         reported = true
         const milliseconds = performance.now() - started
+        const named = key === undefined ? {} : { key }
         try {
-          onOperation({
-            operation,
-            ...(key === undefined ? {} : { key }),
-            bytes: this.bytes,
-            keys: this.keys,
-            milliseconds,
-            ...(failure.length === 0 ? {} : { error: failure[0] }),
-          })
+          onOperation({ operation, ...named, bytes: this.bytes, keys: this.keys, milliseconds, ...outcome })
         } catch {
           // See above.
         }
@@ -57,7 +51,7 @@ export function withObserver(
       call.end()
       return result
     } catch (error) {
-      call.end(error)
+      call.end({ error })
       throw error
     }
   }
@@ -74,7 +68,7 @@ export function withObserver(
           yield info
         }
       } catch (error) {
-        call.end(error)
+        call.end({ error })
         throw error
       } finally {
         call.end()
@@ -96,7 +90,7 @@ export function withObserver(
                 call.bytes += step.value.length
                 return step.value
               } catch (error) {
-                call.end(error)
+                call.end({ error })
                 throw error
               }
             },
@@ -110,7 +104,7 @@ export function withObserver(
           }),
         }
       } catch (error) {
-        call.end(error)
+        call.end({ error })
         throw error
       }
     },
@@ -130,8 +124,8 @@ export function withObserver(
 interface Call {
   bytes: number
   keys: number
-  /** Reports once; later calls do nothing. With an argument, even undefined, the call failed. */
-  end(error?: unknown): void
+  /** Reports once; later calls do nothing. */
+  end(outcome?: { readonly error?: unknown }): void
 }
 
 function counted(body: BlobBody, call: Call): BlobBody {
@@ -141,11 +135,19 @@ function counted(body: BlobBody, call: Call): BlobBody {
   }
   return {
     size: body.size,
-    async *open() {
-      for await (const chunk of body.open()) {
-        call.bytes += chunk.length
-        yield chunk
-      }
+    open() {
+      const reading = body.open()[Symbol.asyncIterator]()
+      return createBody({
+        async next() {
+          const step = await reading.next()
+          if (step.done === true) return undefined
+          call.bytes += step.value.length
+          return step.value
+        },
+        async close() {
+          await reading.return?.()
+        },
+      })
     },
   }
 }

@@ -1,5 +1,5 @@
 import type { BlobInfo, BlobStore } from './blob-store.ts'
-import { StorageError } from './errors.ts'
+import { isStorageError, StorageError } from './errors.ts'
 import { isKeyPrefix } from './key.ts'
 
 /**
@@ -56,7 +56,7 @@ export function withPrefix(store: BlobStore, prefix: string): BlobStore {
 }
 
 function withoutPrefix(error: unknown, prefix: string): unknown {
-  if (!(error instanceof StorageError) || error.key?.startsWith(prefix) !== true) return error
+  if (!isStorageError(error) || error.key?.startsWith(prefix) !== true) return error
   const { message, code, transient, driver, operation, hint } = error
   const key = error.key.slice(prefix.length)
   return new StorageError(message, { code, transient, driver, operation, key, hint, cause: error })

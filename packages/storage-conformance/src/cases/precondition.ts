@@ -1,0 +1,147 @@
+import { type BlobStore, type ETag, getBytes, isStorageError } from '@sqlstream/storage'
+import { someBytes, watchedBody } from '../bytes.ts'
+import { type Case, keysOf } from '../case.ts'
+import { expectBytes, expectCode, expectEqual, expectList, expectTrue } from '../expect.ts'
+
+/** Starts several puts together; all but the winner must be refused. */
+async function race(stores: readonly BlobStore[], key: string, etag: ETag | undefined): Promise<number> {
+  const outcomes = await Promise.allSettled(
+    stores.map((store, i) =>
+      store.put(key, watchedBody({ parts: [someBytes(1000, i), someBytes(1000, i)] }), {
+        precondition: etag === undefined ? { kind: 'absent' } : { kind: 'match', etag },
+      }),
+    ),
+  )
+  const winners = outcomes.flatMap((outcome, i) => (outcome.status === 'fulfilled' ? [i] : []))
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected')
+      await expectCode(Promise.reject(outcome.reason), 'precondition-failed', 'a loser')
+  }
+  expectEqual(winners.length, 1, 'winners')
+  return winners[0]!
+}
+
+async function openSome({ open }: { open(): Promise<BlobStore> }): Promise<BlobStore[]> {
+  return Promise.all(Array.from({ length: 8 }, () => open()))
+}
+
+export const preconditionCases: readonly Case[] = [
+  {
+    name: 'S30: absent creates and never replaces',
+    requires: 'conditionalPut',
+    async run({ store }) {
+      const precondition = { kind: 'absent' } as const
+      const { etag } = await store.put('a/b', someBytes(10, 1), { precondition })
+      for (const size of [0, 10, 100_000]) {
+        await expectCode(
+          store.put('a/b', someBytes(size, 2), { precondition }),
+          'precondition-failed',
+          'second put',
+        )
+      }
+      expectEqual((await store.head('a/b')).etag, etag, 'etag')
+      expectBytes(await getBytes(store, 'a/b'), someBytes(10, 1), 'object')
+      await store.delete(['a/b'])
+      await store.put('a/b', someBytes(10, 3), { precondition })
+      expectBytes(await getBytes(store, 'a/b'), someBytes(10, 3), 'object after a delete')
+    },
+  },
+  {
+    name: 'S31: of puts with absent at once exactly one wins',
+    requires: 'conditionalPut',
+    async run(context) {
+      const stores = await openSome(context)
+      for (let round = 0; round < 10; round++) {
+        const winner = await race(stores, `k${round}`, undefined)
+        const bytes = await getBytes(context.store, `k${round}`)
+        expectBytes(bytes.subarray(0, 1000), someBytes(1000, winner), 'the winner')
+      }
+    },
+  },
+  {
+    name: 'S32: match replaces the named version only',
+    requires: 'conditionalPut',
+    async run({ store }) {
+      const first = await store.put('a', someBytes(10, 1))
+      const matchFirst = { precondition: { kind: 'match', etag: first.etag } } as const
+      await expectCode(
+        store.put('missing', someBytes(1), matchFirst),
+        'precondition-failed',
+        'match on nothing',
+      )
+      const second = await store.put('a', someBytes(10, 2), matchFirst)
+      await expectCode(
+        store.put('a', someBytes(10, 3), matchFirst),
+        'precondition-failed',
+        'match on an old version',
+      )
+      expectBytes(await getBytes(store, 'a'), someBytes(10, 2), 'object')
+      // An ETag read by a listing serves as well as one from put.
+      for await (const { etag } of store.list()) {
+        expectEqual(etag, second.etag, 'etag in the listing')
+        await store.put('a', someBytes(10, 4), { precondition: { kind: 'match', etag } })
+      }
+      await store.delete(['a'])
+      const match = { precondition: { kind: 'match', etag: second.etag } } as const
+      await expectCode(store.put('a', someBytes(10), match), 'precondition-failed', 'match after a delete')
+      expectList(await keysOf(store.list()), [], 'keys')
+    },
+  },
+  {
+    name: 'S33: of puts with the same match at once exactly one wins',
+    requires: 'conditionalPut',
+    async run(context) {
+      const stores = await openSome(context)
+      let { etag } = await context.store.put('a', someBytes(10))
+      for (let round = 0; round < 10; round++) {
+        const winner = await race(stores, 'a', etag)
+        expectBytes(
+          (await getBytes(context.store, 'a')).subarray(0, 1000),
+          someBytes(1000, winner),
+          'the winner',
+        )
+        etag = (await context.store.head('a')).etag
+      }
+    },
+  },
+  {
+    name: 'S33: no update of a counter is lost',
+    requires: 'conditionalPut',
+    async run(context) {
+      const stores = (await openSome(context)).slice(0, 4)
+      await context.store.put('counter', Uint8Array.of(0))
+      let attempts = 0
+      await Promise.all(
+        stores.map(async (store) => {
+          for (let done = 0; done < 5; ) {
+            expectTrue(++attempts < 2000, 'too many refused updates')
+            const { etag } = await store.head('counter')
+            const value = await getBytes(store, 'counter')
+            try {
+              await store.put('counter', Uint8Array.of(value[0]! + 1), {
+                precondition: { kind: 'match', etag },
+              })
+              done += 1
+            } catch (error) {
+              if (!isStorageError(error, 'precondition-failed')) throw error
+            }
+          }
+        }),
+      )
+      expectEqual((await getBytes(context.store, 'counter'))[0], 20, 'counter')
+    },
+  },
+  {
+    name: 'S34: a store without conditional puts refuses preconditions',
+    unless: 'conditionalPut',
+    async run({ store }) {
+      const { etag } = await store.put('a', someBytes(10))
+      const absent = { precondition: { kind: 'absent' } } as const
+      const match = { precondition: { kind: 'match', etag } } as const
+      await expectCode(store.put('b', someBytes(1), absent), 'unsupported', 'absent')
+      await expectCode(store.put('a', someBytes(1), match), 'unsupported', 'match')
+      expectList(await keysOf(store.list()), ['a'], 'keys')
+      expectBytes(await getBytes(store, 'a'), someBytes(10), 'object')
+    },
+  },
+]

@@ -1,0 +1,45 @@
+import type { AbortOptions, BlobStore, Capabilities } from '@sqlstream/storage'
+
+/** How the suite gets at the store under test. */
+export interface Harness {
+  /** Opens the store under test. Two calls see the same objects. */
+  open(): Promise<BlobStore>
+  /** Opens a store whose bucket or folder does not exist, if that means anything here. */
+  openMissing?(): Promise<BlobStore>
+  /**
+   * How many objects the tests of large listings and deletes write. Default: 1,005, more than a page
+   * of any service. Less makes a run over a network quicker and proves less.
+   */
+  readonly manyKeys?: number
+  /** How long an aborted call may go on, in milliseconds. Default: 5,000. */
+  readonly abortPatienceMs?: number
+}
+
+/** One test. Its name begins with the clauses of CONTRACT.md that it proves. */
+export interface ConformanceTest {
+  readonly name: string
+  /** Skipped when the store does not declare this capability. */
+  readonly requires?: keyof Capabilities
+  /** Skipped when the store declares this capability. */
+  readonly unless?: keyof Capabilities
+  /** Skipped when the harness has no `openMissing`. */
+  readonly needsMissing?: boolean
+  /**
+   * Works under a random prefix and deletes only what it wrote. Rejects when the store breaks the
+   * contract. Call `skipReason` first.
+   */
+  run(harness: Harness, options?: AbortOptions): Promise<void>
+}
+
+/** Why a test does not apply to this store; undefined when it does. Only capabilities and the harness decide. */
+export async function skipReason(test: ConformanceTest, harness: Harness): Promise<string | undefined> {
+  if (test.needsMissing === true && harness.openMissing === undefined) {
+    return 'the harness has no openMissing()'
+  }
+  if (test.requires === undefined && test.unless === undefined) return undefined
+  await using store = await harness.open()
+  const { capabilities } = store
+  if (test.requires !== undefined && !capabilities[test.requires]) return `the store has no ${test.requires}`
+  if (test.unless !== undefined && capabilities[test.unless]) return `the store has ${test.unless}`
+  return undefined
+}
