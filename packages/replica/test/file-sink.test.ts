@@ -1,4 +1,4 @@
-import {
+import fs, {
   chmodSync,
   existsSync,
   linkSync,
@@ -11,11 +11,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { lockPgno } from '@sqlstream/ltx'
 import { MemoryStore } from '@sqlstream/storage'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isReplicaError, planRestore, Replica, restore } from '../src/index.ts'
 import { type FileSinkOptions, fileSink } from '../src/node/index.ts'
 import { encodeFile, pageOf, put, smallHistory, upload } from './model.ts'
@@ -236,12 +237,49 @@ describe('the integrity check', () => {
   })
 })
 
-test('a full disk is disk-full, and the temp file is gone', async () => {
-  const plan = planRestore(await replica.catalog(), { kind: 'latest' })
-  const sink = fileSink('/dev/shm/sqlstream-unused/app.db')
-  expect(plan.files.length).toBe(5)
-  // A limit on the size of files gives EFBIG; only a full file system gives ENOSPC, and /dev/full is one.
-  await expect(sink.write({} as never)).rejects.toThrow(TypeError)
+describe('a full disk', () => {
+  const { writeSync, ftruncateSync, openSync, fsync } = fs
+  const real = { writeSync, ftruncateSync, openSync, fsync }
+  afterEach(() => {
+    Object.assign(fs, real)
+    syncBuiltinESMExports()
+  })
+
+  /** Lets the n-th call of a file system function fail. */
+  function failAt(name: keyof typeof real, n: number, code: string): void {
+    let calls = 0
+    const original = real[name] as (...args: unknown[]) => unknown
+    const failing = (...args: unknown[]): unknown => {
+      if (++calls !== n) return original(...args)
+      const error = Object.assign(new Error(`${code}: no space left on device`), { code })
+      if (name !== 'fsync') throw error
+      return (args.at(-1) as (error: Error) => void)(error)
+    }
+    Object.assign(fs, { [name]: failing })
+    syncBuiltinESMExports()
+  }
+
+  test.each([
+    ['writeSync', 1, 'ENOSPC'],
+    ['writeSync', 4, 'ENOSPC'],
+    ['writeSync', 2, 'EDQUOT'],
+    ['ftruncateSync', 1, 'ENOSPC'],
+    ['fsync', 1, 'ENOSPC'],
+    ['openSync', 1, 'ENOSPC'],
+  ] as const)('is disk-full at %s call %i (%s), and the temp file is gone', async (name, n, code) => {
+    write('app.db', 'old')
+    failAt(name, n, code)
+    const outcome = await run({ overwrite: true })
+    expect(isReplicaError(outcome, 'disk-full')).toBe(true)
+    expect((outcome as Error).cause).toMatchObject({ code })
+    expect(contents()).toEqual({ 'app.db': 'old' })
+  })
+
+  test('is told from other errors of the disk, which stay what they are', async () => {
+    failAt('writeSync', 2, 'EIO')
+    expect(await run()).toMatchObject({ code: 'EIO' })
+    expect(contents()).toEqual({})
+  })
 })
 
 test('T16: a database across the lock page stays sparse and has its full size', async () => {

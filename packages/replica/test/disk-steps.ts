@@ -1,0 +1,33 @@
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+
+/** The calls by which a file sink changes a folder. */
+const NAMES = [
+  'openSync',
+  'writeSync',
+  'ftruncateSync',
+  'fsync',
+  'closeSync',
+  'rmSync',
+  'linkSync',
+  'renameSync',
+] as const
+
+/** Calls a function before each of these calls to the file system, with its number from 1. Returns what undoes it. */
+export function beforeDiskSteps(step: (n: number) => void): () => void {
+  let calls = 0
+  const originals = Object.fromEntries(NAMES.map((name) => [name, fs[name]]))
+  for (const name of NAMES) {
+    const original = fs[name] as (...args: unknown[]) => unknown
+    const counted = (...args: unknown[]): unknown => {
+      step(++calls)
+      return original(...args)
+    }
+    Object.assign(fs, { [name]: counted })
+  }
+  syncBuiltinESMExports()
+  return () => {
+    Object.assign(fs, originals)
+    syncBuiltinESMExports()
+  }
+}
