@@ -45,7 +45,8 @@ export function killAt(spec: string): FailpointHook {
   const left = new Map<string, number>()
   for (const part of spec.split(',')) {
     const [name = '', count = '1'] = part.split('=')
-    if (!(FAILPOINTS as readonly string[]).includes(name)) throw new RangeError(`no failpoint is called ${name}`)
+    if (!(FAILPOINTS as readonly string[]).includes(name))
+      throw new RangeError(`no failpoint is called ${name}`)
     left.set(name, Number(count))
   }
   return (name) => {

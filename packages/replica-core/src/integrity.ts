@@ -1,5 +1,5 @@
-import { isBusy, openDatabase } from './sqlite/connection.ts'
 import { PrimaryError } from './errors.ts'
+import { isBusy, openDatabase } from './sqlite/connection.ts'
 
 /**
  * Runs `PRAGMA quick_check` or `integrity_check` on a database file that nobody has open.

@@ -1,4 +1,4 @@
-import { type Checksum, type PageSize, toTXID, type TXID } from '@sqlstream/ltx'
+import { type Checksum, type PageSize, type TXID, toTXID } from '@sqlstream/ltx'
 
 /** What is known about the local side at start. */
 export interface LocalSide {

@@ -1,19 +1,25 @@
 import { type Pos, type TXID, toTXID } from '@sqlstream/ltx'
 import { assumeSoleWriter, type Lease, type Replica } from '@sqlstream/replica'
+import { Attachment, checkReplicable } from './attachment.ts'
 import type { CapturedFile } from './capture/capture.ts'
 import { isPrimaryError, PrimaryError, wrapFileError } from './errors.ts'
 import type { PrimaryEvent, PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
 import type { BehindPolicy, SnapshotReason } from './plan-start.ts'
 import { Serial } from './serial.ts'
-import { assertSafeEngine } from './sqlite/engine-gate.ts'
 import type { CheckpointMode } from './sqlite/checkpointer.ts'
-import { Attachment, checkReplicable } from './attachment.ts'
+import { assertSafeEngine } from './sqlite/engine-gate.ts'
 import { decideStart, type StartDecision } from './start.ts'
-import { nextState, type PrimaryState, type PrimaryTrigger } from './state-machine.ts'
 import { CaptureState } from './state/capture-state.ts'
 import { Spool } from './state/spool.ts'
-import { createStateFolder, type LocalLock, type StateFolder, stateFolder, takeLocalLock } from './state/state-folder.ts'
+import {
+  createStateFolder,
+  type LocalLock,
+  type StateFolder,
+  stateFolder,
+  takeLocalLock,
+} from './state/state-folder.ts'
+import { nextState, type PrimaryState, type PrimaryTrigger } from './state-machine.ts'
 import { Uploader } from './upload.ts'
 import { WALWatch } from './watch.ts'
 
@@ -186,7 +192,10 @@ export class Primary {
   }
 
   /** Checkpoints on the operator's wish. `truncate` also gives the WAL's disk space back. */
-  async checkpoint(mode: CheckpointMode = 'passive', options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async checkpoint(
+    mode: CheckpointMode = 'passive',
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
     options.signal?.throwIfAborted()
     this.#assertOpen()
     const attachment = this.#attachment as Attachment
@@ -527,7 +536,8 @@ export class Primary {
   async #reattachIfReplaced(): Promise<void> {
     const replaced = this.#attachment === undefined ? 'database' : this.#attachment.files.replaced()
     if (replaced === undefined) return
-    if (this.#pinned > 0) throw new PrimaryError('database-replaced', `the ${replaced} file was replaced during a snapshot`)
+    if (this.#pinned > 0)
+      throw new PrimaryError('database-replaced', `the ${replaced} file was replaced during a snapshot`)
     this.#emit({
       type: 'warning',
       code: 'files-replaced',
@@ -550,9 +560,11 @@ export class Primary {
     const attachment = this.#attachment
     await attachment?.cycle.settled().catch(() => undefined)
     if (this.#state !== 'fenced') {
-      await this.#serial.run(() => this.#capture()).catch((error: Error) => {
-        this.#lastError = error
-      })
+      await this.#serial
+        .run(() => this.#capture())
+        .catch((error: Error) => {
+          this.#lastError = error
+        })
       const position = this.#captureState.position
       if (position !== undefined && !signal?.aborted) {
         await this.#uploader.waitFor(position.txid, signal).catch(() => undefined)

@@ -13,7 +13,13 @@ import {
 } from '@sqlstream/replica'
 import type { Attachment } from './attachment.ts'
 import { PrimaryError } from './errors.ts'
-import { type BehindPolicy, type LocalSide, planStart, type RemoteSide, type SnapshotReason } from './plan-start.ts'
+import {
+  type BehindPolicy,
+  type LocalSide,
+  planStart,
+  type RemoteSide,
+  type SnapshotReason,
+} from './plan-start.ts'
 import type { CaptureState } from './state/capture-state.ts'
 import { readRestored } from './state/restored.ts'
 import { readSpoolHeader, type Spool, type SpoolFile } from './state/spool.ts'
@@ -24,7 +30,12 @@ export type StartDecision =
   | { readonly kind: 'continue'; readonly head: TXID; readonly pending: readonly SpoolFile[] }
   /** The database was scanned and is the replica's head: position and ledger are set. */
   | { readonly kind: 'adopted'; readonly head: TXID; readonly pending: readonly SpoolFile[] }
-  | { readonly kind: 'snapshot'; readonly head: TXID | undefined; readonly txid: TXID; readonly reason: SnapshotReason }
+  | {
+      readonly kind: 'snapshot'
+      readonly head: TXID | undefined
+      readonly txid: TXID
+      readonly reason: SnapshotReason
+    }
 
 /** What the decision is taken from. */
 export interface StartContext {

@@ -31,9 +31,19 @@ export const TRANSITIONS: Readonly<
 > = {
   closed: row({ open: 'opening' }),
   opening: row({ proven: 'continuing', doubt: 'resyncing', 'no-base': 'snapshotting' }),
-  continuing: row({ doubt: 'resyncing', 'no-base': 'snapshotting', 'caught-up': 'idle', commit: 'capturing' }),
+  continuing: row({
+    doubt: 'resyncing',
+    'no-base': 'snapshotting',
+    'caught-up': 'idle',
+    commit: 'capturing',
+  }),
   resyncing: row({ doubt: 'resyncing', 'no-base': 'snapshotting', 'caught-up': 'idle', commit: 'capturing' }),
-  snapshotting: row({ doubt: 'resyncing', 'no-base': 'snapshotting', 'caught-up': 'idle', commit: 'capturing' }),
+  snapshotting: row({
+    doubt: 'resyncing',
+    'no-base': 'snapshotting',
+    'caught-up': 'idle',
+    commit: 'capturing',
+  }),
   capturing: row({ doubt: 'resyncing', 'no-base': 'snapshotting', 'caught-up': 'idle', commit: 'capturing' }),
   idle: row({ doubt: 'resyncing', 'no-base': 'snapshotting', 'caught-up': 'idle', commit: 'capturing' }),
   // A fenced writer stays fenced until it is opened anew: going on would mix two histories.

@@ -1,5 +1,5 @@
-import type { Pos } from '@sqlstream/ltx'
 import { existsSync } from 'node:fs'
+import type { Pos } from '@sqlstream/ltx'
 import { Journal } from './state/journal.ts'
 import { readLedgerFile } from './state/ledger-file.ts'
 import { Spool } from './state/spool.ts'
@@ -32,7 +32,8 @@ export async function readStatus(
   const running = existsSync(folder.lock) && isLocked(folder)
   const file = readLedgerFile(folder.ledger)
   const journal = file && existsSync(folder.journal) ? new Journal(folder.journal) : undefined
-  const position = file && (journal?.replay(file.sequence, file.position, file.ledger)?.position ?? file.position)
+  const position =
+    file && (journal?.replay(file.sequence, file.position, file.ledger)?.position ?? file.position)
   journal?.close()
   const pending = existsSync(folder.spool) ? Spool.read(folder.spool) : []
   return {

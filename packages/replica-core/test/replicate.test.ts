@@ -1,4 +1,4 @@
-import { Replica, planRestore, restore } from '@sqlstream/replica'
+import { planRestore, Replica, restore } from '@sqlstream/replica'
 import { fileSink } from '@sqlstream/replica/node'
 import { FileStore } from '@sqlstream/storage-file'
 import { checkPrefix, compareImages, HOSTILE_MIX, TempFolder, WriterProcess } from '@sqlstream/testkit'

@@ -7,8 +7,8 @@ import {
   type PageKernel,
   type PageSize,
   type Pos,
-  toTXID,
   type TXID,
+  toTXID,
 } from '@sqlstream/ltx'
 import type { WALIndexHeader } from '@sqlstream/wal'
 import { PrimaryError } from '../errors.ts'
@@ -163,7 +163,14 @@ export class Capture {
       proof: { preApplyChecksum: new Ledger().checksum, postApplyChecksum: ledger.checksum },
     })
     this.#c.state.replace(
-      { txid, postApplyChecksum: ledger.checksum, pageSize: this.#c.pageSize, commit: view.commit, timestamp, wal },
+      {
+        txid,
+        postApplyChecksum: ledger.checksum,
+        pageSize: this.#c.pageSize,
+        commit: view.commit,
+        timestamp,
+        wal,
+      },
       ledger,
     )
     this.#c.holder.captured(backfilled)
@@ -193,7 +200,10 @@ export class Capture {
     if (ledger.checksum !== checksum) return false
     const { pageSize } = this.#c
     const timestamp = this.#timestamp()
-    this.#c.state.replace({ txid, postApplyChecksum: checksum, pageSize, commit: view.commit, timestamp, wal }, ledger)
+    this.#c.state.replace(
+      { txid, postApplyChecksum: checksum, pageSize, commit: view.commit, timestamp, wal },
+      ledger,
+    )
     this.#c.holder.captured(backfilled)
     return true
   }
@@ -245,10 +255,17 @@ export class Capture {
       wal: range.end,
     }
     failpoint?.('encode:before')
-    const file = await writeFile(spool, this.#header(position, before, range), source, changes, this.#kernel, {
-      previousCommit: before.commit,
-      signal,
-    })
+    const file = await writeFile(
+      spool,
+      this.#header(position, before, range),
+      source,
+      changes,
+      this.#kernel,
+      {
+        previousCommit: before.commit,
+        signal,
+      },
+    )
     failpoint?.('encode:after')
     try {
       state.advance(position, changes)

@@ -58,7 +58,8 @@ export class WALPages implements PageSource {
         this.#files.readDatabase(target, (pgno - 1) * pageSize)
         i++
       } else if (bytes !== undefined) {
-        const at = (frame - this.#scanned.from - 1) * (WAL_FRAME_HEADER_SIZE + pageSize) + WAL_FRAME_HEADER_SIZE
+        const at =
+          (frame - this.#scanned.from - 1) * (WAL_FRAME_HEADER_SIZE + pageSize) + WAL_FRAME_HEADER_SIZE
         target.set(bytes.subarray(at, at + pageSize))
         i++
       } else {

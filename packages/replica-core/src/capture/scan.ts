@@ -53,7 +53,12 @@ export class WALScan {
    * @throws PrimaryError `wal-discontinuous` when the frames do not continue `from` or do not end
    *   where the wal-index says
    */
-  scan(from: WALPosition, index: WALIndexHeader, table: FrameTable, cutBytes: number = CUT_BYTES): ScannedFrames {
+  scan(
+    from: WALPosition,
+    index: WALIndexHeader,
+    table: FrameTable,
+    cutBytes: number = CUT_BYTES,
+  ): ScannedFrames {
     const header = this.#files.walHeader()
     if (header === undefined || header.salt1 !== index.salt1 || header.salt2 !== index.salt2) {
       throw discontinuous(`the WAL header does not belong to the wal-index`)
@@ -70,7 +75,8 @@ export class WALScan {
     const total = index.mxFrame - from.frame
     const cutFrames = Math.max(1, Math.ceil(cutBytes / this.#frameSize))
     const perRead = Math.max(1, Math.min(total, Math.floor(READ_BYTES / this.#frameSize)))
-    if (this.#buffer.length < perRead * this.#frameSize) this.#buffer = new Uint8Array(perRead * this.#frameSize)
+    if (this.#buffer.length < perRead * this.#frameSize)
+      this.#buffer = new Uint8Array(perRead * this.#frameSize)
 
     let frame = from.frame
     let commit = 0

@@ -52,7 +52,11 @@ export class Holder {
       const before = this.#files.index()
       this.#holder.renew()
       const after = this.#files.index()
-      if (before.change === after.change && sameGeneration(before, after) && before.mxFrame === after.mxFrame) {
+      if (
+        before.change === after.change &&
+        sameGeneration(before, after) &&
+        before.mxFrame === after.mxFrame
+      ) {
         this.#restartIsCaptured = false
         this.#mark = after.mxFrame
         return after

@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, ftruncateSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { crc64, isPageSize, toChecksum, toTXID } from '@sqlstream/ltx'
 import type { FailpointHook } from '../failpoint.ts'
 import type { Ledger } from './ledger.ts'
@@ -91,7 +91,11 @@ export class Journal {
    * Replays the records that follow `sequence` onto `ledger` and returns where they lead. Stops
    * at the first record that is torn. Undefined when a whole record contradicts the ledger.
    */
-  replay(sequence: number, start: Position, ledger: Ledger): { sequence: number; position: Position } | undefined {
+  replay(
+    sequence: number,
+    start: Position,
+    ledger: Ledger,
+  ): { sequence: number; position: Position } | undefined {
     const size = fstatSync(this.#fd).size
     let position = start
     let next = sequence

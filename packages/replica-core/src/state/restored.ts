@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseTXID, formatTXID, type TXID } from '@sqlstream/ltx'
+import { formatTXID, parseTXID, type TXID } from '@sqlstream/ltx'
 import type { RestoreResult } from '@sqlstream/replica'
 import { Journal } from './journal.ts'
 import { Ledger } from './ledger.ts'

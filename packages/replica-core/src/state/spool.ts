@@ -12,7 +12,14 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { decodeHeader, formatFilename, HEADER_SIZE, type Header, parseFilename, type TXIDRange } from '@sqlstream/ltx'
+import {
+  decodeHeader,
+  formatFilename,
+  HEADER_SIZE,
+  type Header,
+  parseFilename,
+  type TXIDRange,
+} from '@sqlstream/ltx'
 import type { BlobBody } from '@sqlstream/storage'
 import { wrapFileError } from '../errors.ts'
 import type { FailpointHook } from '../failpoint.ts'

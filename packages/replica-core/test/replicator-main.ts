@@ -1,0 +1,53 @@
+// A replicator in a process of its own, for tests that kill it. Arguments: one JSON object.
+import { appendFileSync } from 'node:fs'
+import { Replica } from '@sqlstream/replica'
+import { FileStore } from '@sqlstream/storage-file'
+import { lastCommit } from '@sqlstream/testkit'
+import { killAt, Primary } from '../src/index.ts'
+
+/** What the parent asks for. */
+export interface ReplicatorArguments {
+  readonly database: string
+  readonly replica: string
+  readonly commitLog: string
+  /** Gets a line with the number of the newest commit known to be in the replica. */
+  readonly durableLog: string
+  /** See killAt. */
+  readonly failpoint?: string
+  readonly syncIntervalMs?: number
+  readonly checkpointFrames?: number
+}
+
+const o = JSON.parse(process.argv[2] as string) as ReplicatorArguments
+const primary = await Primary.open({
+  database: o.database,
+  replica: new Replica(new FileStore(o.replica)),
+  syncIntervalMs: o.syncIntervalMs ?? 20,
+  checkpointFrames: o.checkpointFrames ?? 200,
+  onEvent: (event) => {
+    if (event.type === 'failed') console.error(event.operation, event.error)
+    if (event.type === 'resynced')
+      process.send?.({ resynced: event.reason, changedPages: event.changedPages })
+    if (event.type === 'snapshot-started') process.send?.({ snapshot: event.reason })
+  },
+  ...(o.failpoint && { failpoint: killAt(o.failpoint) }),
+})
+process.send?.('ready')
+let stopping = false
+process.on('message', () => {
+  stopping = true
+})
+// The parent is gone: do not outlive it.
+process.on('disconnect', () => {
+  if (!stopping) process.exit(2)
+})
+while (!stopping) {
+  // Whatever the writer had acknowledged before the call must be in the replica after it.
+  const committed = lastCommit(o.commitLog)
+  await primary.durable()
+  appendFileSync(o.durableLog, `${committed}\n`)
+  await new Promise((resolve) => setTimeout(resolve, 5))
+}
+const report = await primary.close()
+process.send?.({ closed: report.pendingFiles })
+process.disconnect()
