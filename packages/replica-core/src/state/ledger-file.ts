@@ -60,7 +60,8 @@ export function writeLedgerFile(path: string, content: LedgerFile, failpoint?: F
 export function readLedgerFile(path: string): LedgerFile | undefined {
   let bytes: Uint8Array
   try {
-    bytes = readFileSync(path)
+    // A copy: `slice` of a Buffer is a view into memory that it shares with others.
+    bytes = new Uint8Array(readFileSync(path))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
