@@ -2,6 +2,7 @@ import type { Pos, TXID } from '@sqlstream/ltx'
 import type { LTXFile } from '@sqlstream/replica'
 import type { SnapshotReason } from './plan-start.ts'
 import type { CheckpointMode } from './sqlite/checkpointer.ts'
+import type { WALPosition } from './state/position.ts'
 import type { PrimaryState } from './state-machine.ts'
 
 /** What a primary reports. Callbacks are synchronous and must be cheap; what they throw is ignored. */
@@ -14,6 +15,8 @@ export type PrimaryEvent =
       /** Of the file that was made. */
       readonly bytes: number
       readonly milliseconds: number
+      /** Every frame of the WAL up to here is in this file or in one before it. */
+      readonly wal: WALPosition
     }
   | {
       readonly type: 'uploaded'

@@ -396,7 +396,7 @@ export class Primary {
     await attachment.capture.capture(onFile)
   }
 
-  #accept({ file, pos, pages }: CapturedFile, started: number): void {
+  #accept({ file, pos, pages, wal }: CapturedFile, started: number): void {
     this.#uploader.enqueue({ kind: 'file', file })
     this.#emit({
       type: 'captured',
@@ -404,6 +404,7 @@ export class Primary {
       pages,
       bytes: file.size,
       milliseconds: performance.now() - started,
+      wal,
     })
   }
 

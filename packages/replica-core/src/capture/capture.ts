@@ -51,6 +51,8 @@ export interface CapturedFile {
   readonly file: SpoolFile
   readonly pos: Pos
   readonly pages: number
+  /** Every frame of the WAL up to here is captured. */
+  readonly wal: WALPosition
 }
 
 /** A snapshot of the live database, readable as long as the holder does not move. */
@@ -273,7 +275,7 @@ export class Capture {
       spool.remove(file)
       throw error
     }
-    return { file, pos: { txid, postApplyChecksum }, pages: changes.count }
+    return { file, pos: { txid, postApplyChecksum }, pages: changes.count, wal: range.end }
   }
 
   #header(position: Position, before: Position, range: { from: number; end: WALPosition }): Header {
