@@ -1,0 +1,55 @@
+// The program of Application: reads one request a line from one pipe and answers on another. Blocking
+// on purpose: the parent may ask in the middle of a synchronous callback.
+import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import type { Answer, Request } from './application.ts'
+
+const [requests = '', answers = ''] = process.argv.slice(2)
+const connections = new Map<string, Database.Database>()
+
+function handle(request: Request): unknown {
+  if (request.do === 'open') {
+    const db = new Database(request.path, { timeout: request.busyTimeoutMs })
+    connections.set(request.connection, db)
+    return undefined
+  }
+  const db = connections.get(request.connection)
+  if (db === undefined) throw new Error(`no connection is called ${request.connection}`)
+  switch (request.do) {
+    case 'exec':
+      db.exec(request.sql)
+      return undefined
+    case 'query':
+      return db.prepare(request.sql).raw().all()
+    case 'close':
+      db.close()
+      connections.delete(request.connection)
+      return undefined
+  }
+}
+
+const input = openSync(requests, 'r')
+const output = openSync(answers, 'w')
+process.send?.('ready')
+const buffer = new Uint8Array(1 << 16)
+const decoder = new TextDecoder()
+let text = ''
+for (;;) {
+  const length = readSync(input, buffer)
+  // The parent is gone, or has closed its end.
+  if (length === 0) break
+  text += decoder.decode(buffer.subarray(0, length), { stream: true })
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+    let answer: Answer
+    try {
+      answer = { value: handle(JSON.parse(text.slice(0, end)) as Request) }
+    } catch (error) {
+      answer = { error: (error as Error).message, code: String((error as { code?: string }).code) }
+    }
+    text = text.slice(end + 1)
+    writeSync(output, `${JSON.stringify(answer)}\n`)
+  }
+}
+for (const db of connections.values()) db.close()
+closeSync(output)
+process.exit(0)
