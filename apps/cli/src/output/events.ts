@@ -28,7 +28,11 @@ function tenths(milliseconds: number): number {
 export function eventJSON(source: EventSource, time: Date, event: PrimaryEvent): EventJSON {
   const head = { time: time.toISOString(), ...source }
   switch (event.type) {
-    case 'captured':
+    case 'captured': {
+      // The place in the WAL is of no use to whoever reads this; the position in the chain is.
+      const { wal: _, ...shown } = event
+      return { ...head, ...shown, milliseconds: tenths(event.milliseconds), pos: posJSON(event.pos) }
+    }
     case 'resynced':
       return { ...head, ...event, milliseconds: tenths(event.milliseconds), pos: posJSON(event.pos) }
     case 'uploaded':
