@@ -28,7 +28,7 @@ export async function databaseImage(
 ): Promise<DatabaseImage> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    [...scriptArguments('image-main'), database, output],
+    [...scriptArguments(new URL('./image-main.ts', import.meta.url)), database, output],
     options,
   )
   return JSON.parse(stdout) as DatabaseImage

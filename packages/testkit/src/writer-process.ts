@@ -56,9 +56,13 @@ export class WriterProcess implements AsyncDisposable {
   ): Promise<WriterProcess> {
     const { ready = 'committed', ...writing } = options
     const before = lastCommit(options.commitLog)
-    const child = spawn(process.execPath, [...scriptArguments('writer-main'), JSON.stringify(writing)], {
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-    })
+    const child = spawn(
+      process.execPath,
+      [...scriptArguments(new URL('./writer-main.ts', import.meta.url)), JSON.stringify(writing)],
+      {
+        stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      },
+    )
     const writer = new WriterProcess(writing, child)
     if (ready === 'committed') await writer.waitForCommits(before + 1)
     return writer
