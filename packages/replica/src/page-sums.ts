@@ -10,27 +10,28 @@ export class PageSums {
   #low = 0
   #high = 0
 
-  /** Makes room for a database of so many pages, or drops the pages behind its new end. */
-  resize(commit: number): void {
+  /**
+   * The database now has so many pages; those behind its end are dropped. The first time makes room for them, but for
+   * at most `expected`: a damaged size must not take all memory before the damage is found.
+   */
+  resize(commit: number, expected: number): void {
     const words = this.#words
-    if (commit < this.#commit) {
-      const end = this.#commit * 2
-      for (let i = commit * 2; i < end; i += 2) {
-        this.#low ^= words[i] as number
-        this.#high ^= words[i + 1] as number
-      }
-      words.fill(0, commit * 2, end)
-    } else if (commit * 2 > words.length) {
-      // The exact size at first, a little more when the database grows file by file.
-      const pages = this.#commit === 0 ? commit : Math.max(commit, Math.ceil(this.#commit * 1.25))
-      this.#words = new Uint32Array(pages * 2)
-      this.#words.set(words.subarray(0, this.#commit * 2))
+    const end = Math.min(this.#commit * 2, words.length)
+    for (let i = commit * 2; i < end; i += 2) {
+      this.#low ^= words[i] as number
+      this.#high ^= words[i + 1] as number
     }
+    if (commit * 2 < end) words.fill(0, commit * 2, end)
     this.#commit = commit
+    if (words.length === 0) this.#reserve(Math.min(commit, Math.ceil(expected)))
   }
 
-  /** Takes over the checksums of `count` pages. All page numbers must lie in 1..commit. */
+  /** Takes over the checksums of `count` pages with ascending numbers in 1..commit. */
   set(pgnos: Uint32Array, sums: Uint32Array, count: number): void {
+    if (count === 0) return
+    const last = pgnos[count - 1] as Pgno
+    // A quarter more than needed, so that a database that grows file by file does not move its table each time.
+    if (last * 2 > this.#words.length) this.#reserve(Math.max(last, Math.ceil(this.#words.length * 0.625)))
     const words = this.#words
     let low = this.#low
     let high = this.#high
@@ -52,6 +53,14 @@ export class PageSums {
 
   /** The table, exactly two words for each page; later changes may show in it. */
   words(): Uint32Array {
+    this.#reserve(this.#commit)
     return this.#words.subarray(0, this.#commit * 2)
+  }
+
+  #reserve(pages: number): void {
+    if (pages * 2 <= this.#words.length) return
+    const words = new Uint32Array(pages * 2)
+    words.set(this.#words)
+    this.#words = words
   }
 }

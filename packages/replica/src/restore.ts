@@ -85,10 +85,17 @@ export async function restore(
     await sink.commit(result)
     return result
   } catch (error) {
-    await sink.abort()
+    try {
+      await sink.abort()
+    } catch {
+      // What made the restore fail tells more than that cleaning up failed too; the next restore sweeps.
+    }
     throw error
   }
 }
+
+// A page takes at least this many bytes in a file: header, size, and an LZ4 block of a page of zeros.
+const SMALLEST_FRAME = 16
 
 /** State of one restore. */
 class Rebuild {
@@ -173,7 +180,7 @@ class Rebuild {
       )
     }
     if (commit < this.#commit) await this.#sink.truncate(commit)
-    this.#sums.resize(commit)
+    this.#sums.resize(commit, file.size / SMALLEST_FRAME)
     this.#commit = commit
   }
 

@@ -8,7 +8,7 @@ import {
   type PutOptions,
 } from '@sqlstream/storage'
 import type { Level, LTXFile } from './catalog.ts'
-import { ReplicaError } from './errors.ts'
+import { isReplicaError, ReplicaError } from './errors.ts'
 import { decodeIdentity, encodeIdentity, type Identity } from './identity.ts'
 import { IDENTITY_KEY, ltxKey } from './layout.ts'
 import type { Lease } from './lease.ts'
@@ -70,7 +70,7 @@ export function createWriter(replica: Replica, lease: Lease): ReplicaWriter {
         await createOnly(store, IDENTITY_KEY, encodeIdentity(identity), { signal }, lease)
         return identity
       } catch (error) {
-        if (!(error instanceof ReplicaError && error.code === 'fenced') || lease.signal.aborted) throw error
+        if (!isReplicaError(error, 'fenced') || lease.signal.aborted) throw error
       }
       return decodeIdentity(await getBytes(store, IDENTITY_KEY, { signal }))
     },
@@ -131,7 +131,8 @@ async function readBack(
     content = await store.get(key, { signal })
   } catch (error) {
     if (isStorageError(error, 'not-found')) return undefined
-    throw error
+    // With rights to write only, nothing can be read back: the first failure may still pass.
+    throw isStorageError(cause) && cause.transient && !signal.aborted ? cause : error
   }
   if (await holdsBody(content, body)) return content.info
   throw new ReplicaError('fenced', `${key} exists with other content: another writer has been here`, {

@@ -107,10 +107,10 @@ describe('a target that exists', () => {
 
   test('is replaced when told, with the same permissions', async () => {
     write('app.db', 'old')
-    chmodSync(path, 0o600)
+    chmodSync(path, 0o666)
     expect(await run({ overwrite: true })).toMatchObject({ proven: true })
     expect(contents()).toEqual({ 'app.db': 'restored' })
-    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(statSync(path).mode & 0o777).toBe(0o666)
   })
 
   test('that is a symbolic link stays one', async () => {

@@ -129,6 +129,17 @@ describe('put', () => {
     expect(await failure(put(new Replica(store), 0, 1, 1, BODY))).toMatchObject({ code: 'permission-denied' })
   })
 
+  test('that can be neither finished nor read back fails with what may pass, if anything does', async () => {
+    const code = 'permission-denied'
+    const refused = new StorageError('403', { code, driver: 'memory', operation: 'get' })
+    const get = (): Promise<never> => Promise.reject(refused)
+    const lost = wrap(failingPuts(new MemoryStore(), 'timeout', true), { get })
+    expect(await failure(put(new Replica(lost), 0, 1, 1, BODY))).toMatchObject({ code: 'timeout' })
+    const taken = new MemoryStore()
+    await taken.put(KEY, BODY)
+    expect(await failure(put(new Replica(wrap(taken, { get })), 0, 1, 1, BODY))).toBe(refused)
+  })
+
   test('without conditional put looks first and then creates', async () => {
     const inner = new MemoryStore()
     const capabilities = { conditionalPut: false, consistentList: true }

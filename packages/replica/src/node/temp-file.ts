@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  fchmodSync,
   fchownSync,
   fstatSync,
   fsync,
@@ -28,12 +29,15 @@ export class TempFile {
     sweep(path)
     // Never opens what is there: after a kill at the last step the old name may still be a link to the finished target.
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
-    this.#fd = openSync(path, flags, target.kind === 'file' ? target.mode : 0o644)
+    this.#fd = openSync(path, flags, target.kind === 'file' ? 0o600 : 0o644)
     const stats = fstatSync(this.#fd, { bigint: true })
     this.#inode = stats.ino
     this.#device = stats.dev
-    // Only root may give files away; for everybody else the new file is as new files are.
-    if (target.kind === 'file' && process.getuid?.() === 0) fchownSync(this.#fd, target.uid, target.gid)
+    if (target.kind === 'file') {
+      fchmodSync(this.#fd, target.mode)
+      // Only root may give files away; for everybody else the new file is as new files are.
+      if (process.getuid?.() === 0) fchownSync(this.#fd, target.uid, target.gid)
+    }
   }
 
   /** Writes all bytes at an offset. */
