@@ -9,8 +9,8 @@ export const MAX_SEGMENT_LENGTH = 255
 const KEY = /^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/
 const PREFIX = /^(?:[A-Za-z0-9._-]+\/)*[A-Za-z0-9._-]*$/
 
-function hasLegalSegments(text: string): boolean {
-  return text.split('/').every((s) => s !== '.' && s !== '..' && s.length <= MAX_SEGMENT_LENGTH)
+function hasLegalSegments(segments: readonly string[]): boolean {
+  return segments.every((s) => s !== '.' && s !== '..' && s.length <= MAX_SEGMENT_LENGTH)
 }
 
 /**
@@ -18,15 +18,16 @@ function hasLegalSegments(text: string): boolean {
  * or `..`; at most 1024 characters, 255 in a segment.
  */
 export function isKey(key: string): boolean {
-  return key.length <= MAX_KEY_LENGTH && KEY.test(key) && hasLegalSegments(key)
+  return key.length <= MAX_KEY_LENGTH && KEY.test(key) && hasLegalSegments(key.split('/'))
 }
 
 /** Whether some legal key starts with this string. The empty string is such a prefix. */
 export function isKeyPrefix(prefix: string): boolean {
   if (prefix.length > MAX_KEY_LENGTH || !PREFIX.test(prefix)) return false
-  const lastSlash = prefix.lastIndexOf('/')
+  const segments = prefix.split('/')
   // The last segment is unfinished: ".." may become "..x".
-  return hasLegalSegments(prefix.slice(0, lastSlash)) && prefix.length - lastSlash - 1 <= MAX_SEGMENT_LENGTH
+  const unfinished = segments.pop()!
+  return hasLegalSegments(segments) && unfinished.length <= MAX_SEGMENT_LENGTH
 }
 
 /** Where a key or a prefix was given, for the error. */

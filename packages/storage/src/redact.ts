@@ -40,7 +40,10 @@ export function redactUrl(url: URL | string): string {
 export function redactText(text: string): string {
   return text
     .replace(/[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s"'<>`]+/g, (url) => redactUrl(url))
-    .replace(/\b(bearer|basic|sharedkey|sharedaccesssignature)\s+(?=\S*[\d=+/])[^\s,;"']+/gi, `$1 ${HIDDEN}`)
+    .replace(
+      /\b(bearer|basic|sharedkey|sharedaccesssignature)\s+(?=\S*[\d=+/._-])[^\s,;"']+/gi,
+      `$1 ${HIDDEN}`,
+    )
     .replace(
       /([A-Za-z_-]*(?:secret|password|passwd|pwd|token|signature|credential|accountkey|access_?key)[A-Za-z_-]*)(["']?\s*[=:]\s*["']?)(?!\*)[^\s&,;"']+/gi,
       `$1$2${HIDDEN}`,
