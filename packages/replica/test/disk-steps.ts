@@ -13,14 +13,14 @@ const NAMES = [
   'renameSync',
 ] as const
 
-/** Calls a function before each of these calls to the file system, with its number from 1. Returns what undoes it. */
-export function beforeDiskSteps(step: (n: number) => void): () => void {
+/** Calls a function before each of these calls to the file system: number from 1, name. Returns what undoes it. */
+export function beforeDiskSteps(step: (n: number, name: string) => void): () => void {
   let calls = 0
   const originals = Object.fromEntries(NAMES.map((name) => [name, fs[name]]))
   for (const name of NAMES) {
     const original = fs[name] as (...args: unknown[]) => unknown
     const counted = (...args: unknown[]): unknown => {
-      step(++calls)
+      step(++calls, name)
       return original(...args)
     }
     Object.assign(fs, { [name]: counted })

@@ -126,7 +126,7 @@ describe('T29: cut bodies', () => {
     }
   })
 
-  test('objects that are stored short are corrupt, wherever the cut is', async () => {
+  test('P6: objects that are stored short are corrupt, wherever the cut is', async () => {
     const inner = new MemoryStore()
     await upload(smallHistory(), inner)
     const all = await objects(inner)
@@ -157,7 +157,7 @@ describe('T29: cut bodies', () => {
   })
 })
 
-test('any byte of any file that is flipped ends as an error, never as a target', async () => {
+test('R2: any byte of any file that is flipped ends as an error, never as a target', async () => {
   const inner = new MemoryStore()
   await upload(smallHistory(), inner)
   const all = await objects(inner)

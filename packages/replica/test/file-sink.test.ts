@@ -19,6 +19,7 @@ import { MemoryStore } from '@sqlstream/storage'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isReplicaError, planRestore, Replica, restore } from '../src/index.ts'
 import { type FileSinkOptions, fileSink } from '../src/node/index.ts'
+import { beforeDiskSteps } from './disk-steps.ts'
 import { encodeFile, pageOf, put, smallHistory, upload } from './model.ts'
 
 const TEMP = '.app.db.sqlstream-restore'
@@ -83,7 +84,7 @@ describe('a target that exists', () => {
     expect(contents()).toEqual({ 'app.db': 'precious', 'app.db-wal': 'its wal' })
   })
 
-  test('is refused when it appears during the restore', async () => {
+  test('F2: is refused when it appears during the restore', async () => {
     const plan = planRestore(await replica.catalog(), { kind: 'latest' })
     const onProgress = (): void => {
       if (existsSync(path)) return
@@ -96,6 +97,37 @@ describe('a target that exists', () => {
     expect(outcome instanceof Error && isReplicaError(outcome, 'sink-exists')).toBe(true)
     expect(contents()).toEqual({ 'app.db': 'precious', 'app.db-wal': 'its wal' })
   })
+
+  test('F2: is refused when it appears right before the link, and the sidecars go back to it', async () => {
+    write('app.db-wal', 'its wal')
+    const undo = beforeDiskSteps((_, name) => {
+      if (name === 'linkSync') write('app.db', 'precious')
+    })
+    const outcome = await run()
+    undo()
+    expect(isReplicaError(outcome, 'sink-exists')).toBe(true)
+    expect(contents()).toEqual({ 'app.db': 'precious', 'app.db-wal': 'its wal' })
+  })
+
+  test.each(['EPERM', 'ENOTSUP'])(
+    'F2: is respected on file systems without hard links (%s)',
+    async (code) => {
+      let isTaken = false
+      const undo = beforeDiskSteps((_, name) => {
+        if (name !== 'linkSync') return
+        if (isTaken) write('app.db', 'precious')
+        throw Object.assign(new Error(code), { code })
+      })
+      expect(await run()).toMatchObject({ proven: true })
+      expect(contents()).toEqual({ 'app.db': 'restored' })
+      rmSync(path)
+      isTaken = true
+      const outcome = await run()
+      undo()
+      expect(isReplicaError(outcome, 'sink-exists')).toBe(true)
+      expect(contents()).toEqual({ 'app.db': 'precious' })
+    },
+  )
 
   test('is refused when it is a folder, even with overwrite', async () => {
     mkdirSync(path)
@@ -138,7 +170,7 @@ describe('a target that exists', () => {
 })
 
 describe('T39: leftovers', () => {
-  test('of an earlier database beside an absent target are moved away, never applied, never deleted', async () => {
+  test('F4: of an earlier database beside an absent target are moved away, never applied, never deleted', async () => {
     write('app.db-wal', 'a')
     write('app.db-shm', 'b')
     write('app.db-journal', 'c')
@@ -151,7 +183,7 @@ describe('T39: leftovers', () => {
     })
   })
 
-  test('of a database that is replaced go with it', async () => {
+  test('F4: of a database that is replaced go with it', async () => {
     write('app.db', 'old')
     write('app.db-wal', 'a')
     write('app.db-shm', 'b')
@@ -159,13 +191,13 @@ describe('T39: leftovers', () => {
     expect(contents()).toEqual({ 'app.db': 'restored' })
   })
 
-  test('of a killed restore are swept at the start', async () => {
+  test('F3: of a killed restore are swept at the start', async () => {
     for (const suffix of ['', '-wal', '-shm', '-journal']) write(TEMP + suffix, 'half')
     await run()
     expect(contents()).toEqual({ 'app.db': 'restored' })
   })
 
-  test('of a restore that was killed after its last step are only a second name, and removing it does no harm', async () => {
+  test('F3: of a restore that was killed after its last step are only a second name, and removing it does no harm', async () => {
     await run()
     linkSync(path, join(folder, TEMP))
     expect(isReplicaError(await run(), 'sink-exists')).toBe(true)

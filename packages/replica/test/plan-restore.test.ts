@@ -79,7 +79,7 @@ testDataFiles(join(import.meta.dirname, 'testdata'), () => {
   }
 })
 
-test('prefers one merged file to many small ones of nearly the same total size', () => {
+test('P5: prefers one merged file to many small ones of nearly the same total size', () => {
   const small = Array.from({ length: 100 }, (_, i) => `L0 ${i + 2} 900`)
   const plan = planRestore(parseCatalog(['L9 1 5000', 'L1 2-101 91000', ...small]), { kind: 'latest' })
   expect(plan.files.map(name)).toEqual(['L9 1', 'L1 2-101'])

@@ -15,7 +15,7 @@ async function failure(work: Promise<unknown>): Promise<unknown> {
 }
 
 describe('catalog', () => {
-  test('is made by one flat listing, in TXID order per level', async () => {
+  test('K4: is made by one flat listing, in TXID order per level', async () => {
     const { store, requests } = countRequests(new MemoryStore())
     const model = smallHistory()
     const replica = await upload(model, store)
@@ -34,7 +34,7 @@ describe('catalog', () => {
     expect(headOf(catalog)).toBe(5n)
   })
 
-  test('reads the s3 layout, and chooses it by the driver of the store', async () => {
+  test('K1: reads the s3 layout, and chooses it by the driver of the store', async () => {
     const store = Object.assign(new MemoryStore(), { driver: 's3' })
     const replica = await upload(smallHistory(), store)
     expect((await collect(store.list()))[0]?.key).toBe(`0000/${NAME}`)
@@ -42,7 +42,7 @@ describe('catalog', () => {
     expect(headOf(await new Replica(store, { layout: 'plain' }).catalog())).toBeUndefined()
   })
 
-  test('leaves out what is not an LTX file: our own objects, v0.3 generations, temporary files', async () => {
+  test('K3: leaves out what is not an LTX file: our own objects, v0.3 generations, temporary files', async () => {
     const store = new MemoryStore()
     const replica = await upload(smallHistory(), store)
     for (const key of [
@@ -71,7 +71,7 @@ describe('catalog', () => {
     ['s3', '0000/00000000000000001-0000000000000001.ltx', 'a digit more'],
     ['s3', `000a/${NAME}`, 'an unknown level'],
   ] as const)(
-    'T49: %s layout refuses %s (%s) instead of overlooking a part of the history',
+    'K2, T49: %s layout refuses %s (%s) instead of overlooking a part of the history',
     async (layout, key, _why) => {
       const store = new MemoryStore()
       await store.put(key, new Uint8Array(200))

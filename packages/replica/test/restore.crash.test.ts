@@ -97,10 +97,10 @@ test.each([
   { there: 'what a lost database left', old: ALL, overwrite: false },
   { there: 'a database', old: [''], overwrite: true },
   { there: 'a database with its sidecars', old: ['', ...ALL], overwrite: true },
-])('T39: stopped at each step over $there, the target is as before, absent, or complete', async (c) => {
+])('F1, T39: stopped at each step over $there, the target is as before, absent, or complete', async (c) => {
   await dieAtEachStep(c.old, c.overwrite, dieByFreeze)
 })
 
-test('T39: killed at each step over a database with its sidecars, the target is as before, absent, or complete', async () => {
+test('F1, T39: killed at each step over a database with its sidecars, the target is as before, absent, or complete', async () => {
   await dieAtEachStep(['', ...ALL], true, dieByKill)
 })

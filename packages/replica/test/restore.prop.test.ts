@@ -34,7 +34,7 @@ const MERGES = fc.array(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.nat(11), fc.
 /** Which captures are no longer there. */
 const RETIRED = fc.array(fc.nat(11), { maxLength: 8 })
 
-test('whatever the history, merges and retired files: each TXID restores to its image or is refused', async () => {
+test('P2: whatever the history, merges and retired files: each TXID restores to its image or is refused', async () => {
   let restored = 0
   await fc.assert(
     fc.asyncProperty(

@@ -60,7 +60,7 @@ test('costs one listing and one request per file, and reads every file once', as
   expect(Buffer.from(sink.image).equals(model.image(5))).toBe(true)
 })
 
-test('opens a file only when the one before it has been applied', async () => {
+test('R1: opens a file only when the one before it has been applied', async () => {
   const { store, requests } = countRequests(new MemoryStore())
   const replica = await upload(smallHistory(), store)
   const plan = planRestore(await replica.catalog(), LATEST)
@@ -76,7 +76,7 @@ test('opens a file only when the one before it has been applied', async () => {
   expect(seen).toEqual([1, 2, 3, 4, 5])
 })
 
-test('applies a merged file to a state inside its range (T25)', async () => {
+test('P1, T25: applies a merged file to a state inside its range', async () => {
   const model = smallHistory()
   const replica = await upload(model, new MemoryStore())
   const store = replica.store
@@ -89,7 +89,7 @@ test('applies a merged file to a state inside its range (T25)', async () => {
   expect(sink.result?.proven).toBe(true)
 })
 
-test('a shrink drops pages for good: growing again does not bring them back (T15)', async () => {
+test('R4, T15: a shrink drops pages for good: growing again does not bring them back', async () => {
   const pageSize = 1024
   const store = new MemoryStore()
   const replica = new Replica(store)
@@ -146,7 +146,7 @@ describe('chain proofs', () => {
     expect(sink.result?.proven).toBe(true)
   })
 
-  test('T22: a file of another history is refused, even where its TXIDs fit', async () => {
+  test('R3, T22: a file of another history is refused, even where its TXIDs fit', async () => {
     const model = smallHistory()
     const other = smallHistory()
     other.states.length = 4
@@ -163,7 +163,7 @@ describe('chain proofs', () => {
     expect(sink.aborted).toBe(1)
   })
 
-  test('pages that do not add up to what the file proves are refused', async () => {
+  test('R3: pages that do not add up to what the file proves are refused', async () => {
     const model = smallHistory()
     const replica = await upload(model, new MemoryStore())
     await replica.store.delete([(await replica.catalog()).levels.get(0)![4]!.key])
@@ -179,7 +179,7 @@ describe('chain proofs', () => {
     expect(sink.result).toBeUndefined()
   })
 
-  test('T17: another page size inside a chain is another history', async () => {
+  test('R5, T17: another page size inside a chain is another history', async () => {
     const replica = await upload(smallHistory(), new MemoryStore())
     const pages = new Map([[1, pageOf(1024, 1)]])
     await put(replica, 0, 6, 6, encodeFile({ min: 6, max: 6, pageSize: 1024, commit: 8, pages }))
@@ -206,6 +206,43 @@ describe('chain proofs', () => {
     }
   })
 })
+
+test('a file whose header tells another range than its name is refused before its pages are taken', async () => {
+  const model = smallHistory()
+  const replica = await upload(model, new MemoryStore(), { proof: false })
+  await replica.store.delete([(await replica.catalog()).levels.get(0)![2]!.key])
+  await put(replica, 0, 3, 3, model.file(2, 2, { proof: false }))
+  const sink = new MemorySink()
+  expect(isReplicaError(await restoreLatest(replica, sink), 'corrupt')).toBe(true)
+  expect(sink.calls).toEqual(['begin', 'write', 'write'])
+})
+
+test('lets go of the body that it was reading when something fails', async () => {
+  const inner = new MemoryStore({ chunkSize: 64 })
+  await upload(smallHistory(), inner)
+  let open = 0
+  const get: MemoryStore['get'] = async (key, options) => {
+    const { info, body } = await inner.get(key, options)
+    open++
+    return { info, body: whenDone(body, () => open--) }
+  }
+  const replica = new Replica(Object.assign(Object.create(inner), { driver: 'memory', get }) as MemoryStore)
+  const plan = planRestore(await new Replica(inner).catalog(), LATEST)
+  for (const at of ['begin', 'write', 'truncate', 'commit'] as const) {
+    const sink = Object.assign(new MemorySink(), { [at]: () => Promise.reject(new Error(at)) })
+    await expect(restore(replica, plan, sink)).rejects.toThrow(at)
+    expect(open).toBe(0)
+  }
+})
+
+/** Calls `done` when a body is read to its end or let go. */
+async function* whenDone(body: AsyncIterable<Uint8Array>, done: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body
+  } finally {
+    done()
+  }
+}
 
 test('reports progress that grows to the total', async () => {
   const replica = await upload(smallHistory(), new MemoryStore({ chunkSize: 64 }))
@@ -245,7 +282,7 @@ test('a plan that does not begin with a snapshot is a mistake of the caller', as
   await expect(restore(replica, { ...plan, files: plan.files.slice(1) }, sink)).rejects.toThrow(TypeError)
 })
 
-test.each(SIZES)('T16: leaves out the lock page, pages of %i bytes', async (pageSize) => {
+test.each(SIZES)('R6, T16: leaves out the lock page, pages of %i bytes', async (pageSize) => {
   const lock = lockPgno(pageSize)
   const store = new MemoryStore()
   const replica = new Replica(store)

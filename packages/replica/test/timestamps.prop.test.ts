@@ -19,7 +19,7 @@ const HISTORY = fc.record({
   wishes: fc.array(fc.integer({ min: -1000, max: 130_000 }), { minLength: 5, maxLength: 20 }),
 })
 
-test('T24: any instant gives the last kept state at or before it, or says why not, after few header reads', async () => {
+test('P4, T24: any instant gives the last kept state at or before it, or says why not, after few header reads', async () => {
   let answers = 0
   await fc.assert(
     fc.asyncProperty(HISTORY, async ({ steps, merges, retired, wishes }) => {

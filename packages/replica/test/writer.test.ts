@@ -92,7 +92,7 @@ describe('put', () => {
     }
   })
 
-  test('never overwrites: other bytes at the name are another writer', async () => {
+  test('W1: never overwrites: other bytes at the name are another writer', async () => {
     const store = new MemoryStore()
     const replica = new Replica(store)
     await put(replica, 0, 1, 1, BODY)
@@ -164,7 +164,7 @@ describe('put', () => {
 })
 
 describe('a lease', () => {
-  test('that is lost fences every change, before and during it', async () => {
+  test('W2: that is lost fences every change, before and during it', async () => {
     const controller = new AbortController()
     const lease: Lease = { ...assumeSoleWriter('old-host'), signal: controller.signal }
     const inner = new MemoryStore()
@@ -209,7 +209,7 @@ describe('identity', () => {
   const mine = { databaseId: 'a1', pageSize: 4096, created: '2026-01-01T00:00:00.000Z' }
   const other = { ...mine, databaseId: 'b2' }
 
-  test('belongs to whom came first', async () => {
+  test('W3: belongs to whom came first', async () => {
     const replica = new Replica(new MemoryStore())
     const writer = replica.writer(assumeSoleWriter('test'))
     expect(await replica.identity()).toBeUndefined()
