@@ -92,7 +92,9 @@ export class Capture {
       const position = this.#position()
       const source = new WALPages(this.#c.files, this.#c.pageSize, this.#table, scanned, position.commit)
       const range = { from: from.frame, end: scanned.end }
-      const captured = await this.#write(source, scanned.commit, range, signal)
+      // Longer than one read: its pages come from the file anew, so the chain is proven anew behind them.
+      const proveAgain = scanned.bytes === undefined && (() => this.#scanAgain(from, scanned.end, index))
+      const captured = await this.#write(source, scanned.commit, range, proveAgain, signal)
       if (from.frame === 0) this.#c.holder.restarted()
       if (captured !== undefined) onFile(captured)
       if (scanned.complete) return index
@@ -136,8 +138,8 @@ export class Capture {
    * @returns the file, or undefined when nothing differs
    */
   async resync(signal?: AbortSignal): Promise<CapturedFile | undefined> {
-    const { view, wal, backfilled } = this.#view()
-    const captured = await this.#write(view, view.commit, { from: 0, end: wal }, signal)
+    const { view, wal, backfilled, proveAgain } = this.#view()
+    const captured = await this.#write(view, view.commit, { from: 0, end: wal }, proveAgain, signal)
     this.#c.holder.captured(backfilled)
     return captured
   }
@@ -150,8 +152,9 @@ export class Capture {
     txid: TXID,
     options: { readonly signal?: AbortSignal | undefined; readonly onPages?: (done: number) => void } = {},
   ): Promise<LiveSnapshot> {
-    const { view, wal, backfilled } = this.#view()
+    const { view, wal, backfilled, proveAgain } = this.#view()
     const ledger = await this.#ledgerOf(view, options)
+    proveAgain()
     const expected = ledger.words().slice()
     const timestamp = this.#timestamp()
     const header = createHeader({
@@ -197,8 +200,9 @@ export class Capture {
    * proves for it. Position and ledger are set then.
    */
   async adopt(txid: TXID, checksum: Checksum, signal?: AbortSignal): Promise<boolean> {
-    const { view, wal, backfilled } = this.#view()
+    const { view, wal, backfilled, proveAgain } = this.#view()
     const ledger = await this.#ledgerOf(view, { signal })
+    proveAgain()
     if (ledger.checksum !== checksum) return false
     const { pageSize } = this.#c
     const timestamp = this.#timestamp()
@@ -237,11 +241,13 @@ export class Capture {
     source: PageSource,
     commit: number,
     range: { readonly from: number; readonly end: WALPosition },
+    proveAgain: (() => void) | false,
     signal?: AbortSignal,
   ): Promise<CapturedFile | undefined> {
     const { state, spool, failpoint } = this.#c
     const before = this.#position()
     const changes = await difference(source, state.ledger, this.#kernel, { signal })
+    if (proveAgain) proveAgain()
     if (changes.count === 0 && commit === before.commit) {
       state.moveTo(range.end)
       return undefined
@@ -309,8 +315,30 @@ export class Capture {
     return ledger
   }
 
-  /** A consistent image of the database, and the place in the WAL that it stands for. */
-  #view(): { view: DatabaseView; wal: WALPosition; backfilled: boolean } {
+  /**
+   * Verifies frames once more, after their pages were read for their checksums. Whatever was written
+   * over them between the first verification and that reading shows now.
+   */
+  #scanAgain(
+    from: WALPosition,
+    end: WALPosition,
+    index: WALIndexHeader,
+    table: FrameTable = this.#table,
+  ): void {
+    const upToEnd = {
+      ...index,
+      mxFrame: end.frame,
+      frameChecksum1: end.checksum1,
+      frameChecksum2: end.checksum2,
+    }
+    this.#scan.scan(from, upToEnd, table, Number.POSITIVE_INFINITY)
+  }
+
+  /**
+   * A consistent image of the database, and the place in the WAL that it stands for. `proveAgain`
+   * must be called once its pages were read for their checksums.
+   */
+  #view(): { view: DatabaseView; wal: WALPosition; backfilled: boolean; proveAgain: () => void } {
     const { files, holder, barrier } = this.#c
     let index = holder.attachStable()
     if (index === undefined) {
@@ -323,15 +351,14 @@ export class Capture {
       }
       if (index === undefined) throw new PrimaryError('busy', 'the wal-index changes without pause')
     }
+    const stable = index
     const header = files.databaseHeader()
     const pageSize = index.pageSize || header.pageSize
     if (pageSize !== this.#c.pageSize || !isPageSize(pageSize)) throw pageSizeChanged(pageSize)
     const overlay = new FrameTable()
     const backfilled = index.backfill >= index.mxFrame
-    if (!backfilled) {
-      const start = { salt1: index.salt1, salt2: index.salt2, ...START_OF_GENERATION }
-      this.#scan.scan(start, index, overlay, Number.POSITIVE_INFINITY)
-    }
+    const start = { salt1: index.salt1, salt2: index.salt2, ...START_OF_GENERATION }
+    if (!backfilled) this.#scan.scan(start, index, overlay, Number.POSITIVE_INFINITY)
     const inHeader = header.changeCounter === header.versionValidFor ? header.pageCount : 0
     const commit = index.pageCount || inHeader || Math.floor(files.databaseSize() / pageSize)
     const wal: WALPosition = {
@@ -341,7 +368,10 @@ export class Capture {
       checksum1: index.frameChecksum1,
       checksum2: index.frameChecksum2,
     }
-    return { view: new DatabaseView(files, pageSize, commit, overlay), wal, backfilled }
+    const proveAgain = (): void => {
+      if (!backfilled) this.#scanAgain(start, wal, stable, overlay)
+    }
+    return { view: new DatabaseView(files, pageSize, commit, overlay), wal, backfilled, proveAgain }
   }
 
   /** Time never goes back along a chain, whatever the clock does. */
