@@ -8,24 +8,26 @@ const [requests = '', answers = ''] = process.argv.slice(2)
 const connections = new Map<string, Database.Database>()
 
 function handle(request: Request): unknown {
-  if (request.do === 'open') {
-    const db = new Database(request.path, { timeout: request.busyTimeoutMs })
-    connections.set(request.connection, db)
-    return undefined
-  }
-  const db = connections.get(request.connection)
-  if (db === undefined) throw new Error(`no connection is called ${request.connection}`)
   switch (request.do) {
+    case 'open':
+      connections.set(request.connection, new Database(request.path, { timeout: request.busyTimeoutMs }))
+      return undefined
     case 'exec':
-      db.exec(request.sql)
+      connection(request).exec(request.sql)
       return undefined
     case 'query':
-      return db.prepare(request.sql).raw().all()
+      return connection(request).prepare(request.sql).raw().all()
     case 'close':
-      db.close()
+      connection(request).close()
       connections.delete(request.connection)
       return undefined
   }
+}
+
+function connection(request: Request): Database.Database {
+  const db = connections.get(request.connection)
+  if (db === undefined) throw new Error(`no connection is called ${request.connection}`)
+  return db
 }
 
 const input = openSync(requests, 'r')

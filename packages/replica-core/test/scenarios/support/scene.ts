@@ -26,7 +26,7 @@ export interface ReadFile {
 /** One database with its application, its replica, and the replicator in the test's process. */
 export class Scene implements AsyncDisposable {
   readonly folder: TempFolder
-  readonly app: Application
+  app: Application
   readonly store: BlobStore
   readonly replica: Replica
   readonly events: PrimaryEvent[] = []
@@ -149,6 +149,15 @@ export class Scene implements AsyncDisposable {
     for await (const batch of decoder.batches()) pgnos.push(...batch.pgnos.subarray(0, batch.count))
     await decoder.finish()
     return { header: decoder.header, pgnos }
+  }
+
+  /** The application dies, and its WAL stays; `change` may do to the files what a power cut does. Then it starts again. */
+  async crash(change: (wal: string) => void = () => undefined): Promise<void> {
+    await this.app.kill()
+    change(`${this.database}-wal`)
+    rmSync(`${this.database}-shm`, { force: true })
+    this.app = (await Application.start()).open(this.database)
+    this.app.run('PRAGMA wal_autocheckpoint=0')
   }
 
   /** Copies database, WAL and state as they are on disk; only while nobody has them open in this process. */
