@@ -1,16 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT_MEANING } from '../apps/cli/src/exit-codes.ts'
-import { codeBlocks, tableRows } from './support/markdown.ts'
+import { type CodeBlock, codeBlocks, tableRows } from './support/markdown.ts'
 import { fillScenarios } from './support/scenarios.ts'
 import { testTitles } from './support/test-titles.ts'
 import { ROOT, readText, tool, trackedFiles } from './support/workspace.ts'
 
-const CLI_FOLDER = join(ROOT, 'apps/cli')
 const TSCONFIG = {
   extends: '',
   compilerOptions: {
@@ -38,7 +37,7 @@ beforeEach(() => {
     `CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT); INSERT INTO note (text) VALUES ('first'), ('second')`,
   )
   mkdirSync(join(folder, '.bin'))
-  symlinkSync(join(CLI_FOLDER, 'bin/run.js'), join(folder, '.bin/sqlstream'))
+  symlinkSync(join(ROOT, 'apps/cli/bin/run.js'), join(folder, '.bin/sqlstream'))
 })
 
 afterEach(() => {
@@ -68,28 +67,26 @@ function run(program: string, args: readonly string[]): Outcome {
 }
 
 /** Writes the examples beside a package, where its dependencies resolve, compiles them, and runs them in order. */
-function runExamples(
-  home: string,
-  examples: readonly (readonly [language: string, code: string])[],
-): Outcome {
-  const place = join(home, '.docs-test')
+function runExamples(home: string, examples: readonly CodeBlock[]): Outcome {
+  const place = join(ROOT, home, '.docs-test')
   rmSync(place, { recursive: true, force: true })
   mkdirSync(place)
   try {
-    const config = { ...TSCONFIG, extends: join(ROOT, 'tsconfig.base.json'), include: ['.'] }
-    writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(config))
-    const files = examples.map(([language, code], i) => {
-      const file = join(place, language === 'ts' ? `example-${i + 1}.ts` : `example-${i + 1}.sh`)
+    const files = examples.map(({ language, name, code }, i) => {
+      const file = join(place, name ?? `example-${i + 1}.${language}`)
       writeFileSync(file, code)
-      chmodSync(file, 0o755)
       return { language, file }
     })
-    if (files.some(({ language }) => language === 'ts')) {
+    const sources = files.filter(({ language }) => language === 'ts').map(({ file }) => file)
+    const config = { ...TSCONFIG, extends: join(ROOT, 'tsconfig.base.json'), files: sources }
+    writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(config))
+    if (sources.length > 0) {
       const compiled = run(tool('tsc'), ['-p', place, '--pretty', 'false'])
       if (compiled.status !== 0) return compiled
     }
     let output = ''
-    for (const { language, file } of files) {
+    // A file for a test runner is compiled only: it shows a call, and the runner is the reader's.
+    for (const { language, file } of files.filter((each) => !each.file.endsWith('.test.ts'))) {
       const outcome =
         language === 'ts' ? run(process.execPath, [file]) : run('bash', ['-euo', 'pipefail', file])
       output += outcome.output
@@ -101,6 +98,11 @@ function runExamples(
   }
 }
 
+/** Fails with what the example printed. */
+function succeeded({ status, output }: Outcome): void {
+  if (status !== 0) throw new Error(`exit ${status}\n${output}`)
+}
+
 describe('README.md', () => {
   const examples = codeBlocks(readText('README.md')).filter((block) => ['sh', 'ts'].includes(block.language))
 
@@ -110,18 +112,23 @@ describe('README.md', () => {
   })
 
   test('its examples compile and run, one after the other in one folder', () => {
+    const driver = examples.filter((block) => block.section === 'Write a driver')
     const outcome = runExamples(
-      CLI_FOLDER,
-      examples.map(({ language, code }) => [language, code]),
+      'apps/cli',
+      examples.filter((block) => !driver.includes(block)),
     )
-    expect(outcome).toEqual({ status: 0, output: expect.any(String) })
+    succeeded(outcome)
+    succeeded(runExamples('packages/storage-conformance', driver))
     expect(outcome.output).toMatch(/restored copy\.db at TXID/)
   })
 
-  test('its table of exit codes is the one in the code', () => {
-    const rows = codeTable(readText('README.md'))
-    expect(rows).toEqual(Object.entries(EXIT_MEANING).map(([code, meaning]) => [Number(code), meaning]))
-  })
+  test.each(['README.md', 'apps/cli/README.md'])(
+    'the table of exit codes in %s is the one in the code',
+    (file) => {
+      const rows = codeTable(readText(file))
+      expect(rows).toEqual(Object.entries(EXIT_MEANING).map(([code, meaning]) => [Number(code), meaning]))
+    },
+  )
 })
 
 function codeTable(markdown: string): [number, string][] {
@@ -136,12 +143,8 @@ describe.each(readmes)('%s', (file) => {
   const examples = codeBlocks(readText(file)).filter((block) => block.language === 'ts')
 
   test('its TypeScript examples compile and run', () => {
-    const home = join(ROOT, dirname(file))
-    const outcome = runExamples(
-      home,
-      examples.map(({ language, code }) => [language, code]),
-    )
-    expect(outcome).toEqual({ status: 0, output: expect.any(String) })
+    succeeded(run('sqlstream', ['replicate', 'app.db', 'backup', '--once']))
+    succeeded(runExamples(dirname(file), examples))
   })
 
   test('it says what the package is, how to install it, and what its errors are', () => {

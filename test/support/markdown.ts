@@ -1,6 +1,8 @@
 /** A fenced code block of a Markdown file. */
 export interface CodeBlock {
   readonly language: string
+  /** A file name after the language: other blocks import it by that name. */
+  readonly name: string | undefined
   readonly code: string
   /** The heading above it. */
   readonly section: string
@@ -10,14 +12,15 @@ export interface CodeBlock {
 export function codeBlocks(markdown: string): CodeBlock[] {
   const blocks: CodeBlock[] = []
   let section = ''
-  let open: { language: string; lines: string[] } | undefined
+  let open: { language: string; name: string | undefined; lines: string[] } | undefined
   for (const line of markdown.split('\n')) {
-    const fence = /^```(\S*)/.exec(line)
+    const fence = /^```(\S*)\s*(\S+)?/.exec(line)
     if (open !== undefined && fence !== null) {
-      blocks.push({ language: open.language, code: `${open.lines.join('\n')}\n`, section })
+      const { language, name, lines } = open
+      blocks.push({ language, name, code: `${lines.join('\n')}\n`, section })
       open = undefined
     } else if (open !== undefined) open.lines.push(line)
-    else if (fence !== null) open = { language: fence[1] ?? '', lines: [] }
+    else if (fence !== null) open = { language: fence[1] ?? '', name: fence[2], lines: [] }
     else section = /^#+\s+(.*)$/.exec(line)?.[1] ?? section
   }
   return blocks

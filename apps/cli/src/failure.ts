@@ -1,5 +1,6 @@
 import { redactText } from '@sqlstream/storage'
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts'
+import { hintFor } from './hints.ts'
 
 /** An error as people and scripts get it: one line, a code, perhaps a hint, an exit code. */
 export interface Failure {
@@ -38,7 +39,7 @@ export function describeFailure(error: unknown): Failure {
   const code = typeof e.code === 'string' ? e.code : 'unexpected'
   const name = e.syscall === undefined ? (e.name ?? 'Error') : 'SystemError'
   const message = oneLine(e.message ?? '') || 'unknown error'
-  const hint = typeof e.hint === 'string' ? oneLine(e.hint) : hintFrom(e.cause)
+  const hint = typeof e.hint === 'string' ? oneLine(e.hint) : (hintFrom(e.cause) ?? hintFor(code))
   const failure = { message, code, exit: exitCodeOf(name, code) }
   return hint === undefined ? failure : { ...failure, hint }
 }

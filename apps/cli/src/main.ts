@@ -26,7 +26,8 @@ const COMMANDS = [
 export async function main(argv: readonly string[], runFile: string): Promise<void> {
   settings.enableAutoTranspile = false
   try {
-    await run([...argv], dirname(fileURLToPath(runFile)))
+    // No plugins: nothing is looked for in the home folder.
+    await run([...argv], { root: dirname(fileURLToPath(runFile)), userPlugins: false, devPlugins: false })
     await flush()
   } catch (error) {
     const exit = (error as { oclif?: { exit?: number } }).oclif?.exit

@@ -33,12 +33,12 @@ export default class Replicate extends BaseCommand {
   ]
   static override args = {
     pairs: Args.string({
+      ignoreStdin: true,
       required: true,
       multiple: true,
       description: 'database path and replica URL, as often as you like',
     }),
   }
-  static override strict = false
   static override flags = {
     'sync-interval': Flags.string({
       default: '1s',
@@ -61,9 +61,9 @@ export default class Replicate extends BaseCommand {
   readonly #summaries = new Map<Pair, UploadSummary>()
 
   async run(): Promise<void> {
-    const { argv, flags } = await this.parse(Replicate)
+    const { args, flags } = await this.parse(Replicate)
     this.#json = flags.json
-    const pairs = toPairs(argv as string[])
+    const pairs = toPairs(args.pairs)
     if (flags['state-dir'] !== undefined && pairs.length > 1) {
       throw new CLIError('usage', '--state-dir can be given for one database alone')
     }
@@ -160,7 +160,7 @@ function toPairs(words: readonly string[]): Pair[] {
   for (let i = 0; i < words.length; i += 2) pairs.push({ database: words[i] ?? '', url: words[i + 1] ?? '' })
   const urls = pairs.map((pair) => parseLocation(pair.url).url.href)
   if (new Set(urls).size !== urls.length)
-    throw new CLIError('usage', 'two databases cannot share one replica URL')
+    throw new CLIError('usage', 'two databases cannot share one replica', 'give each its own folder')
   return pairs
 }
 

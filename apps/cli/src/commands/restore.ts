@@ -36,7 +36,7 @@ export default class Restore extends BaseCommand {
     },
   ]
   static override args = {
-    url: Args.string({ required: true, description: 'URL or path of the replica' }),
+    url: Args.string({ ignoreStdin: true, required: true, description: 'URL or path of the replica' }),
   }
   static override flags = {
     output: Flags.string({ char: 'o', required: true, description: 'path of the database to create' }),

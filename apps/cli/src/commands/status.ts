@@ -20,8 +20,8 @@ export default class Status extends BaseCommand {
     { description: 'And what has arrived', command: '<%= config.bin %> status app.db file:///backups/app' },
   ]
   static override args = {
-    database: Args.string({ required: true, description: 'path of the database' }),
-    url: Args.string({ description: 'URL or path of its replica' }),
+    database: Args.string({ ignoreStdin: true, required: true, description: 'path of the database' }),
+    url: Args.string({ ignoreStdin: true, description: 'URL or path of its replica' }),
   }
   static override flags = {
     'state-dir': Flags.string({

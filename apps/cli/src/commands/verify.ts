@@ -19,7 +19,7 @@ export default class Verify extends BaseCommand {
     },
   ]
   static override args = {
-    url: Args.string({ required: true, description: 'URL or path of the replica' }),
+    url: Args.string({ ignoreStdin: true, required: true, description: 'URL or path of the replica' }),
   }
   static override flags = {
     depth: Flags.option({ options: ['chain', 'bytes'] as const })({

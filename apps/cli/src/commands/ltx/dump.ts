@@ -23,8 +23,15 @@ export default class LTXDump extends BaseCommand {
     },
   ]
   static override args = {
-    place: Args.string({ required: true, description: 'path of an LTX file, or URL of a replica' }),
-    name: Args.string({ description: 'with a URL: name of the file, as ltx list shows it' }),
+    place: Args.string({
+      ignoreStdin: true,
+      required: true,
+      description: 'path of an LTX file, or URL of a replica',
+    }),
+    name: Args.string({
+      ignoreStdin: true,
+      description: 'with a URL: name of the file, as ltx list shows it',
+    }),
   }
   static override flags = {
     page: Flags.integer({ min: 1, description: 'print the bytes of this page in hexadecimal' }),

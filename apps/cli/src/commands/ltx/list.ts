@@ -20,7 +20,7 @@ export default class LTXList extends BaseCommand {
     },
   ]
   static override args = {
-    url: Args.string({ required: true, description: 'URL or path of the replica' }),
+    url: Args.string({ ignoreStdin: true, required: true, description: 'URL or path of the replica' }),
   }
 
   async run(): Promise<ListJSON> {

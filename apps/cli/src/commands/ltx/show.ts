@@ -30,8 +30,13 @@ export default class LTXShow extends BaseCommand {
     },
   ]
   static override args = {
-    place: Args.string({ required: true, description: 'path of an LTX file, or URL of a replica' }),
+    place: Args.string({
+      ignoreStdin: true,
+      required: true,
+      description: 'path of an LTX file, or URL of a replica',
+    }),
     name: Args.string({
+      ignoreStdin: true,
       description: 'with a URL: name of the file, as ltx list shows it; level/name when it is on several',
     }),
   }

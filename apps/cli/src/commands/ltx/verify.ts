@@ -20,15 +20,14 @@ export default class LTXVerify extends BaseCommand {
     },
   ]
   static override args = {
-    files: Args.string({ required: true, multiple: true, description: 'LTX files' }),
+    files: Args.string({ ignoreStdin: true, required: true, multiple: true, description: 'LTX files' }),
   }
-  static override strict = false
 
   async run(): Promise<LTXVerifyJSON> {
-    const { argv } = await this.parse(LTXVerify)
+    const { args } = await this.parse(LTXVerify)
     const files: FileReport[] = []
     let exit: number = EXIT.ok
-    for (const path of argv as string[]) {
+    for (const path of args.files) {
       const { report, exit: code } = await this.#check(path)
       files.push(report)
       exit ||= code
