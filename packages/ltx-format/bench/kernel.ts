@@ -1,8 +1,18 @@
-import { createHeader, crc64, createKernel, Decoder, Encoder, lz4, type PageKernel, type PageSize, toTXID } from '@sqlstream/ltx'
+import {
+  crc64,
+  createHeader,
+  createKernel,
+  Decoder,
+  Encoder,
+  lz4,
+  type PageKernel,
+  type PageSize,
+  toTXID,
+} from '@sqlstream/ltx'
 
 /*
  * MB/s (10^6 bytes of page data) of each stage, best of several rounds, on pages that look like a table of rows: about 0.65
- * of their size after compression. Run: node --conditions=@sqlstream/source bench/kernel.ts [pageSize]
+ * of their size after compression. Run after a build: node bench/kernel.ts [pageSize]
  */
 
 const pageSize = Number(process.argv[2] ?? 4096) as PageSize
@@ -13,7 +23,18 @@ const total = batches * kernel.capacity * pageSize
 fillPages(kernel)
 
 function fillPages({ pages, pgnos }: PageKernel): void {
-  const words = ['order', 'shipped', 'pending', 'user', 'example.test', 'street', 'Berlin', 'blue', 'invoice', 'total']
+  const words = [
+    'order',
+    'shipped',
+    'pending',
+    'user',
+    'example.test',
+    'street',
+    'Berlin',
+    'blue',
+    'invoice',
+    'total',
+  ]
   let seed = 42
   const next = (): number => {
     seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
@@ -37,7 +58,11 @@ async function measure(name: string, bytes: number, work: () => unknown): Promis
     const { user, system } = process.cpuUsage(start)
     best = Math.min(best, user + system)
   }
-  console.log(`${name.padEnd(34)} ${Math.round(bytes / best).toString().padStart(6)} MB/s`)
+  console.log(
+    `${name.padEnd(34)} ${Math.round(bytes / best)
+      .toString()
+      .padStart(6)} MB/s`,
+  )
 }
 
 const pages = kernel.pages.slice()
@@ -72,18 +97,35 @@ const blockBytes = blocks.reduce((sum, block) => sum + block.byteLength, 0)
 const output = new Uint8Array(pageSize)
 const file = encodeFile(false)
 
-console.log(`Node ${process.version}, pages of ${pageSize}, compressed to ${(blockBytes / pages.byteLength).toFixed(3)}`)
-await measure('crc64, whole batch', total, repeat(() => crc64(pages)))
-await measure('page checksums', total, repeat(() => kernel.checksumPages(kernel.capacity)))
-await measure('decompress', total, repeat(() => {
-  for (const block of blocks) lz4.decompressBlock(block, output)
-}))
+console.log(
+  `Node ${process.version}, pages of ${pageSize}, compressed to ${(blockBytes / pages.byteLength).toFixed(3)}`,
+)
+await measure(
+  'crc64, whole batch',
+  total,
+  repeat(() => crc64(pages)),
+)
+await measure(
+  'page checksums',
+  total,
+  repeat(() => kernel.checksumPages(kernel.capacity)),
+)
+await measure(
+  'decompress',
+  total,
+  repeat(() => {
+    for (const block of blocks) lz4.decompressBlock(block, output)
+  }),
+)
 await measure('encode', total, () => encodeFile(false))
 await measure('encode with page checksums', total, () => encodeFile(true))
 await measure('decode and verify', total, async () => {
-  const decoder = await Decoder.open((async function* () {
-    yield* file
-  })(), { kernel })
+  const decoder = await Decoder.open(
+    (async function* () {
+      yield* file
+    })(),
+    { kernel },
+  )
   for await (const _ of decoder.batches());
   await decoder.finish()
 })

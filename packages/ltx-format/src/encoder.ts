@@ -72,6 +72,8 @@ export class Encoder {
     this.#expect('pages')
     const { kernel } = this
     const { pgnos, frameSizes } = kernel
+    if (!(count >= 0 && count <= kernel.capacity))
+      throw new RangeError(`${count} pages in a kernel for ${kernel.capacity}`)
     const track = this.#sumsUp || options.track === true
     for (let i = 0; i < count; i++) this.#order.admit(pgnos[i]!, this.#offset)
     const size = kernel.encode(count, track)

@@ -33,9 +33,9 @@ export class LTXError extends Error {
   override readonly name = 'LTXError'
   readonly code: LTXErrorCode
   /** Byte offset in the file, where one is known. */
-  readonly offset?: number
+  declare readonly offset?: number
   /** What a person can do about it. */
-  readonly hint?: string
+  declare readonly hint?: string
 
   constructor(code: LTXErrorCode, message: string, options: LTXErrorOptions = {}) {
     super(

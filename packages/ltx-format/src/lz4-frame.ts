@@ -63,9 +63,10 @@ export function frameLength(src: Uint8Array, start: number, end: number): number
   if (!frame) return -1
   let at = frame.blocks
   while (at + 4 <= end) {
-    const size = (read32(src, at) & ~UNCOMPRESSED) >>> 0
-    if (size > frame.maxBlockSize) throw bad(`block of ${size} bytes is too long`, at)
-    if (size === 0) {
+    const head = read32(src, at)
+    const size = (head & ~UNCOMPRESSED) >>> 0
+    if (size > frame.maxBlockSize || head === UNCOMPRESSED) throw bad(`block of ${size} bytes`, at)
+    if (head === 0) {
       const stop = at + 4 + (frame.contentChecksum ? 4 : 0)
       return stop <= end ? stop - start : -1
     }

@@ -16,7 +16,17 @@ export function compressBlock(input: Uint8Array): Uint8Array {
 
 /** Decompresses one block to the start of `output` and returns the bytes there. Throws LTXError 'bad-page'. */
 export function decompressBlock(input: Uint8Array, output: Uint8Array): number {
-  const size = decompress(input, viewOf(input), 0, input.byteLength, output, viewOf(output), 0, output.byteLength, 0)
+  const size = decompress(
+    input,
+    viewOf(input),
+    0,
+    input.byteLength,
+    output,
+    viewOf(output),
+    0,
+    output.byteLength,
+    0,
+  )
   if (size < 0) throw new LTXError('bad-page', `malformed LZ4 block, or more than ${output.byteLength} bytes`)
   return size
 }

@@ -19,7 +19,7 @@ export function isPageSize(value: number): value is PageSize {
   return value >= 512 && value <= 65536 && Number.isInteger(value) && (value & (value - 1)) === 0
 }
 
-/** Number of the page that contains byte 2^30. It is in no LTX file and in no checksum (FORMAT.md P6). */
+/** Number of the page that contains byte 2^30. It is in no LTX file and in no checksum (FORMAT.md P5). */
 export function lockPgno(pageSize: PageSize): Pgno {
   return LOCK_OFFSET / pageSize + 1
 }

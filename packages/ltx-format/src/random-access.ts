@@ -83,7 +83,9 @@ export async function readPage(
   if (size < FRAME_HEADER_SIZE || readUint32(frame, PAGE_HEADER_SIZE) !== size - FRAME_HEADER_SIZE) {
     throw bad('size prefix differs from the index')
   }
-  if (decompress(frame, viewOf(frame), FRAME_HEADER_SIZE, size, data, viewOf(data), 0, pageSize, 0) !== pageSize) {
+  if (
+    decompress(frame, viewOf(frame), FRAME_HEADER_SIZE, size, data, viewOf(data), 0, pageSize, 0) !== pageSize
+  ) {
     throw bad(`not an LZ4 block of ${pageSize} bytes`)
   }
   return { pgno, data }

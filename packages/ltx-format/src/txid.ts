@@ -51,7 +51,7 @@ export function formatTXID(txid: TXID): string {
   return formatUint64(txid)
 }
 
-/** A file that starts at transaction 1 holds the whole database (FORMAT.md S1). */
+/** A file that starts at transaction 1 holds the whole database (FORMAT.md H4). */
 export function isSnapshot(range: TXIDRange): boolean {
   return range.minTXID === 1n
 }

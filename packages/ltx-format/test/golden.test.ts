@@ -14,7 +14,8 @@ import { collect, goldenSets, readGolden, readManifest, sha256, streamOf } from 
 
 async function decode(bytes: Uint8Array, chunkSize?: number): Promise<{ header: Header; pages: Page[] }> {
   const decoder = await Decoder.open(streamOf(bytes, chunkSize))
-  const pages = await Array.fromAsync(decoder)
+  const pages: Page[] = []
+  for await (const page of decoder) pages.push(page)
   await decoder.finish()
   return { header: decoder.header, pages }
 }
@@ -39,32 +40,37 @@ class Image {
 
 describe.each(goldenSets)('golden set $name of Litestream 0.5.17', ({ name, replica }) => {
   const manifest = readManifest(name)
-  const level0 = manifest.transactions.map(({ txid }) => readGolden(name, replica, `ltx/0/${txid}-${txid}.ltx`))
+  const level0 = manifest.transactions.map(({ txid }) =>
+    readGolden(name, replica, `ltx/0/${txid}-${txid}.ltx`),
+  )
 
-  test.each(manifest.files)('decodes $path with its checksum verified, whatever the chunk size', async (file) => {
-    const bytes = readGolden(name, 'replica', file.path)
-    for (const chunkSize of [1, 101, 65536]) {
-      const decoder = await Decoder.open(streamOf(bytes, chunkSize))
-      const { header } = decoder
-      const trailer = await decoder.finish()
-      expect(formatChecksum(trailer.fileChecksum)).toBe(file.fileChecksum)
-      expect(header).toEqual({
-        flags: file.flags,
-        pageSize: file.pageSize,
-        commit: file.commit,
-        minTXID: BigInt(`0x${file.minTxid}`),
-        maxTXID: BigInt(`0x${file.maxTxid}`),
-        timestamp: file.timestampMs,
-        preApplyChecksum: 0n,
-        walOffset: 0,
-        walSize: 0,
-        walSalt1: 0,
-        walSalt2: 0,
-        nodeId: 0n,
-      })
-      expect(file.path.endsWith(formatFilename(header))).toBe(true)
-    }
-  })
+  test.each(manifest.files)(
+    'decodes $path with its checksum verified, whatever the chunk size',
+    async (file) => {
+      const bytes = readGolden(name, 'replica', file.path)
+      for (const chunkSize of [1, 101, 65536]) {
+        const decoder = await Decoder.open(streamOf(bytes, chunkSize))
+        const { header } = decoder
+        const trailer = await decoder.finish()
+        expect(formatChecksum(trailer.fileChecksum)).toBe(file.fileChecksum)
+        expect(header).toEqual({
+          flags: file.flags,
+          pageSize: file.pageSize,
+          commit: file.commit,
+          minTXID: BigInt(`0x${file.minTxid}`),
+          maxTXID: BigInt(`0x${file.maxTxid}`),
+          timestamp: file.timestampMs,
+          preApplyChecksum: 0n,
+          walOffset: 0,
+          walSize: 0,
+          walSalt1: 0,
+          walSalt2: 0,
+          nodeId: 0n,
+        })
+        expect(file.path.endsWith(formatFilename(header))).toBe(true)
+      }
+    },
+  )
 
   test('every transaction rebuilds the image of the manifest, holes as zero pages', async () => {
     const image = new Image()

@@ -59,7 +59,8 @@ export function decompress(
     if (distance === 0 || to - distance < low || to + length > outEnd) return -1
     const matchEnd = to + length
     if (length <= SHORT && distance >= 4 && matchEnd + 3 <= outEnd) {
-      for (let from = to - distance; to < matchEnd; to += 4, from += 4) dstView.setInt32(to, dstView.getInt32(from, true), true)
+      for (let from = to - distance; to < matchEnd; to += 4, from += 4)
+        dstView.setInt32(to, dstView.getInt32(from, true), true)
     } else {
       copyMatch(dst, to, distance, length)
     }
