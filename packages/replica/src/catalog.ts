@@ -103,7 +103,7 @@ export function isLongEnough(file: LTXFile): boolean {
 }
 
 /** Order inside a level: by first, then by last TXID. */
-export function compareFiles(a: LTXFile, b: LTXFile): number {
+function compareFiles(a: LTXFile, b: LTXFile): number {
   if (a.minTXID !== b.minTXID) return a.minTXID < b.minTXID ? -1 : 1
   if (a.maxTXID !== b.maxTXID) return a.maxTXID < b.maxTXID ? -1 : 1
   return 0

@@ -85,6 +85,17 @@ test('P5: prefers one merged file to many small ones of nearly the same total si
   expect(plan.files.map(name)).toEqual(['L9 1', 'L1 2-101'])
 })
 
+test('T26: the order of a listing does not matter', () => {
+  const lines = ['L0 10', 'L0 11', 'L1 1-4', 'L1 5-7', 'L1 8-9', 'L2 1-7', 'L9 1-7']
+  const expected = planRestore(parseCatalog(lines), { kind: 'latest' })
+  for (let i = 0; i < lines.length; i++) {
+    lines.push(lines.shift() as string)
+    for (const order of [lines, lines.toReversed()]) {
+      expect(planRestore(parseCatalog(order), { kind: 'latest' })).toEqual(expected)
+    }
+  }
+})
+
 test('plans over a hundred thousand files in well under a second', () => {
   const files = Array.from({ length: 100_000 }, (_, i) => parseFile(`L0 ${i + 2}`))
   const catalog = createCatalog([parseFile('L9 1'), ...files])
