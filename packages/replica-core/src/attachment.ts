@@ -39,6 +39,7 @@ export class Attachment {
   readonly capture: Capture
   readonly cycle: CheckpointCycle
   readonly pageSize: PageSize
+  #closed = false
 
   constructor(options: AttachmentOptions) {
     const files = DatabaseFiles.open(options.database)
@@ -49,7 +50,7 @@ export class Attachment {
       holder = new Holder(files, options.failpoint)
       holder.attach()
       files.openIndex()
-      barrier = new WriteBarrier(options.database, options.maxBarrierMs)
+      barrier = new WriteBarrier(options.database)
     } catch (error) {
       barrier?.close()
       holder?.close()
@@ -77,9 +78,14 @@ export class Attachment {
       capture: options.captureInside,
       emit: options.emit,
       failpoint: options.failpoint,
+      pageSize: this.pageSize,
       thresholdFrames: options.checkpointFrames,
       maxBarrierMs: options.maxBarrierMs,
     })
+  }
+
+  get closed(): boolean {
+    return this.#closed
   }
 
   /**
@@ -87,7 +93,9 @@ export class Attachment {
    * close; our descriptors last, since closing them drops SQLite's locks.
    */
   async close(): Promise<void> {
-    await this.cycle.settled().catch(() => undefined)
+    this.#closed = true
+    // Not awaited: a running cycle may wait for the very task that closes us.
+    this.cycle.stop()
     await this.checkpointer.close(this.files.path)
     this.barrier.close()
     this.holder.close()

@@ -11,6 +11,8 @@ import type { Holder } from './sqlite/holder.ts'
 const LONG_TAIL_FRAMES = 1500
 const UNBLOCKED_ROUNDS = 4
 const HIGHEST_THRESHOLD = 10_000
+/** A WAL that grew past this many bytes during a cycle wants the next one to begin earlier. */
+const LARGE_WAL_BYTES = 48 << 20
 
 /** What a cycle works with. */
 export interface CheckpointContext {
@@ -23,6 +25,7 @@ export interface CheckpointContext {
   readonly capture: () => Promise<void>
   readonly emit: PrimaryListener
   readonly failpoint?: FailpointHook | undefined
+  readonly pageSize: number
   /** Frames from which on the WAL of a quiet database is checkpointed. */
   readonly thresholdFrames: number
   /** Longest time that writers may be kept out. */
@@ -38,6 +41,7 @@ export class CheckpointCycle {
   readonly #c: CheckpointContext
   #threshold: number
   #running: Promise<void> | undefined
+  #stopped = false
   #barrierMs = 0
   #windowStart = performance.now()
 
@@ -60,6 +64,11 @@ export class CheckpointCycle {
     await this.#running
   }
 
+  /** The database is detached: a cycle that runs now touches nothing any more. */
+  stop(): void {
+    this.#stopped = true
+  }
+
   /**
    * Runs one cycle, or joins the one that runs.
    * @param withBarrier whether writers may be kept out for the tail; without it a cycle completes only when they pause
@@ -77,13 +86,18 @@ export class CheckpointCycle {
     let complete = false
     let barrierMs: number | undefined
     for (let round = 0; round < UNBLOCKED_ROUNDS && !complete; round++) {
-      await serial.run(() => holder.move(capture))
+      await serial.run(async () => {
+        if (!this.#stopped) await holder.move(capture)
+      })
+      if (this.#stopped) return
       this.#c.failpoint?.('checkpoint:before')
       await checkpointer.run(files.path, 'passive')
+      if (this.#stopped) return
       this.#c.failpoint?.('checkpoint:after')
       const left = tail(files.index())
       if (left > LONG_TAIL_FRAMES && round + 1 < UNBLOCKED_ROUNDS) continue
       await serial.run(async () => {
+        if (this.#stopped) return
         const index = files.index()
         if (tail(index) === 0) {
           // Everything is in the database file; the holder may go to slot 0 once it is captured.
@@ -96,7 +110,8 @@ export class CheckpointCycle {
       })
       break
     }
-    this.#adapt(barrierMs ?? 0)
+    if (this.#stopped) return
+    this.#adapt(barrierMs ?? 0, files.index().mxFrame)
     const frames = Math.max(0, files.index().backfill - before)
     this.#c.emit({
       type: 'checkpointed',
@@ -136,7 +151,11 @@ export class CheckpointCycle {
   }
 
   /** Barriers may take 3 % of the time of a busy database; a quiet one gets its small WAL back. */
-  #adapt(barrierMs: number): void {
+  #adapt(barrierMs: number, frames: number): void {
+    if (frames * this.#c.pageSize > LARGE_WAL_BYTES) {
+      this.#threshold = Math.max(this.#threshold / 2, this.#c.thresholdFrames)
+      return
+    }
     this.#barrierMs += barrierMs
     const now = performance.now()
     const elapsed = now - this.#windowStart

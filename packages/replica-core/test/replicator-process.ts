@@ -22,6 +22,15 @@ export class ReplicatorProcess {
     })
   }
 
+  /** Why whole images were taken. */
+  get snapshots(): string[] {
+    return this.messages.flatMap((message) =>
+      typeof message === 'object' && message !== null && 'snapshot' in message
+        ? [String(message.snapshot)]
+        : [],
+    )
+  }
+
   get stderr(): string {
     return this.#stderr
   }

@@ -66,21 +66,26 @@ export class WriteBarrier {
   readonly #db: Database.Database
   readonly #begin: Database.Statement
 
-  constructor(path: string, timeoutMs: number) {
-    this.#db = openDatabase(path, false, timeoutMs)
+  constructor(path: string) {
+    // SQLite's own busy handler sleeps between its tries, longer than a busy writer leaves the lock
+    // free; see raise().
+    this.#db = openDatabase(path, false, 0)
     this.#db.pragma('wal_autocheckpoint = 0')
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE')
   }
 
-  /** Takes the write lock; false when a writer keeps it longer than the time limit. */
-  raise(): boolean {
-    try {
-      this.#begin.run()
-      return true
-    } catch (error) {
-      if (isBusy(error)) return false
-      throw error
-    }
+  /** Takes the write lock, trying again and again (5 us a try); false when writers never leave it free. */
+  raise(patienceMs = 10): boolean {
+    const until = performance.now() + patienceMs
+    do {
+      try {
+        this.#begin.run()
+        return true
+      } catch (error) {
+        if (!isBusy(error)) throw error
+      }
+    } while (performance.now() < until)
+    return false
   }
 
   lower(): void {

@@ -1,0 +1,36 @@
+import type { Lease, Replica } from '@sqlstream/replica'
+import type { PrimaryListener } from './events.ts'
+import type { FailpointHook } from './failpoint.ts'
+import type { BehindPolicy } from './plan-start.ts'
+
+/** Options of `Primary.open`. */
+export interface PrimaryOptions {
+  /** Path of the live database. */
+  readonly database: string
+  readonly replica: Replica
+  /** The right to write the replica. Default: the caller's promise to be the only writer. */
+  readonly lease?: Lease
+  /** Longest time between a commit and its capture while nobody waits. Default 1000 ms. */
+  readonly syncIntervalMs?: number
+  /** Quiet time after a file event before the WAL is looked at. Default 5 ms. */
+  readonly quietMs?: number
+  /** Longest time that further events may put that off. Default 50 ms. */
+  readonly maxDelayMs?: number
+  /** WAL size at which a checkpoint begins, in frames. Default 1000; adaptive above. */
+  readonly checkpointFrames?: number
+  /** Longest time that writers may be kept out by a checkpoint. Default 50 ms. */
+  readonly maxBarrierMs?: number
+  /** What to do when the replica is ahead of this database. Default `refuse`. */
+  readonly onBehind?: BehindPolicy
+  /** Folder of the local state. Default: `.<file>-sqlstream` beside the database. */
+  readonly stateDir?: string
+  readonly onEvent?: PrimaryListener
+  /** Ends the start, and long scans. To end replication, call `close`. */
+  readonly signal?: AbortSignal
+  /** The clock, ms since the epoch. Default `Date.now`. */
+  readonly now?: () => number
+  /** For crash tests. */
+  readonly failpoint?: FailpointHook
+  /** A capture is cut at the first commit after this many bytes of WAL. Default 64 MiB. */
+  readonly cutBytes?: number
+}

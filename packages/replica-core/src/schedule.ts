@@ -1,0 +1,89 @@
+import { WALWatch } from './watch.ts'
+
+const POLL_MS = 1000
+const REFRESH_MS = 200
+const LONGEST_RECHECK_MS = 128
+
+/** What the schedule calls. All must settle their own errors. */
+export interface ScheduleCallbacks {
+  /** Look at the WAL. Returns when to look again, ms; `soon` to follow an event that came before its commit was visible. */
+  look(): Promise<number | 'soon' | undefined>
+  /** Every 200 ms. */
+  refresh(): Promise<void>
+  /** Every second, in case that an event was lost. */
+  poll(): Promise<void>
+}
+
+/**
+ * When to look at the WAL: after a file event and a few quiet milliseconds, again shortly after an
+ * event that brought nothing (it comes before the commit is visible), and every second anyway.
+ */
+export class WALSchedule {
+  readonly #callbacks: ScheduleCallbacks
+  readonly #quietMs: number
+  readonly #maxDelayMs: number
+  readonly #watch: WALWatch
+  readonly #poll: NodeJS.Timeout
+  readonly #refresh: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
+  #firstEvent: number | undefined
+  #recheckMs = 0
+
+  constructor(
+    database: string,
+    times: { quietMs: number; maxDelayMs: number },
+    callbacks: ScheduleCallbacks,
+  ) {
+    this.#callbacks = callbacks
+    this.#quietMs = times.quietMs
+    this.#maxDelayMs = times.maxDelayMs
+    this.#watch = new WALWatch(database, () => this.event())
+    // Polling keeps the process alive; everything else is only a matter of being quicker.
+    this.#poll = setInterval(() => void callbacks.poll(), POLL_MS)
+    this.#refresh = setInterval(() => void callbacks.refresh(), REFRESH_MS)
+    this.#refresh.unref()
+    this.event()
+  }
+
+  /** False where the system gives no file events. */
+  get hasEvents(): boolean {
+    return this.#watch.active
+  }
+
+  /** Something may have been written. */
+  event(): void {
+    this.#recheckMs = 0
+    const now = performance.now()
+    this.#firstEvent ??= now
+    const patience = this.#maxDelayMs - (now - this.#firstEvent)
+    this.lookIn(Math.max(0, Math.min(this.#quietMs, patience)))
+  }
+
+  /** Looks after so many milliseconds, unless an event comes first. */
+  lookIn(milliseconds: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#firstEvent = undefined
+      void this.#look()
+    }, milliseconds)
+    this.#timer.unref()
+  }
+
+  async #look(): Promise<void> {
+    const next = await this.#callbacks.look()
+    if (next === undefined) return
+    if (next !== 'soon') {
+      this.lookIn(next)
+      return
+    }
+    this.#recheckMs = this.#recheckMs === 0 ? 2 : this.#recheckMs * 2
+    if (this.#recheckMs <= LONGEST_RECHECK_MS) this.lookIn(this.#recheckMs)
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    clearInterval(this.#poll)
+    clearInterval(this.#refresh)
+    this.#watch.close()
+  }
+}
