@@ -51,7 +51,7 @@ describe.each(packages)('$manifest.name, packed', ({ manifest }) => {
     expect(files).toEqual(
       expect.arrayContaining(['package/package.json', 'package/README.md', 'package/LICENSE']),
     )
-    expect(files.filter((file) => /^package\/(src|test|node_modules)\//.test(file))).toEqual([])
+    expect(files.filter((file) => /^package\/(src|test|node_modules)\/|tsbuildinfo$/.test(file))).toEqual([])
     expect(files.some((file) => file.startsWith('package/dist/') && file.endsWith('.js'))).toBe(true)
   })
 
@@ -68,9 +68,24 @@ describe.each(packages)('$manifest.name, packed', ({ manifest }) => {
     const { status, stdout } = spawnSync(tool('attw'), ['--profile', 'esm-only', tarball(manifest.name)], {
       encoding: 'utf8',
     })
-    expect(stdout).toMatch(/No problems found/)
+    expect(stdout).toMatch(/node16 \(from ESM\).*🟢 \(ESM\)/)
     expect(status).toBe(0)
   })
+})
+
+test('publint and attw refuse a packed file whose exports lead nowhere', () => {
+  const broken = join(folder, 'broken')
+  mkdirSync(broken)
+  writeFileSync(join(broken, 'index.js'), 'export const there = 1\n')
+  writeFileSync(join(broken, 'index.d.ts'), 'export declare const there: 1\n')
+  const nowhere = { types: './none.d.ts', default: './none.js' }
+  const exports = { '.': { types: './index.d.ts', default: './index.js' }, './sub': nowhere }
+  const manifest = { name: 'broken', version: '1.0.0', type: 'module', exports }
+  writeFileSync(join(broken, 'package.json'), JSON.stringify(manifest))
+  execFileSync('npm', ['pack', '--pack-destination', folder], { cwd: broken, stdio: 'pipe' })
+  const file = join(folder, 'broken-1.0.0.tgz')
+  expect(spawnSync(tool('publint'), ['run', '--strict', file]).status).not.toBe(0)
+  expect(spawnSync(tool('attw'), ['--profile', 'esm-only', file]).status).not.toBe(0)
 })
 
 describe('installed with npm from the packed files into an empty folder', () => {
