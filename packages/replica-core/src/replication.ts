@@ -8,6 +8,7 @@ import type { PrimaryOptions } from './options.ts'
 import type { SnapshotReason } from './plan-start.ts'
 import { Serial } from './serial.ts'
 import { decideStart, type StartDecision } from './start.ts'
+import { missingCompanion } from './sqlite/database-files.ts'
 import { CaptureState } from './state/capture-state.ts'
 import type { Position } from './state/position.ts'
 import { Spool } from './state/spool.ts'
@@ -305,12 +306,15 @@ export class Replication {
     if (this.#pinned > 0) {
       throw new PrimaryError('database-replaced', `the ${replaced} file was replaced during a snapshot`)
     }
-    this.emit({
-      type: 'warning',
-      code: 'files-replaced',
-      message: `the ${replaced} file of ${this.#o.database} is not the one that was opened`,
-    })
+    if (this.#attachment !== undefined) {
+      this.emit({
+        type: 'warning',
+        code: 'files-replaced',
+        message: `the ${replaced} file of ${this.#o.database} is not the one that was opened`,
+      })
+    }
     await this.#detach()
+    refuseHalfSet(this.#o.database)
     const attachment = this.#attach()
     const before = this.#captureState.position as Position
     if (attachment.pageSize !== before.pageSize) await this.#snapshot(this.#nextTXID(), 'page-size-changed')
@@ -323,4 +327,20 @@ export class Replication {
     this.#state = to
     if (from !== to) this.emit({ type: 'state', from, to })
   }
+}
+
+/**
+ * An application that goes on with a deleted -wal or -shm saves everything when it closes, provided that
+ * nobody else has the database open then. So we stay away until it has.
+ */
+function refuseHalfSet(database: string): void {
+  const missing = missingCompanion(database)
+  if (missing === undefined) return
+  throw new PrimaryError(
+    'database-replaced',
+    `${database}${missing} was deleted while the database is in use`,
+    {
+      hint: 'Restart the application: its last connection to close saves what it has committed. Replication then goes on by itself.',
+    },
+  )
 }

@@ -151,6 +151,17 @@ export class DatabaseFiles {
   }
 }
 
+/**
+ * Which of -wal and -shm is missing while the other is there. SQLite itself creates and deletes them
+ * together, so somebody has deleted one under an application that still uses it.
+ */
+export function missingCompanion(path: string): '-wal' | '-shm' | undefined {
+  const wal = statSync(`${path}-wal`, { throwIfNoEntry: false }) !== undefined
+  const shm = statSync(`${path}-shm`, { throwIfNoEntry: false }) !== undefined
+  if (wal === shm) return undefined
+  return wal ? '-shm' : '-wal'
+}
+
 function sameFile(fd: number, path: string): boolean {
   const open = fstatSync(fd)
   const named = statSync(path, { throwIfNoEntry: false })
