@@ -1,4 +1,4 @@
-import type { BlobStore } from '@sqlstream/storage'
+import { type BlobStore, createBody } from '@sqlstream/storage'
 
 /** One request as a bill would show it. */
 export interface Request {
@@ -7,9 +7,14 @@ export interface Request {
   bytes: number
 }
 
-/** Counts requests and the bytes of the bodies that were read. */
-export function countRequests(inner: BlobStore): { store: BlobStore; requests: Request[] } {
+/** Counts requests and the bytes of the bodies that were read; `open` holds those whose body nobody has let go. */
+export function countRequests(inner: BlobStore): {
+  store: BlobStore
+  requests: Request[]
+  open: Set<Request>
+} {
   const requests: Request[] = []
+  const open = new Set<Request>()
   const note = (operation: Request['operation'], key?: string): Request => {
     const request = { operation, ...(key !== undefined && { key }), bytes: 0 }
     requests.push(request)
@@ -29,7 +34,7 @@ export function countRequests(inner: BlobStore): { store: BlobStore; requests: R
     async get(key, options) {
       const request = note('get', key)
       const { info, body } = await inner.get(key, options)
-      return { info, body: counted(body, request) }
+      return { info, body: counted(body, request, open) }
     },
     put(key, body, options) {
       note('put', key)
@@ -41,12 +46,26 @@ export function countRequests(inner: BlobStore): { store: BlobStore; requests: R
     },
     [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   }
-  return { store, requests }
+  return { store, requests, open }
 }
 
-async function* counted(body: AsyncIterable<Uint8Array>, request: Request): AsyncGenerator<Uint8Array> {
-  for await (const chunk of body) {
-    request.bytes += chunk.byteLength
-    yield chunk
-  }
+function counted(
+  inner: AsyncIterable<Uint8Array>,
+  request: Request,
+  open: Set<Request>,
+): AsyncIterable<Uint8Array> {
+  const body = inner[Symbol.asyncIterator]()
+  open.add(request)
+  return createBody({
+    async next() {
+      const { done, value } = await body.next()
+      if (done) return undefined
+      request.bytes += value.byteLength
+      return value
+    },
+    async close() {
+      open.delete(request)
+      await body.return?.()
+    },
+  })
 }

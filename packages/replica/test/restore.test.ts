@@ -218,31 +218,15 @@ test('a file whose header tells another range than its name is refused before it
 })
 
 test('lets go of the body that it was reading when something fails', async () => {
-  const inner = new MemoryStore({ chunkSize: 64 })
-  await upload(smallHistory(), inner)
-  let open = 0
-  const get: MemoryStore['get'] = async (key, options) => {
-    const { info, body } = await inner.get(key, options)
-    open++
-    return { info, body: whenDone(body, () => open--) }
-  }
-  const replica = new Replica(Object.assign(Object.create(inner), { driver: 'memory', get }) as MemoryStore)
-  const plan = planRestore(await new Replica(inner).catalog(), LATEST)
+  const { store, open } = countRequests(new MemoryStore({ chunkSize: 64 }))
+  const replica = await upload(smallHistory(), store)
+  const plan = planRestore(await replica.catalog(), LATEST)
   for (const at of ['begin', 'write', 'truncate', 'commit'] as const) {
     const sink = Object.assign(new MemorySink(), { [at]: () => Promise.reject(new Error(at)) })
     await expect(restore(replica, plan, sink)).rejects.toThrow(at)
-    expect(open).toBe(0)
+    expect(open.size).toBe(0)
   }
 })
-
-/** Calls `done` when a body is read to its end or let go. */
-async function* whenDone(body: AsyncIterable<Uint8Array>, done: () => void): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body
-  } finally {
-    done()
-  }
-}
 
 test('reports progress that grows to the total', async () => {
   const replica = await upload(smallHistory(), new MemoryStore({ chunkSize: 64 }))

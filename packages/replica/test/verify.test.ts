@@ -142,6 +142,14 @@ describe.each(BOTH)('depth %s', (depth) => {
   })
 })
 
+test('depth bytes lets go of files that are not what their name says', async () => {
+  const { store, open } = countRequests(new MemoryStore({ chunkSize: 64 }))
+  const replica = await upload(smallHistory(), store)
+  await put(replica, 1, 2, 2, smallHistory().file(3, 3))
+  expect(await findings(replica, { depth: 'bytes' })).toEqual(['error corrupt 1/2'])
+  expect(open.size).toBe(0)
+})
+
 test('depth chain costs one listing and 100 bytes a file', async () => {
   const { store, requests } = countRequests(new MemoryStore())
   const replica = await upload(smallHistory(), store)

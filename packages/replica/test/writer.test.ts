@@ -2,6 +2,7 @@ import { type BlobStore, MemoryStore, StorageError, type StorageErrorCode } from
 import { describe, expect, test } from 'vitest'
 import { assumeSoleWriter, isReplicaError, type Lease, Replica } from '../src/index.ts'
 import { collect } from './collect.ts'
+import { countRequests } from './counting-store.ts'
 import { put, smallHistory, timeOf } from './model.ts'
 
 const KEY = 'ltx/0/0000000000000001-0000000000000001.ltx'
@@ -113,6 +114,18 @@ describe('put', () => {
       expect(await put(applied, 0, 1, 1, BODY)).toMatchObject({ key: KEY, size: BODY.byteLength })
     },
   )
+
+  test('lets go of the object that it compared with, wherever they differ', async () => {
+    const { store, open } = countRequests(new MemoryStore({ chunkSize: 64 }))
+    const replica = new Replica(store)
+    await put(replica, 0, 1, 1, BODY)
+    const early = BODY.slice()
+    early[0]! ^= 1
+    for (const other of [early, flipped(BODY), BODY.subarray(1)]) {
+      expect(isReplicaError(await failure(put(replica, 0, 1, 1, other)), 'fenced')).toBe(true)
+      expect(open.size).toBe(0)
+    }
+  })
 
   test('reads back when the answer is lost: other bytes are another writer', async () => {
     const inner = new MemoryStore()
