@@ -50,6 +50,16 @@ export function isPrimaryError(error: unknown, code?: PrimaryErrorCode): error i
   )
 }
 
+/** The WAL does not say what it must say if nothing was lost. */
+export function discontinuous(message: string): PrimaryError {
+  return new PrimaryError('wal-discontinuous', message)
+}
+
+/** The database was rebuilt with pages of another size. */
+export function pageSizeChanged(pageSize: number): PrimaryError {
+  return new PrimaryError('page-size-changed', `the page size of the database is now ${pageSize}`)
+}
+
 /** Turns an error of our own file operations into a {@link PrimaryError} where its meaning is known. */
 export function wrapFileError(error: unknown, what: string): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code

@@ -3,7 +3,6 @@ import {
   createHeader,
   createKernel,
   type Header,
-  isPageSize,
   type PageKernel,
   type PageSize,
   type Pos,
@@ -11,7 +10,7 @@ import {
   toTXID,
 } from '@sqlstream/ltx'
 import type { WALIndexHeader } from '@sqlstream/wal'
-import { PrimaryError } from '../errors.ts'
+import { discontinuous, pageSizeChanged } from '../errors.ts'
 import type { FailpointHook } from '../failpoint.ts'
 import type { WriteBarrier } from '../sqlite/connection.ts'
 import type { DatabaseFiles } from '../sqlite/database-files.ts'
@@ -23,12 +22,12 @@ import type { Position, WALPosition } from '../state/position.ts'
 import type { Spool, SpoolFile } from '../state/spool.ts'
 import { difference } from './difference.ts'
 import { FrameTable } from './frame-table.ts'
-import { DatabaseView, type PageSource, WALPages } from './page-source.ts'
-import { WALScan } from './scan.ts'
+import { type DatabaseView, type PageSource, WALPages } from './page-source.ts'
+import { START_OF_GENERATION, WALScan } from './scan.ts'
+import { takeView } from './view.ts'
 import { encodeSnapshot, writeFile } from './write-file.ts'
 
 const BATCH_BYTES = 256 * 1024
-const START_OF_GENERATION = { frame: 0, checksum1: 0, checksum2: 0 }
 
 /** Everything that capture works with. */
 export interface CaptureContext {
@@ -93,7 +92,8 @@ export class Capture {
       const source = new WALPages(this.#c.files, this.#c.pageSize, this.#table, scanned, position.commit)
       const range = { from: from.frame, end: scanned.end }
       // Longer than one read: its pages come from the file anew, so the chain is proven anew behind them.
-      const proveAgain = scanned.bytes === undefined && (() => this.#scanAgain(from, scanned.end, index))
+      const proveAgain =
+        scanned.bytes === undefined && (() => this.#scan.again(from, scanned.end, index, this.#table))
       const captured = await this.#write(source, scanned.commit, range, proveAgain, signal)
       if (from.frame === 0) this.#c.holder.restarted()
       if (captured !== undefined) onFile(captured)
@@ -138,9 +138,10 @@ export class Capture {
    * @returns the file, or undefined when nothing differs
    */
   async resync(signal?: AbortSignal): Promise<CapturedFile | undefined> {
-    const { view, wal, backfilled, proveAgain } = this.#view()
-    const captured = await this.#write(view, view.commit, { from: 0, end: wal }, proveAgain, signal)
-    this.#c.holder.captured(backfilled)
+    const view = takeView(this.#c, this.#scan)
+    const range = { from: 0, end: view.wal }
+    const captured = await this.#write(view.pages, view.pages.commit, range, view.proveAgain, signal)
+    this.#c.holder.captured(view.backfilled)
     return captured
   }
 
@@ -152,14 +153,14 @@ export class Capture {
     txid: TXID,
     options: { readonly signal?: AbortSignal | undefined; readonly onPages?: (done: number) => void } = {},
   ): Promise<LiveSnapshot> {
-    const { view, wal, backfilled, proveAgain } = this.#view()
-    const ledger = await this.#ledgerOf(view, options)
-    proveAgain()
+    const view = takeView(this.#c, this.#scan)
+    const ledger = await this.#ledgerOf(view.pages, options)
+    view.proveAgain()
     const expected = ledger.words().slice()
     const timestamp = this.#timestamp()
     const header = createHeader({
       pageSize: this.#c.pageSize,
-      commit: view.commit,
+      commit: view.pages.commit,
       minTXID: toTXID(1),
       maxTXID: txid,
       timestamp,
@@ -172,22 +173,22 @@ export class Capture {
         txid,
         postApplyChecksum: ledger.checksum,
         pageSize: this.#c.pageSize,
-        commit: view.commit,
+        commit: view.pages.commit,
         timestamp,
-        wal,
+        wal: view.wal,
       },
       ledger,
     )
-    this.#c.holder.captured(backfilled)
+    this.#c.holder.captured(view.backfilled)
     const pageSize = this.#c.pageSize
     return {
       header,
-      pages: view.count,
+      pages: view.pages.count,
       body: (bodyOptions) =>
         // A kernel of its own: captures go on while the snapshot is uploaded.
         encodeSnapshot(
           header,
-          view,
+          view.pages,
           expected,
           createKernel({ pageSize, batchBytes: BATCH_BYTES }),
           bodyOptions,
@@ -200,17 +201,17 @@ export class Capture {
    * proves for it. Position and ledger are set then.
    */
   async adopt(txid: TXID, checksum: Checksum, signal?: AbortSignal): Promise<boolean> {
-    const { view, wal, backfilled, proveAgain } = this.#view()
-    const ledger = await this.#ledgerOf(view, { signal })
-    proveAgain()
+    const view = takeView(this.#c, this.#scan)
+    const ledger = await this.#ledgerOf(view.pages, { signal })
+    view.proveAgain()
     if (ledger.checksum !== checksum) return false
     const { pageSize } = this.#c
     const timestamp = this.#timestamp()
     this.#c.state.replace(
-      { txid, postApplyChecksum: checksum, pageSize, commit: view.commit, timestamp, wal },
+      { txid, postApplyChecksum: checksum, pageSize, commit: view.pages.commit, timestamp, wal: view.wal },
       ledger,
     )
-    this.#c.holder.captured(backfilled)
+    this.#c.holder.captured(view.backfilled)
     return true
   }
 
@@ -315,65 +316,6 @@ export class Capture {
     return ledger
   }
 
-  /**
-   * Verifies frames once more, after their pages were read for their checksums. Whatever was written
-   * over them between the first verification and that reading shows now.
-   */
-  #scanAgain(
-    from: WALPosition,
-    end: WALPosition,
-    index: WALIndexHeader,
-    table: FrameTable = this.#table,
-  ): void {
-    const upToEnd = {
-      ...index,
-      mxFrame: end.frame,
-      frameChecksum1: end.checksum1,
-      frameChecksum2: end.checksum2,
-    }
-    this.#scan.scan(from, upToEnd, table, Number.POSITIVE_INFINITY)
-  }
-
-  /**
-   * A consistent image of the database, and the place in the WAL that it stands for. `proveAgain`
-   * must be called once its pages were read for their checksums.
-   */
-  #view(): { view: DatabaseView; wal: WALPosition; backfilled: boolean; proveAgain: () => void } {
-    const { files, holder, barrier } = this.#c
-    let index = holder.attachStable()
-    if (index === undefined) {
-      // A writer that never pauses: keep it out for the moment of one begin.
-      if (!barrier.raise()) throw new PrimaryError('busy', 'the application holds the write lock')
-      try {
-        index = holder.attachStable()
-      } finally {
-        barrier.lower()
-      }
-      if (index === undefined) throw new PrimaryError('busy', 'the wal-index changes without pause')
-    }
-    const stable = index
-    const header = files.databaseHeader()
-    const pageSize = index.pageSize || header.pageSize
-    if (pageSize !== this.#c.pageSize || !isPageSize(pageSize)) throw pageSizeChanged(pageSize)
-    const overlay = new FrameTable()
-    const backfilled = index.backfill >= index.mxFrame
-    const start = { salt1: index.salt1, salt2: index.salt2, ...START_OF_GENERATION }
-    if (!backfilled) this.#scan.scan(start, index, overlay, Number.POSITIVE_INFINITY)
-    const inHeader = header.changeCounter === header.versionValidFor ? header.pageCount : 0
-    const commit = index.pageCount || inHeader || Math.floor(files.databaseSize() / pageSize)
-    const wal: WALPosition = {
-      salt1: index.salt1,
-      salt2: index.salt2,
-      frame: index.mxFrame,
-      checksum1: index.frameChecksum1,
-      checksum2: index.frameChecksum2,
-    }
-    const proveAgain = (): void => {
-      if (!backfilled) this.#scanAgain(start, wal, stable, overlay)
-    }
-    return { view: new DatabaseView(files, pageSize, commit, overlay), wal, backfilled, proveAgain }
-  }
-
   /** Time never goes back along a chain, whatever the clock does. */
   #timestamp(): number {
     return Math.max(this.#c.now(), this.#c.state.position?.timestamp ?? 0)
@@ -384,12 +326,4 @@ export class Capture {
     if (position === undefined) throw new TypeError('nothing has been captured yet')
     return position
   }
-}
-
-function discontinuous(message: string): PrimaryError {
-  return new PrimaryError('wal-discontinuous', message)
-}
-
-function pageSizeChanged(pageSize: number): PrimaryError {
-  return new PrimaryError('page-size-changed', `the page size of the database is now ${pageSize}`)
 }

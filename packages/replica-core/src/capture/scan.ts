@@ -1,6 +1,6 @@
 import type { PageSize } from '@sqlstream/ltx'
 import { FrameScanner, WAL_FRAME_HEADER_SIZE, WAL_HEADER_SIZE, type WALIndexHeader } from '@sqlstream/wal'
-import { PrimaryError } from '../errors.ts'
+import { discontinuous } from '../errors.ts'
 import type { DatabaseFiles } from '../sqlite/database-files.ts'
 import type { WALPosition } from '../state/position.ts'
 import type { FrameTable } from './frame-table.ts'
@@ -24,6 +24,13 @@ export interface ScannedFrames {
   readonly bytes: Uint8Array | undefined
   /** False when it was cut and there is more behind it. */
   readonly complete: boolean
+}
+
+/** Position before the first frame of a generation, without its salts. */
+export const START_OF_GENERATION: { readonly frame: 0; readonly checksum1: 0; readonly checksum2: 0 } = {
+  frame: 0,
+  checksum1: 0,
+  checksum2: 0,
 }
 
 /** Offset of a frame (from 1) in the WAL file. */
@@ -121,6 +128,22 @@ export class WALScan {
     return { from: from.frame, end, commit, minCommit, bytes, complete: true }
   }
 
+  /**
+   * Verifies frames once more, after their pages were read for their checksums. Whatever was written
+   * over them between the first verification and that reading shows now.
+   *
+   * @throws PrimaryError `wal-discontinuous`
+   */
+  again(from: WALPosition, end: WALPosition, index: WALIndexHeader, table: FrameTable): void {
+    const upToEnd = {
+      ...index,
+      mxFrame: end.frame,
+      frameChecksum1: end.checksum1,
+      frameChecksum2: end.checksum2,
+    }
+    this.scan(from, upToEnd, table, Number.POSITIVE_INFINITY)
+  }
+
   #positionAt(index: WALIndexHeader, frame: number, at: number): WALPosition {
     const view = new DataView(this.#buffer.buffer, at * this.#frameSize, WAL_FRAME_HEADER_SIZE)
     return {
@@ -131,8 +154,4 @@ export class WALScan {
       checksum2: view.getUint32(20),
     }
   }
-}
-
-function discontinuous(message: string): PrimaryError {
-  return new PrimaryError('wal-discontinuous', message)
 }
