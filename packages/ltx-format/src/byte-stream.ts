@@ -12,6 +12,8 @@ export class StreamReader {
   #chunk: Uint8Array = NOTHING
   #at = 0
   #done = false
+  /** A pull was begun and its answer has not come. */
+  #pulling = false
   /** Bytes handed out so far. */
   position = 0
 
@@ -66,7 +68,10 @@ export class StreamReader {
     this.#done = true
     this.#chunk = NOTHING
     this.#at = 0
-    await this.#iterator.return?.()
+    const returned = this.#iterator.return?.()
+    // A generator answers return only after the pull that it hangs in, and that one was given up.
+    if (!this.#pulling) await returned
+    else returned?.catch(() => {})
   }
 
   #advance(size: number): void {
@@ -76,10 +81,12 @@ export class StreamReader {
 
   /** True if the current chunk has bytes left, after pulling chunks as needed. */
   async #pull(): Promise<boolean> {
+    this.#signal?.throwIfAborted()
     while (this.#at === this.#chunk.byteLength) {
       if (this.#done) return false
-      this.#signal?.throwIfAborted()
+      this.#pulling = true
       const result = await unlessAborted(this.#iterator.next(), this.#signal)
+      this.#pulling = false
       if (result.done) {
         this.#done = true
         return false

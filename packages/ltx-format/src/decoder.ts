@@ -1,15 +1,16 @@
 import { readSize, viewOf } from './big-endian.ts'
 import { type ByteStream, StreamReader } from './byte-stream.ts'
-import { type Checksum, joinChecksum } from './checksum.ts'
+import { toChecksum } from './checksum.ts'
 import { Crc64 } from './crc64.ts'
+import { DatabaseSum, mismatch } from './database-sum.ts'
 import { LTXError } from './errors.ts'
-import { decodeHeader, HEADER_SIZE, type Header, tracksChecksums } from './header.ts'
+import { decodeHeader, HEADER_SIZE, type Header, PROOF_OFFSET, tracksChecksums } from './header.ts'
+import { IndexDigest } from './index-digest.ts'
 import { createKernel, type PageKernel } from './kernel/page-kernel.ts'
 import { PageOrder } from './page-order.ts'
 import type { Page } from './page-size.ts'
 import { decodeTrailer, TRAILER_SIZE, type Trailer } from './trailer.ts'
 import { isSnapshot } from './txid.ts'
-import { MAX_VARINT_SIZE, writeVarint } from './varint.ts'
 
 /** Several pages in ascending order; all arrays are views that stay valid until the next batch. */
 export interface PageBatch {
@@ -49,8 +50,7 @@ export class Decoder implements AsyncIterable<Page> {
   #used = 0
   /** Offset of kernel.frames[#used] in the file. */
   #offset = HEADER_SIZE
-  #sumLow = 0
-  #sumHigh = 0
+  readonly #sum = new DatabaseSum()
   #state: 'pages' | 'tail' | 'closed' = 'pages'
   #trailer: Trailer | undefined
 
@@ -141,10 +141,9 @@ export class Decoder implements AsyncIterable<Page> {
     for (let i = 0; i < pages; i++) {
       this.#order.admit(pgnos[i]!, offset)
       this.#index.add(pgnos[i]!, offset, frameSizes[i]!)
-      this.#sumLow ^= kernel.pageSums[2 * i]!
-      this.#sumHigh ^= kernel.pageSums[2 * i + 1]!
       offset += frameSizes[i]!
     }
+    this.#sum.add(kernel.pageSums, pages)
     this.#offset += consumed
     if (end) {
       this.#order.finish(offset)
@@ -198,25 +197,14 @@ export class Decoder implements AsyncIterable<Page> {
       throw new LTXError('bad-trailer', 'bytes after the trailer', { offset: at + TRAILER_SIZE })
     }
     this.kernel.hash(bytes.subarray(0, 8))
-    const actual = this.kernel.fileChecksum()
+    const actual = toChecksum(this.kernel.fileChecksum())
     if (actual !== trailer.fileChecksum) throw mismatch('file', actual, trailer.fileChecksum, at + 8)
-    if (isSnapshot(this.header)) this.#compareSums(trailer, at)
+    if (isSnapshot(this.header)) {
+      this.#sum.expect(this.header.proof?.postApplyChecksum, PROOF_OFFSET)
+      if (tracksChecksums(this.header)) this.#sum.expect(trailer.postApplyChecksum, at)
+    }
     return trailer
   }
-
-  #compareSums(trailer: Trailer, at: number): void {
-    const actual = joinChecksum(this.#sumLow, this.#sumHigh)
-    const proven = this.header.proof?.postApplyChecksum
-    if (proven !== undefined && proven !== actual) throw mismatch('database', actual, proven, 92)
-    if (tracksChecksums(this.header) && trailer.postApplyChecksum !== actual) {
-      throw mismatch('database', actual, trailer.postApplyChecksum, at)
-    }
-  }
-}
-
-function mismatch(what: string, actual: bigint, stored: Checksum, offset: number): LTXError {
-  const text = `${what} checksum is ${actual.toString(16)}, file says ${stored.toString(16)}`
-  return new LTXError('checksum-mismatch', text, { offset })
 }
 
 /** Closes a source after a failure; if that fails too, the first error is the one to tell. */
@@ -225,33 +213,5 @@ async function closeQuietly(reader: StreamReader): Promise<void> {
     await reader.close()
   } catch {
     // The caller throws the failure that led here.
-  }
-}
-
-/** Length and CRC that the page index must have, so that it need not be kept (it has some 10 bytes a page). */
-class IndexDigest {
-  readonly #crc = new Crc64()
-  readonly #buffer = new Uint8Array(4096)
-  #at = 0
-  #flushed = 0
-
-  add(pgno: number, offset: number, size: number): void {
-    if (this.#at + 3 * MAX_VARINT_SIZE > this.#buffer.byteLength) this.#flush()
-    let at = writeVarint(this.#buffer, this.#at, pgno)
-    at = writeVarint(this.#buffer, at, offset)
-    this.#at = writeVarint(this.#buffer, at, size)
-  }
-
-  /** Adds the terminator. */
-  finish(): { readonly size: number; readonly digest: bigint } {
-    this.#buffer[this.#at++] = 0
-    this.#flush()
-    return { size: this.#flushed, digest: this.#crc.digest() }
-  }
-
-  #flush(): void {
-    this.#crc.update(this.#buffer.subarray(0, this.#at))
-    this.#flushed += this.#at
-    this.#at = 0
   }
 }

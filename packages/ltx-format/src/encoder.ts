@@ -1,5 +1,5 @@
-import { type Checksum, joinChecksum, toChecksum } from './checksum.ts'
-import { LTXError } from './errors.ts'
+import { type Checksum, toChecksum } from './checksum.ts'
+import { DatabaseSum } from './database-sum.ts'
 import { encodeHeader, type Header, tracksChecksums } from './header.ts'
 import { createKernel, type PageKernel } from './kernel/page-kernel.ts'
 import { PageIndexWriter } from './page-index.ts'
@@ -34,8 +34,7 @@ export class Encoder {
   readonly #index = new PageIndexWriter()
   /** Snapshots hold all pages, so their checksum can be compared with what the header or trailer claims. */
   readonly #sumsUp: boolean
-  #sumLow = 0
-  #sumHigh = 0
+  readonly #sum = new DatabaseSum()
   #offset = 0
   #state: 'new' | 'pages' | 'finished' = 'new'
   #trailer: Trailer | undefined
@@ -81,7 +80,7 @@ export class Encoder {
       this.#index.add(pgnos[i]!, this.#offset, frameSizes[i]!)
       this.#offset += frameSizes[i]!
     }
-    if (this.#sumsUp) this.#addSums(count)
+    if (this.#sumsUp) this.#sum.add(kernel.pageSums, count)
     return kernel.frames.subarray(0, size)
   }
 
@@ -109,7 +108,10 @@ export class Encoder {
     const problem = findPostApplyProblem(this.header, postApplyChecksum)
     if (problem !== undefined) throw new RangeError(problem)
     this.#order.finish(this.#offset)
-    if (this.#sumsUp) this.#compareSums(postApplyChecksum)
+    if (this.#sumsUp) {
+      this.#sum.expect(this.header.proof?.postApplyChecksum)
+      if (tracksChecksums(this.header)) this.#sum.expect(postApplyChecksum)
+    }
 
     const { kernel } = this
     const { bytes, trailer } = encodeTail(this.#index.finish(), postApplyChecksum, {
@@ -129,26 +131,5 @@ export class Encoder {
 
   #expect(state: 'new' | 'pages'): void {
     if (this.#state !== state) throw new TypeError(`call out of order: encoder is ${this.#state}`)
-  }
-
-  #addSums(count: number): void {
-    const sums = this.kernel.pageSums
-    for (let i = 0; i < 2 * count; i += 2) {
-      this.#sumLow ^= sums[i]!
-      this.#sumHigh ^= sums[i + 1]!
-    }
-  }
-
-  #compareSums(postApplyChecksum: Checksum): void {
-    const actual = joinChecksum(this.#sumLow, this.#sumHigh)
-    const claimed = [this.header.proof?.postApplyChecksum, postApplyChecksum || undefined]
-    for (const claim of claimed) {
-      if (claim !== undefined && claim !== actual) {
-        throw new LTXError(
-          'checksum-mismatch',
-          `pages have checksum ${actual.toString(16)}, not ${claim.toString(16)}`,
-        )
-      }
-    }
   }
 }

@@ -11,7 +11,8 @@ export const HEADER_FLAG_NO_CHECKSUM = 2
 
 const MAGIC = 0x4c545831 // LTX1
 const PROOF_MAGIC = 0x53515331 // SQS1
-const PROOF_OFFSET = 80
+/** Where the chain proof lies. */
+export const PROOF_OFFSET = 80
 
 /**
  * Rolling database checksums before and after the file is applied, in the reserved header bytes 80..99 (FORMAT.md H8). They join

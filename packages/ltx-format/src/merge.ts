@@ -1,17 +1,10 @@
-import { readUint32 } from './big-endian.ts'
 import type { ByteStream } from './byte-stream.ts'
-import { joinChecksum, toChecksum } from './checksum.ts'
-import { Crc64 } from './crc64.ts'
+import type { Checksum } from './checksum.ts'
 import { Decoder, type PageBatch } from './decoder.ts'
-import { LTXError } from './errors.ts'
-import { FRAME_HEADER_SIZE, PAGE_FLAG_SIZE } from './frame.ts'
-import { createHeader, encodeHeader, type Header, tracksChecksums } from './header.ts'
-import { createKernel } from './kernel/page-kernel.ts'
-import { PageIndexWriter } from './page-index.ts'
-import { PageOrder } from './page-order.ts'
+import { type Header, tracksChecksums } from './header.ts'
+import { lastAlivePages, mergeHeaders, notMeeting } from './merge-header.ts'
+import { MergedFile } from './merged-file.ts'
 import type { Pgno } from './page-size.ts'
-import { encodeTail } from './tail.ts'
-import { isContiguous, isSnapshot } from './txid.ts'
 
 /** How mergeFiles works. */
 export interface MergeOptions {
@@ -61,7 +54,7 @@ async function* merge(
       for (let i = 0; i < cursors.length; i++) {
         if (cursors[i]!.pgno === pgno && pgno <= alive[i]!) winner = cursors[i]!
       }
-      if (winner) output.add(winner)
+      winner?.addTo(output)
       for (const cursor of cursors) if (cursor.pgno === pgno && !cursor.step()) await cursor.load()
       if (output.pending >= CHUNK_SIZE) {
         yield output.take()
@@ -92,21 +85,17 @@ class Cursor {
     this.#batches = decoder.batches()
   }
 
-  get data(): Uint8Array {
+  /** Hands the page it stands on to the result. */
+  addTo(output: MergedFile): void {
+    const { data, frames, frameSizes, sums } = this.#batch!
     const { pageSize } = this.decoder.header
-    return this.#batch!.data.subarray(this.#i * pageSize, (this.#i + 1) * pageSize)
-  }
-
-  get frame(): Uint8Array {
-    return this.#batch!.frames.subarray(this.#frameAt, this.#frameAt + this.#batch!.frameSizes[this.#i]!)
-  }
-
-  get sumLow(): number {
-    return this.#batch!.sums[2 * this.#i]!
-  }
-
-  get sumHigh(): number {
-    return this.#batch!.sums[2 * this.#i + 1]!
+    const i = this.#i
+    output.add(
+      this.pgno,
+      frames.subarray(this.#frameAt, this.#frameAt + frameSizes[i]!),
+      data.subarray(i * pageSize, (i + 1) * pageSize),
+      sums.subarray(2 * i, 2 * i + 2),
+    )
   }
 
   /** To the next page of the batch at hand; false if there is none. */
@@ -129,138 +118,9 @@ class Cursor {
   }
 }
 
-/** Assembles the result. */
-class MergedFile {
-  readonly header: Header
-  readonly #crc = new Crc64()
-  readonly #order: PageOrder
-  readonly #index = new PageIndexWriter()
-  #chunk = new Uint8Array(2 * CHUNK_SIZE)
-  /** Bytes in the chunk. */
-  pending = 0
-  #offset = 0
-  #sumLow = 0
-  #sumHigh = 0
-
-  /** `smallest`: fewest pages that the database had after any input. Pages above it have grown since and must all be there. */
-  constructor(header: Header, smallest: number) {
-    this.header = header
-    this.#order = new PageOrder(header, smallest)
-    const bytes = encodeHeader(header)
-    this.#crc.update(bytes)
-    this.#append(bytes)
-  }
-
-  add(page: Cursor): void {
-    this.#order.admit(page.pgno, this.#offset)
-    const frame = modernFrame(page.frame, page.data, this.header)
-    this.#crc.update(frame.subarray(0, FRAME_HEADER_SIZE))
-    this.#crc.update(page.data)
-    this.#sumLow ^= page.sumLow
-    this.#sumHigh ^= page.sumHigh
-    this.#index.add(page.pgno, this.#offset, frame.byteLength)
-    this.#append(frame)
-  }
-
-  finish(): void {
-    this.#order.finish(this.#offset)
-    const claimed = this.header.proof?.postApplyChecksum
-    const actual = joinChecksum(this.#sumLow, this.#sumHigh)
-    if (isSnapshot(this.header) && claimed !== undefined && claimed !== actual) {
-      throw new LTXError(
-        'checksum-mismatch',
-        `pages have checksum ${actual.toString(16)}, not ${claimed.toString(16)}`,
-      )
-    }
-    this.#append(encodeTail(this.#index.finish(), toChecksum(0n), this.#crc).bytes)
-  }
-
-  /** The bytes since the last call, for the consumer to keep. */
-  take(): Uint8Array {
-    const bytes = this.#chunk.subarray(0, this.pending)
-    this.#chunk = new Uint8Array(2 * CHUNK_SIZE)
-    this.pending = 0
-    return bytes
-  }
-
-  #append(bytes: Uint8Array): void {
-    const end = this.pending + bytes.byteLength
-    if (end > this.#chunk.byteLength) {
-      const grown = new Uint8Array(end)
-      grown.set(this.#chunk.subarray(0, this.pending))
-      this.#chunk = grown
-    }
-    this.#chunk.set(bytes, this.pending)
-    this.pending = end
-    this.#offset += bytes.byteLength
-  }
-}
-
-/** The frame as it is, or compressed anew if it is of the old kind without a size prefix. */
-function modernFrame(frame: Uint8Array, data: Uint8Array, { pageSize }: Header): Uint8Array {
-  if (frame[5] === PAGE_FLAG_SIZE) return frame
-  const kernel = createKernel({ pageSize, batchBytes: pageSize })
-  kernel.pages.set(data)
-  kernel.pgnos[0] = readUint32(frame, 0)
-  return kernel.frames.subarray(0, kernel.encode(1, false))
-}
-
-/** The result's header, once it is clear that the inputs belong together. */
-function mergeHeaders(headers: readonly Header[]): Header {
-  const first = headers[0]!
-  const last = headers.at(-1)!
-  for (let i = 1; i < headers.length; i++) expectFollows(headers[i - 1]!, headers[i]!)
-  const proven = headers.every((header) => header.proof !== undefined)
-  return createHeader({
-    pageSize: first.pageSize,
-    commit: last.commit,
-    minTXID: first.minTXID,
-    maxTXID: last.maxTXID,
-    timestamp: last.timestamp,
-    proof: proven
-      ? {
-          preApplyChecksum: first.proof!.preApplyChecksum,
-          postApplyChecksum: last.proof!.postApplyChecksum,
-        }
-      : undefined,
-  })
-}
-
-function expectFollows(previous: Header, next: Header): void {
-  if (next.pageSize !== previous.pageSize) {
-    throw new LTXError('page-size-mismatch', `page size ${next.pageSize} after ${previous.pageSize}`)
-  }
-  if (!isContiguous(previous, next)) {
-    throw new LTXError('non-contiguous', `TXID ${next.minTXID} follows ${previous.maxTXID}`)
-  }
-  const before = previous.proof?.postApplyChecksum
-  const after = next.proof?.preApplyChecksum
-  if (before !== undefined && after !== undefined && before !== after) {
-    throw notMeeting(previous, before, next, after)
-  }
-}
-
-function notMeeting(previous: Header, before: bigint, next: Header, after: bigint): LTXError {
-  const text = `TXID ${previous.maxTXID} ends at checksum ${before.toString(16)}, ${next.minTXID} starts at ${after.toString(16)}`
-  return new LTXError('checksum-mismatch', text, { hint: 'the files are from different histories' })
-}
-
-/** For each input the last page that no later input truncates away; pages above are dead even if nothing replaces them. */
-function lastAlivePages(headers: readonly Header[]): readonly number[] {
-  let least = Infinity
-  return headers
-    .toReversed()
-    .map(({ commit }) => {
-      const alive = least
-      least = Math.min(least, commit)
-      return alive
-    })
-    .toReversed()
-}
-
 /** Verifies the ends of all inputs, and that apply-checksums meet where LTX's own fields track them. */
 async function finishAll(cursors: readonly Cursor[]): Promise<void> {
-  let previous: { header: Header; postApplyChecksum: bigint } | undefined
+  let previous: { header: Header; postApplyChecksum: Checksum } | undefined
   for (const { decoder } of cursors) {
     const { header } = decoder
     const { postApplyChecksum } = await decoder.finish()

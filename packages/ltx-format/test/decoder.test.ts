@@ -1,78 +1,20 @@
 import {
   CHECKSUM_FLAG,
   checksumPage,
-  crc64,
   createKernel,
   Decoder,
-  encodeHeader,
-  type Header,
   isLTXError,
   type LTXErrorCode,
-  type Page,
   readPageIndex,
   toChecksum,
   toTXID,
 } from '@sqlstream/ltx'
 import { describe, expect, test } from 'vitest'
-import { PageIndexWriter } from '../src/page-index.ts'
-import {
-  databaseChecksum,
-  decodeFile,
-  type FrameOptions,
-  header,
-  lz4Frame,
-  makeFile,
-  memoryFile,
-  page,
-  pageRange,
-} from './files.ts'
+import { databaseChecksum, decodeFile, header, makeFile, memoryFile, page, pageRange } from './files.ts'
 import { streamOf } from './golden.ts'
+import { assemble, be, type FrameOptions, oldFrame } from './handmade.ts'
 
 const refused = (code: LTXErrorCode) => expect.toSatisfy((e: unknown) => isLTXError(e, code))
-
-function be(value: number | bigint, size: 4 | 8): Uint8Array {
-  const bytes = Buffer.alloc(size)
-  if (size === 4) bytes.writeUInt32BE(Number(value))
-  else bytes.writeBigUInt64BE(BigInt(value))
-  return bytes
-}
-
-/** How a file of handmade frames differs from a right one. */
-interface Handmade {
-  readonly index?: Uint8Array
-  readonly indexSize?: bigint
-  readonly postApplyChecksum?: bigint
-}
-
-/** A file put together here from frames and what they stand for, with a right file checksum. */
-function assemble(
-  head: Header,
-  frames: readonly [frame: Uint8Array, hashed: Uint8Array, pgno: number][],
-  more: Handmade = {},
-): Uint8Array {
-  const start = encodeHeader(head)
-  const index = new PageIndexWriter()
-  let offset = start.byteLength
-  for (const [frame, , pgno] of frames) {
-    index.add(pgno, offset, frame.byteLength)
-    offset += frame.byteLength
-  }
-  const indexBytes = more.index ?? index.finish().slice()
-  const tail = Buffer.concat([
-    Buffer.alloc(6),
-    indexBytes,
-    be(more.indexSize ?? BigInt(indexBytes.byteLength), 8),
-    be(more.postApplyChecksum ?? 0n, 8),
-  ])
-  const sum = crc64(Buffer.concat([start, ...frames.map(([, hashed]) => hashed), tail])) | CHECKSUM_FLAG
-  return Buffer.concat([start, ...frames.map(([frame]) => frame), tail, be(sum, 8)])
-}
-
-/** A page of the older kind. */
-function oldFrame({ pgno, data }: Page, options: FrameOptions = {}): [Uint8Array, Uint8Array, number] {
-  const head = Buffer.concat([be(pgno, 4), Buffer.alloc(2)])
-  return [Buffer.concat([head, lz4Frame(data, options)]), Buffer.concat([head, data]), pgno]
-}
 
 /** A page with any block as its data. */
 function blockFrame(pgno: number, block: Uint8Array, flags = 1): [Uint8Array, Uint8Array, number] {
@@ -406,17 +348,14 @@ describe('decoder and its source', () => {
       queueMicrotask(() => controller.abort(reason))
       await new Promise(() => {})
     }
-    const decoder = await Decoder.open(
-      {
-        [Symbol.asyncIterator]: () => {
-          const inner = hanging()
-          return { next: () => inner.next() }
-        },
-      },
-      { signal: controller.signal },
-    )
+    const decoder = await Decoder.open(hanging(), { signal: controller.signal })
     await expect(decoder.finish()).rejects.toBe(reason)
     await expect(Decoder.open(streamOf(file), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    const between = new AbortController()
+    const whole = await Decoder.open(streamOf(file), { signal: between.signal, batchBytes: 512 })
+    for await (const _ of whole.batches()) break
+    between.abort(reason)
+    await expect(whole.finish()).rejects.toBe(reason)
   })
 
   test('an error of the source comes through as it is', async () => {

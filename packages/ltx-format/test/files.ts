@@ -8,7 +8,6 @@ import {
   type Header,
   type HeaderInit,
   lockPgno,
-  lz4,
   type Page,
   type PageSize,
   type RandomAccessFile,
@@ -16,7 +15,6 @@ import {
   toChecksum,
   toTXID,
 } from '@sqlstream/ltx'
-import { xxh32 } from '../src/xxh32.ts'
 import { streamOf } from './golden.ts'
 
 /** Page bytes that depend on the seed alone; every fourth seed gives bytes that do not compress. */
@@ -93,48 +91,4 @@ export function memoryFile(
       return bytes.subarray(offset, offset + length)
     },
   }
-}
-
-export interface FrameOptions {
-  readonly blockSize?: number
-  readonly linked?: boolean
-  readonly blockChecksums?: boolean
-  readonly contentChecksum?: boolean
-  readonly contentSize?: boolean
-  readonly stored?: boolean
-}
-
-function little(value: number, size: 4 | 8 = 4): Uint8Array {
-  const bytes = Buffer.alloc(size)
-  bytes.writeUInt32LE(value)
-  return bytes
-}
-
-/** An LZ4 frame with blocks of `blockSize` bytes (declared as 64 KiB blocks). */
-export function lz4Frame(data: Uint8Array, options: FrameOptions = {}): Uint8Array {
-  const { blockSize = 65536, linked, blockChecksums, contentChecksum, contentSize, stored } = options
-  const flags =
-    0x40 |
-    (linked ? 0 : 0x20) |
-    (blockChecksums ? 0x10 : 0) |
-    (contentSize ? 0x08 : 0) |
-    (contentChecksum ? 0x04 : 0)
-  const descriptor = Buffer.concat([
-    Uint8Array.of(flags, 0x40),
-    contentSize ? little(data.byteLength, 8) : new Uint8Array(0),
-  ])
-  const parts: Uint8Array[] = [
-    little(0x184d2204),
-    descriptor,
-    Uint8Array.of((xxh32(descriptor) >>> 8) & 0xff),
-  ]
-  for (let at = 0; at < data.byteLength; at += blockSize) {
-    const raw = data.subarray(at, at + blockSize)
-    const block = stored ? raw : lz4.compressBlock(raw)
-    parts.push(little(stored ? (block.byteLength | 0x8000_0000) >>> 0 : block.byteLength), block)
-    if (blockChecksums) parts.push(little(xxh32(block)))
-  }
-  parts.push(little(0))
-  if (contentChecksum) parts.push(little(xxh32(data)))
-  return Buffer.concat(parts)
 }

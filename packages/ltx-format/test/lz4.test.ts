@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { createKernel, isLTXError, lz4 } from '@sqlstream/ltx'
 import { expect, test } from 'vitest'
 import { xxh32 } from '../src/xxh32.ts'
-import { type FrameOptions, lz4Frame, pageData } from './files.ts'
+import { pageData } from './files.ts'
 import { golden, sha256 } from './golden.ts'
+import { type FrameOptions, lz4Frame } from './handmade.ts'
 
 function roundTrip(data: Uint8Array): number {
   const block = lz4.compressBlock(data)

@@ -6,7 +6,6 @@ import {
   type LTXErrorCode,
   mergeFiles,
   type Page,
-  readPageIndex,
   toChecksum,
 } from '@sqlstream/ltx'
 import fc from 'fast-check'
@@ -16,12 +15,12 @@ import {
   decodeFile,
   header,
   makeFile,
-  memoryFile,
   page,
   pageData,
   pageRange,
 } from './files.ts'
 import { collect, streamOf } from './golden.ts'
+import { assemble, oldFrame } from './handmade.ts'
 
 const refused = (code: LTXErrorCode) => expect.toSatisfy((e: unknown) => isLTXError(e, code))
 
@@ -51,12 +50,25 @@ describe('mergeFiles', () => {
   })
 
   test('M7: copies frames as they are', async () => {
-    // A block that our encoder would not make: all literals though it could shrink.
-    const plain = makeFile(header(2, 2, 9), [page(3)])
-    const merged = await merge(plain, makeFile(header(3, 3, 9), []))
-    const { offsets, sizes } = await readPageIndex(memoryFile(plain))
-    const end = offsets[0]! + sizes[0]!
-    expect(Buffer.from(merged.subarray(100, end)).equals(plain.subarray(100, end))).toBe(true)
+    // Blocks that our encoder would not make: literals only, though they could shrink.
+    const data = new Uint8Array(512)
+    const frame = Buffer.concat([Uint8Array.of(0, 0, 0, 3, 0, 1, 0, 0, 2, 3, 0xf0, 255, 242), data])
+    const plain = assemble(header(2, 2, 9), [[frame, Buffer.concat([frame.subarray(0, 10), data]), 3]])
+    const merged = await merge(plain, makeFile(header(3, 3, 9), [page(4)]))
+    expect(Buffer.from(merged.subarray(100, 100 + frame.byteLength)).equals(frame)).toBe(true)
+    expect((await decodeFile(merged)).pages).toEqual([{ pgno: 3, data }, page(4)])
+  })
+
+  test('M7: compresses frames of the older kind anew', async () => {
+    const old = assemble(header(2, 2, 9), [oldFrame(page(3)), oldFrame(page(5))])
+    const merged = await merge(old, makeFile(header(3, 3, 9), [page(4)]))
+    expect(
+      Buffer.from(merged).equals(
+        await merge(
+          makeFile(header(2, 3, 9, { timestamp: header(3, 3, 9).timestamp }), [page(3), page(4), page(5)]),
+        ),
+      ),
+    ).toBe(true)
   })
 
   test('one file merges to itself', async () => {

@@ -11,8 +11,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodePageIndex, PageIndexWriter } from '../src/page-index.ts'
 import { VarintReader, writeVarint } from '../src/varint.ts'
-import { header, lz4Frame, makeFile, memoryFile, page, pageData, pageRange } from './files.ts'
+import { header, makeFile, memoryFile, page, pageData, pageRange } from './files.ts'
 import { goldenSets, readGolden, readManifest, streamOf } from './golden.ts'
+import { lz4Frame } from './handmade.ts'
 
 const refused = (code: LTXErrorCode) => expect.toSatisfy((e: unknown) => isLTXError(e, code))
 const borders = [

@@ -1,0 +1,58 @@
+import { type Checksum, formatChecksum } from './checksum.ts'
+import { LTXError } from './errors.ts'
+import { createHeader, type Header } from './header.ts'
+import { isContiguous } from './txid.ts'
+
+/** The result's header, once it is clear that the inputs belong together. */
+export function mergeHeaders(headers: readonly Header[]): Header {
+  const first = headers[0]!
+  const last = headers.at(-1)!
+  for (let i = 1; i < headers.length; i++) expectFollows(headers[i - 1]!, headers[i]!)
+  const proven = headers.every((header) => header.proof !== undefined)
+  return createHeader({
+    pageSize: first.pageSize,
+    commit: last.commit,
+    minTXID: first.minTXID,
+    maxTXID: last.maxTXID,
+    timestamp: last.timestamp,
+    proof: proven
+      ? {
+          preApplyChecksum: first.proof!.preApplyChecksum,
+          postApplyChecksum: last.proof!.postApplyChecksum,
+        }
+      : undefined,
+  })
+}
+
+function expectFollows(previous: Header, next: Header): void {
+  if (next.pageSize !== previous.pageSize) {
+    throw new LTXError('page-size-mismatch', `page size ${next.pageSize} after ${previous.pageSize}`)
+  }
+  if (!isContiguous(previous, next)) {
+    throw new LTXError('non-contiguous', `TXID ${next.minTXID} follows ${previous.maxTXID}`)
+  }
+  const before = previous.proof?.postApplyChecksum
+  const after = next.proof?.preApplyChecksum
+  if (before !== undefined && after !== undefined && before !== after) {
+    throw notMeeting(previous, before, next, after)
+  }
+}
+
+/** The error for two neighbours whose checksums differ where they should meet. */
+export function notMeeting(previous: Header, before: Checksum, next: Header, after: Checksum): LTXError {
+  const text = `TXID ${previous.maxTXID} ends at checksum ${formatChecksum(before)}, ${next.minTXID} starts at ${formatChecksum(after)}`
+  return new LTXError('checksum-mismatch', text, { hint: 'the files are from different histories' })
+}
+
+/** For each input the last page that no later input truncates away; pages above are dead even if nothing replaces them. */
+export function lastAlivePages(headers: readonly Header[]): readonly number[] {
+  let least = Infinity
+  return headers
+    .toReversed()
+    .map(({ commit }) => {
+      const alive = least
+      least = Math.min(least, commit)
+      return alive
+    })
+    .toReversed()
+}
