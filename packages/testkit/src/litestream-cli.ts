@@ -7,6 +7,8 @@ export interface CLIRestoreOptions {
   /** 16 hex digits. */
   readonly txid?: string
   readonly timestamp?: Date
+  /** Its own check of the restored file. Default 'full'. */
+  readonly integrityCheck?: 'none' | 'quick' | 'full'
   /** Default 60 s. */
   readonly timeoutMs?: number
 }
@@ -82,13 +84,13 @@ export class LitestreamCLI {
   }
 
   /**
-   * Restores a replica into `output`, which must not exist, with its full integrity check.
+   * Restores a replica into `output`, which must not exist.
    *
    * @throws Error with what the peer printed
    */
   async restore(replicaUrl: string, output: string, options: CLIRestoreOptions = {}): Promise<void> {
-    const { txid, timestamp, timeoutMs = 60_000 } = options
-    const args = ['restore', '-integrity-check', 'full', '-o', output]
+    const { txid, timestamp, integrityCheck = 'full', timeoutMs = 60_000 } = options
+    const args = ['restore', '-integrity-check', integrityCheck, '-o', output]
     if (txid !== undefined) args.push('-txid', txid)
     if (timestamp !== undefined) args.push('-timestamp', timestamp.toISOString())
     await runProgram(this.program, [...args, replicaUrl], { env: litestreamEnvironment(), timeoutMs })

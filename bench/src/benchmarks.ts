@@ -1,0 +1,11 @@
+import type { Benchmark } from './benchmark.ts'
+
+/** The benchmarks in the order in which they run and are reported. Loaded only where they run. */
+export const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  codec: async () => (await import('./codec.ts')).codec,
+  capture: async () => (await import('./capture.ts')).capture,
+  latency: async () => (await import('./latency.ts')).latency,
+  writer: async () => (await import('./writer.ts')).writer,
+  restore: async () => (await import('./restore.ts')).restore,
+  memory: async () => (await import('./memory.ts')).memory,
+}

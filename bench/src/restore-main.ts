@@ -1,0 +1,16 @@
+// Restores a replica in a process of its own, to see what memory that takes. Argument: RestoreOptions.
+import { planRestore, Replica, restore } from '@sqlstream/replica'
+import { fileSink } from '@sqlstream/replica/node'
+import { FileStore } from '@sqlstream/storage-file'
+import { peakMemory } from './process-figures.ts'
+
+/** What to restore, and into which file. */
+export interface RestoreOptions {
+  readonly replica: string
+  readonly output: string
+}
+
+const options = JSON.parse(process.argv[2] ?? '') as RestoreOptions
+const replica = new Replica(new FileStore(options.replica))
+await restore(replica, planRestore(await replica.catalog(), { kind: 'latest' }), fileSink(options.output))
+process.send?.({ peakBytes: peakMemory() }, () => process.disconnect())

@@ -1,0 +1,92 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { TempFolder } from '@sqlstream/testkit'
+import { describe, expect, it } from 'vitest'
+import { BENCHMARKS } from '../src/benchmarks.ts'
+import { loadResults, type Results, renderResults, saveResults } from '../src/results.ts'
+import { median, quantile } from '../src/statistics.ts'
+
+const bench = fileURLToPath(new URL('..', import.meta.url))
+
+function run(...args: string[]): string {
+  return execFileSync(process.execPath, [`${bench}/run.ts`, ...args], { encoding: 'utf8', stdio: 'pipe' })
+}
+
+const machine: Results['machine'] = {
+  cpu: 'a processor',
+  cores: 2,
+  memoryGB: 8,
+  system: 'Linux',
+  fileSystem: 'ext4',
+  node: 'v24.0.0',
+  sqlite: '3.53.2',
+  loadBefore: 0,
+}
+
+function resultsOf(date: string, value: number, size: Results['size'] = 'full'): Results {
+  const figure = {
+    name: 'speed',
+    value,
+    unit: 'MB/s',
+    ratio: 0.5,
+    than: 'a copy',
+    goal: '≥ 1',
+    met: value >= 1,
+  }
+  const codec = {
+    title: 'Formats',
+    description: 'In memory.',
+    seconds: 1,
+    figures: [figure],
+    notes: ['A note.'],
+  }
+  return { date, commit: 'abc123456', modified: false, size, machine, benchmarks: { codec } }
+}
+
+describe('the benchmarks', () => {
+  it.each(Object.keys(BENCHMARKS))('%s runs to its end and prints figures', (name) => {
+    using folder = new TempFolder('bench')
+    const output = run(name, '--tiny', '--folder', folder.path)
+    expect(output).toContain(`(${name})`)
+    const rows = output.split('\n').filter((line) => /^\| .* \| -?[\d.,]+ \S+ \|/.test(line))
+    expect(rows.length).toBeGreaterThan(2)
+    expect(output).not.toMatch(/NaN|Infinity/)
+  })
+
+  it('refuses a name that it does not know', () => {
+    expect(() => run('speed')).toThrow(/There is no benchmark speed/)
+  })
+})
+
+describe('the page of results', () => {
+  it('shows of each benchmark the newest run of full size', () => {
+    using folder = new TempFolder('bench')
+    saveResults(folder.path, resultsOf('2026-01-02T00:00:00.000Z', 2))
+    saveResults(folder.path, resultsOf('2026-01-01T00:00:00.000Z', 1))
+    saveResults(folder.path, resultsOf('2026-01-03T00:00:00.000Z', 3, 'quick'))
+    const page = renderResults(loadResults(folder.path))
+    expect(page).toContain('| speed | 2 MB/s | 0.5 × a copy | ≥ 1 | met |')
+    expect(page).not.toContain('| speed | 1 MB/s')
+    expect(page).not.toContain('| speed | 3 MB/s')
+  })
+
+  it('says loudly when a goal was missed', () => {
+    const page = renderResults([resultsOf('2026-01-01T00:00:00.000Z', 0.25)])
+    expect(page).toContain('| speed | 0.25 MB/s | 0.5 × a copy | ≥ 1 | **missed** |')
+  })
+
+  it('is the one that belongs to the saved results', () => {
+    expect(readFileSync(`${bench}/RESULTS.md`, 'utf8')).toBe(renderResults(loadResults(`${bench}/results`)))
+  })
+})
+
+describe('the statistics', () => {
+  it('take quantiles of the sorted sample and leave the sample as it was', () => {
+    const sample = [5, 1, 4, 2, 3]
+    expect([quantile(sample, 0), median(sample), quantile(sample, 0.99), quantile(sample, 1)]).toEqual([
+      1, 3, 4, 5,
+    ])
+    expect(sample).toEqual([5, 1, 4, 2, 3])
+  })
+})
