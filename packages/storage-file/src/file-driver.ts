@@ -23,6 +23,7 @@ export const fileDriver: StorageDriver = {
 
 function folderOf(url: URL): string {
   if (url.protocol !== 'file:') throw invalid(url, 'is not a file: URL')
+  if (url.pathname.includes('%00')) throw invalid(url, 'is no path: it has a NUL')
   if (url.hash !== '') throw invalid(url, 'has a fragment; write # in a path as %23')
   try {
     return fileURLToPath(url)

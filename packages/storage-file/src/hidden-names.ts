@@ -11,27 +11,29 @@ export function tempName(): string {
   return `${HIDDEN_PREFIX}temp~${process.pid}~${randomBytes(8).toString('hex')}`
 }
 
+export function isTempName(name: string): boolean {
+  return /^\.sqlstream~temp~\d+~[0-9a-f]+$/.test(name)
+}
+
 /** What `replaceVersion` puts beside an object while one of its versions is being replaced. */
-export interface Mark {
-  readonly kind: 'claim' | 'dead'
-  /** Hash of the object's file name: the name itself may already have the longest length. */
+export interface Claim {
+  /** `hashFileName` of the object: the name itself may already have the longest length. */
   readonly object: string
   readonly etag: string
   readonly generation: number
 }
 
-export function markName(mark: Mark): string {
-  return `${HIDDEN_PREFIX}${mark.kind}~${mark.object}~${mark.etag}~${mark.generation}`
+export function claimName({ object, etag, generation }: Claim): string {
+  return `${HIDDEN_PREFIX}claim~${object}~${etag}~${generation}`
 }
 
-export function parseMarkName(name: string): Mark | undefined {
-  const match = /^\.sqlstream~(claim|dead)~([0-9a-f]{32})~([0-9-]+)~(\d+)$/.exec(name)
+export function parseClaimName(name: string): Claim | undefined {
+  const match = /^\.sqlstream~claim~([0-9a-f]{32})~([0-9-]+)~(\d+)$/.exec(name)
   if (match === null) return undefined
-  const [, kind, object, etag, generation] = match
-  return { kind: kind as Mark['kind'], object: object!, etag: etag!, generation: Number(generation) }
+  const [, object, etag, generation] = match
+  return { object: object!, etag: etag!, generation: Number(generation) }
 }
 
-/** The `object` of a mark. */
 export function hashFileName(name: string): string {
   return createHash('sha256').update(name).digest('hex').slice(0, 32)
 }

@@ -1,8 +1,8 @@
-import { link, rename, unlink } from 'node:fs/promises'
+import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ETag } from '@sqlstream/storage'
-import { hashFileName, type Mark, markName } from './hidden-names.ts'
+import { claimName, hashFileName, isTempName, tempName } from './hidden-names.ts'
 import { systemCode } from './system-errors.ts'
 import { fileETag, isMissing, statPath } from './version.ts'
 
@@ -14,42 +14,85 @@ const POLL_MS = 5
  * Moves `temp` over `target` if `target` is still the version `expected`, atomically against every other
  * caller of this function in any process on the file system. POSIX has no compare-and-rename, so:
  *
- * - To replace version E one must hold a *claim* on E: a hard link of the new file under a name made of
- *   the object, E and a generation. Making a link fails when the name exists, so there is one holder.
- * - The holder commits by renaming its claim to the target: the claim goes away with the commit.
- * - A claim that stands too long is renamed to a *dead* mark. If its holder wakes up, its rename finds
- *   nothing: it is fenced. A dead mark opens the next generation.
- * - The holder looks at the dead mark and at the target once more after it has the claim. ETags do not
- *   come back, so once the target is not E, nobody can commit against E, and the marks may go.
+ * - Who wants to replace version E makes an *attempt*, a hard link of `temp` with a new name, and then a
+ *   *claim* on E that names the attempt. The name of a claim consists of object, E and a generation, and
+ *   it is made by a link, which fails when it exists: there is one holder per generation.
+ * - The holder looks at the target once more and commits by renaming the attempt to it.
+ * - Who meets the claim of another waits a moment, then removes the attempt that it names and claims the
+ *   next generation. From then on the commit of the former holder finds nothing to rename: it is fenced.
+ * - Claims stay until the target is another version. ETags do not come back, so nobody commits after that.
  *
- * Being too impatient costs a retry, never a lost update. A plain rename or an unlink of the target by
- * another process is not fenced.
+ * So of all holders only the one of the highest generation can commit, and being too impatient costs a
+ * retry, never an update. A plain rename or an unlink of the target by another process is not fenced.
  *
- * @returns false when the target is another version or does not exist; `temp` then has no effect
+ * @returns false when the target is another version or does not exist; then nothing was done
  */
-export async function replaceVersion(temp: string, target: string, expected: ETag): Promise<boolean> {
+export async function replaceVersion(
+  temp: string,
+  target: string,
+  expected: ETag,
+  patienceMs: number = PATIENCE_MS,
+): Promise<boolean> {
   const folder = dirname(target)
   const object = hashFileName(basename(target))
-  const mark = (kind: Mark['kind'], generation: number): string =>
-    join(folder, markName({ kind, object, etag: expected, generation }))
+  const claimOf = (generation: number): string =>
+    join(folder, claimName({ object, etag: expected, generation }))
 
-  let generation = 0
-  while (await isVersion(target, expected)) {
-    const claim = mark('claim', generation)
-    const dead = mark('dead', generation)
-    if (await exists(dead)) {
-      generation += 1
-    } else if (await tryLink(temp, claim)) {
-      // In this order: marks are cleared only after the target changed.
-      const held = !(await exists(dead)) && (await isVersion(target, expected))
-      if (!held) await remove(claim)
-      else if (await tryRename(claim, target)) {
-        for (let past = 0; past < generation; past++) await remove(mark('dead', past))
-        return true
+  for (let generation = 0; await isVersion(target, expected); ) {
+    const claim = claimOf(generation)
+    const attempt = join(folder, tempName())
+    await link(temp, attempt)
+    try {
+      if (await makeClaim(claim, attempt)) {
+        // Only now: before the claim, another could have claimed, committed and cleared up.
+        const current = await isVersion(target, expected)
+        const replaced = current && (await tryRename(attempt, target))
+        if (replaced || !current) {
+          for (let past = 0; past <= generation; past++) await remove(claimOf(past))
+          return replaced
+        }
+        generation += 1
+      } else if (!(await isOver(claim, target, expected, patienceMs))) {
+        await fence(claim)
+        generation += 1
       }
-    } else if (!(await waitUntilGone(claim))) {
-      await tryRename(claim, dead)
+    } finally {
+      await remove(attempt)
     }
+  }
+  return false
+}
+
+/** @returns false when the claim exists */
+async function makeClaim(claim: string, attempt: string): Promise<boolean> {
+  const note = join(dirname(claim), tempName())
+  await writeFile(note, basename(attempt), { flag: 'wx' })
+  try {
+    await link(note, claim)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false
+    throw error
+  } finally {
+    await remove(note)
+  }
+}
+
+/** Makes sure that the holder of a claim cannot commit any more. */
+async function fence(claim: string): Promise<void> {
+  try {
+    const attempt = await readFile(claim, 'utf8')
+    if (isTempName(attempt)) await remove(join(dirname(claim), attempt))
+  } catch (error) {
+    if (!isMissing(error)) throw error
+  }
+}
+
+/** Waits until the holder of a claim has committed or given up; false when that takes too long. */
+async function isOver(claim: string, target: string, expected: ETag, patienceMs: number): Promise<boolean> {
+  for (let waited = 0; waited < patienceMs; waited += POLL_MS) {
+    await sleep(POLL_MS)
+    if ((await statPath(claim)) === undefined || !(await isVersion(target, expected))) return true
   }
   return false
 }
@@ -57,20 +100,6 @@ export async function replaceVersion(temp: string, target: string, expected: ETa
 async function isVersion(path: string, etag: ETag): Promise<boolean> {
   const stats = await statPath(path)
   return stats?.isFile() === true && fileETag(stats) === etag
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await statPath(path)) !== undefined
-}
-
-async function tryLink(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to)
-    return true
-  } catch (error) {
-    if (systemCode(error) === 'EEXIST') return false
-    throw error
-  }
 }
 
 async function tryRename(from: string, to: string): Promise<boolean> {
@@ -90,12 +119,4 @@ export async function remove(path: string): Promise<void> {
   } catch (error) {
     if (!isMissing(error)) throw error
   }
-}
-
-async function waitUntilGone(path: string): Promise<boolean> {
-  for (let waited = 0; waited < PATIENCE_MS; waited += POLL_MS) {
-    await sleep(POLL_MS)
-    if (!(await exists(path))) return true
-  }
-  return false
 }

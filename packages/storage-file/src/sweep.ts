@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AbortOptions, isKey } from '@sqlstream/storage'
-import { HIDDEN_PREFIX, hashFileName, parseMarkName } from './hidden-names.ts'
+import { HIDDEN_PREFIX, hashFileName, parseClaimName } from './hidden-names.ts'
 import { remove } from './replace-version.ts'
 import { fileETag, isMissing, statPath } from './version.ts'
 
@@ -45,13 +45,13 @@ export async function sweepFolder(root: string, options: SweepOptions): Promise<
   return { files, bytes }
 }
 
-/** A dead mark fences a stopped process as long as the object is still the version that it claimed. */
+/** A claim fences a stopped process as long as the object is still the version that it is about. */
 async function isNeeded(folder: string, hidden: string, names: readonly string[]): Promise<boolean> {
-  const mark = parseMarkName(hidden)
-  if (mark?.kind !== 'dead') return false
-  const name = names.find((candidate) => hashFileName(candidate) === mark.object)
+  const claim = parseClaimName(hidden)
+  if (claim === undefined) return false
+  const name = names.find((candidate) => hashFileName(candidate) === claim.object)
   const stats = name === undefined ? undefined : await statPath(join(folder, name))
-  return stats !== undefined && fileETag(stats) === mark.etag
+  return stats !== undefined && fileETag(stats) === claim.etag
 }
 
 async function readEntries(folder: string): Promise<Dirent[]> {
