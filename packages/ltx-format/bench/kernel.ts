@@ -5,6 +5,7 @@ import {
   Decoder,
   Encoder,
   lz4,
+  mergeFiles,
   type PageKernel,
   type PageSize,
   toTXID,
@@ -128,4 +129,10 @@ await measure('decode and verify', total, async () => {
   )
   for await (const _ of decoder.batches());
   await decoder.finish()
+})
+await measure('merge of one file', total, async () => {
+  async function* source(): AsyncGenerator<Uint8Array> {
+    yield* file
+  }
+  for await (const _ of mergeFiles([source()]));
 })

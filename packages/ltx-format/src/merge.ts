@@ -66,7 +66,8 @@ async function* merge(
     yield output.take()
     onProgress?.(output.header.commit, output.header.commit)
   } finally {
-    for (const { decoder } of cursors) await decoder.close()
+    // One source that cannot be let go must not keep the others, nor hide why the merge failed.
+    await Promise.allSettled(cursors.map(({ decoder }) => decoder.close()))
   }
 }
 

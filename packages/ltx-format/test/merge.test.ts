@@ -10,15 +10,7 @@ import {
 } from '@sqlstream/ltx'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  databaseChecksum,
-  decodeFile,
-  header,
-  makeFile,
-  page,
-  pageData,
-  pageRange,
-} from './files.ts'
+import { databaseChecksum, decodeFile, header, makeFile, page, pageData, pageRange } from './files.ts'
 import { collect, streamOf } from './golden.ts'
 import { assemble, oldFrame } from './handmade.ts'
 
