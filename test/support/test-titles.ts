@@ -9,12 +9,16 @@ export interface TestTitle {
 const CALL = /\b(?:test|it|describe)(?:\.\w+(?:\([^)]*\))?)*\s*\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g
 const NAME = /\bname:\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g
 
+/** A row of a table of cases that opens with the number of a clause or a scenario: `'H3: unknown flags'`. */
+const ROW = /(['"`])([A-Z]{1,2}\d{1,3}[a-d]?(?:, [A-Z]{1,2}\d{1,3}[a-d]?)*:? (?:\\.|(?!\1)[^\\\n])*)\1/g
+
 /** Titles of all tests, and names of the conformance cases, which are tests as data. */
 export function testTitles(): TestTitle[] {
   return trackedFiles(/(^|\/)(test|src\/cases)\/.*\.ts$/).flatMap((file) => {
     const text = readText(file)
-    const pattern = file.includes('/src/cases/') ? NAME : CALL
-    return [...text.matchAll(pattern)].map((match) => ({
+    const patterns = file.includes('/src/cases/') ? [NAME] : [CALL, ROW]
+    const matches = patterns.flatMap((pattern) => [...text.matchAll(pattern)])
+    return matches.map((match) => ({
       title: (match[2] ?? '').replaceAll(/\\(.)/g, '$1'),
       file,
     }))
