@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { readText, trackedFiles } from './workspace.ts'
 
 /** A test as its source names it. */
@@ -14,7 +15,7 @@ const ROW = /(['"`])([A-Z]{1,2}\d{1,3}[a-d]?(?:, [A-Z]{1,2}\d{1,3}[a-d]?)*:? (?:
 
 /** Titles of all tests, and names of the conformance cases, which are tests as data. */
 export function testTitles(): TestTitle[] {
-  return trackedFiles(/(^|\/)(test|src\/cases)\/.*\.ts$/).flatMap((file) => {
+  const written = trackedFiles(/(^|\/)(test|src\/cases)\/.*\.ts$/).flatMap((file) => {
     const text = readText(file)
     const patterns = file.includes('/src/cases/') ? [NAME] : [CALL, ROW]
     const matches = patterns.flatMap((pattern) => [...text.matchAll(pattern)])
@@ -23,4 +24,10 @@ export function testTitles(): TestTitle[] {
       file,
     }))
   })
+  // Cases as text files are named after the clause: `p3-latest.txt`.
+  const cases = trackedFiles(/\/test\/testdata\/[a-z]+\d+-[^/]*\.txt$/).map((file) => {
+    const [id = '', ...words] = basename(file, '.txt').split('-')
+    return { title: `${id.toUpperCase()}: ${words.join(' ')}`, file }
+  })
+  return [...written, ...cases]
 }
