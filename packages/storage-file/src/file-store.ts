@@ -167,9 +167,9 @@ export class FileStore implements BlobStore {
 
   async #writeTemp(folder: string, body: BlobBody, options: PutOptions): Promise<[string, BigIntStats]> {
     for (let attempt = 1; ; attempt++) {
-      await this.#folders.ensure(folder)
       const temp = join(folder, tempName())
       try {
+        await this.#folders.ensure(folder)
         return [temp, await writeFile(temp, body, options)]
       } catch (error) {
         await remove(temp)

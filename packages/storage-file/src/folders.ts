@@ -23,12 +23,14 @@ export class Folders {
   /** After this the folder exists and a crash cannot take it away. */
   async ensure(folder: string): Promise<void> {
     if (this.#durable.has(folder)) return
-    if (!this.#createRoot) await this.checkRoot('put')
-    const firstMade = await mkdir(folder, { recursive: true })
-    // The root's own place is synced only if we made it: its parent may not even be readable to us.
-    const top = Math.min(this.#root.length + 1, firstMade?.length ?? Number.POSITIVE_INFINITY)
-    for (let path = folder; path.length >= top && !this.#durable.has(path); path = dirname(path)) {
-      await syncFolder(dirname(path))
+    if (folder !== this.#root) {
+      await this.ensure(dirname(folder))
+      await makeFolder(folder)
+      await syncFolder(dirname(folder))
+    } else if (this.#createRoot) {
+      await makeDurableFolder(folder)
+    } else {
+      await this.checkRoot('put')
     }
     if (this.#durable.size >= MAX_KNOWN) this.#durable.clear()
     this.#durable.add(folder)
@@ -78,6 +80,30 @@ export async function syncFolder(path: string): Promise<void> {
     // Some network file systems refuse to sync a folder because they have nothing to do.
     if (systemCode(error) !== 'EINVAL') throw error
   }
+}
+
+/** @returns false when there is something of this name */
+async function makeFolder(path: string): Promise<boolean> {
+  try {
+    await mkdir(path)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** Like mkdir with `recursive`, which turns EROFS into ENOENT; and syncs the parent of each folder it makes. */
+async function makeDurableFolder(path: string): Promise<void> {
+  try {
+    if (!(await makeFolder(path))) return
+  } catch (error) {
+    // The second: a drive that does not exist has no parent to make.
+    if (systemCode(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeDurableFolder(dirname(path))
+    await makeFolder(path)
+  }
+  await syncFolder(dirname(path))
 }
 
 async function removeIfEmpty(path: string): Promise<boolean> {
