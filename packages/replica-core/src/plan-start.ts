@@ -43,6 +43,7 @@ export type SnapshotReason =
   | 'replica-unproven'
   | 'replica-has-gap'
   | 'spool-does-not-connect'
+  | 'spool-lost'
   | 'histories-differ'
   | 'page-size-changed'
   | 'restored-to-older'

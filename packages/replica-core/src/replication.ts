@@ -7,8 +7,8 @@ import type { PrimaryEvent } from './events.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { SnapshotReason } from './plan-start.ts'
 import { Serial } from './serial.ts'
-import { decideStart, type StartDecision } from './start.ts'
 import { missingCompanion } from './sqlite/database-files.ts'
+import { decideStart, type StartDecision } from './start.ts'
 import { CaptureState } from './state/capture-state.ts'
 import type { Position } from './state/position.ts'
 import { Spool } from './state/spool.ts'
@@ -103,6 +103,7 @@ export class Replication {
           this.#lastError = error
           this.#transition('fence')
         },
+        onLost: (error) => this.#startOver(error, 'spool-lost'),
       },
       decision.head,
     )
@@ -185,6 +186,8 @@ export class Replication {
         if (!isPrimaryError(error, 'wal-discontinuous')) throw error
         await this.#resync(error.message)
       }
+      // The WAL may be all copied: then the first write restarts it, which is only expected after this.
+      await attachment.holder.move(this.capture)
     } else {
       await this.#resync('the WAL does not continue the last captured frame')
     }
@@ -278,12 +281,7 @@ export class Replication {
         },
         broken: (error) => {
           this.#pinned--
-          this.emit({ type: 'failed', operation: 'snapshot', error })
-          this.serial
-            .run(() => this.#snapshot(this.#nextTXID(), reason))
-            .catch((cause: Error) => {
-              this.#lastError = cause
-            })
+          this.#startOver(error, reason)
         },
       })
     } catch (error) {
@@ -291,6 +289,17 @@ export class Replication {
       throw error
     }
     this.#transition('caught-up')
+  }
+
+  /** What was to be uploaded cannot be read any more: a new image stands for all of it. */
+  #startOver(error: Error, reason: SnapshotReason): void {
+    this.emit({ type: 'failed', operation: 'snapshot', error })
+    this.serial
+      .run(() => this.#snapshot(this.#nextTXID(), reason))
+      .catch((cause: Error) => {
+        this.#lastError = cause
+        this.#transition('failure')
+      })
   }
 
   #nextTXID(): TXID {

@@ -119,6 +119,8 @@ function localSide(
 ): LocalSide | undefined {
   const position = context.captureState.position
   if (position === undefined) return undefined
+  // Uploads come after the journal, so what was torn off it was damage, and the position is an old one (SPEC, L3).
+  if (context.captureState.torn && remote !== undefined && remote.head > position.txid) return undefined
   return {
     txid: position.txid,
     postApplyChecksum: position.postApplyChecksum,

@@ -1,4 +1,4 @@
-import type { TXID } from '@sqlstream/ltx'
+import { isLTXError, type TXID } from '@sqlstream/ltx'
 import { isReplicaError, type LTXFile, type ReplicaWriter, SNAPSHOT_LEVEL } from '@sqlstream/replica'
 import { isStorageError } from '@sqlstream/storage'
 import type { LiveSnapshot } from './capture/capture.ts'
@@ -30,6 +30,8 @@ export interface UploaderContext {
   readonly failpoint?: FailpointHook | undefined
   /** Called once, when another writer was met. */
   readonly onFenced: (error: Error) => void
+  /** Called when a spooled file is gone or damaged, after the queue was dropped: take a snapshot. */
+  readonly onLost: (error: Error) => void
 }
 
 /**
@@ -144,6 +146,11 @@ export class Uploader {
           pending.broken(error)
           return
         }
+        if (pending.kind === 'file' && isLost(error)) {
+          this.discard()
+          this.#c.onLost(error as Error)
+          return
+        }
         this.#c.emit({ type: 'failed', operation: 'upload', error: error as Error, retryInMs: delay })
         // Who waits learns what waiting will not cure; the upload itself is tried for ever.
         if (isStorageError(error) && !error.transient) this.#settle(error)
@@ -232,4 +239,9 @@ export class Uploader {
       this.#wake = undefined
     })
   }
+}
+
+/** The spool is ours alone; a file that is missing or no LTX file will not come back by trying again. */
+function isLost(error: unknown): boolean {
+  return isLTXError(error) || (error as NodeJS.ErrnoException).code === 'ENOENT'
 }

@@ -13,6 +13,9 @@ import {
 } from '@sqlstream/wal'
 import { PrimaryError } from '../errors.ts'
 
+/** Databases that this process has open here, by device and inode. */
+const attached = new Set<string>()
+
 /**
  * The database, its WAL and its wal-index, read by descriptor. The only place that opens them.
  *
@@ -23,25 +26,36 @@ import { PrimaryError } from '../errors.ts'
  */
 export class DatabaseFiles {
   readonly path: string
-  readonly #db: number
+  readonly #key: string
+  #db: number
   #shm = -1
   #wal = -1
   readonly #index = new Uint8Array(WAL_INDEX_HEADER_SIZE)
-  #header: WALHeader | undefined
 
-  private constructor(path: string, db: number) {
+  private constructor(path: string, db: number, key: string) {
     this.path = path
     this.#db = db
+    this.#key = key
+    attached.add(key)
   }
 
-  /** Opens the database file. @throws PrimaryError `database-missing`, `not-a-database` */
+  /**
+   * Opens the database file.
+   *
+   * @throws PrimaryError `database-missing`, `not-a-database`; `locked` when this process has it open here
+   *   already: closing a second descriptor would drop the locks of the first user
+   */
   static open(path: string): DatabaseFiles {
-    let fd: number
     try {
-      if (!statSync(path).isFile()) {
-        throw new PrimaryError('not-a-database', `${path} is not a file`)
+      const stat = statSync(path)
+      if (!stat.isFile()) throw new PrimaryError('not-a-database', `${path} is not a file`)
+      const key = `${stat.dev}:${stat.ino}`
+      if (attached.has(key)) {
+        throw new PrimaryError('locked', `this process replicates ${path} already`, {
+          hint: 'Use the primary that is there, or close it first.',
+        })
       }
-      fd = openSync(path, 'r')
+      return new DatabaseFiles(path, openSync(path, 'r'), key)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
         throw new PrimaryError('database-missing', `${path} does not exist`, {
@@ -51,7 +65,6 @@ export class DatabaseFiles {
       }
       throw error
     }
-    return new DatabaseFiles(path, fd)
   }
 
   /** The first 100 bytes of the database. @throws PrimaryError `not-a-database` */
@@ -111,12 +124,11 @@ export class DatabaseFiles {
     const read = readSync(this.#wal, bytes, 0, bytes.length, 0)
     if (read < WAL_HEADER_SIZE) return undefined
     try {
-      this.#header = decodeWALHeader(bytes)
+      return decodeWALHeader(bytes)
     } catch (error) {
       if (isWALError(error)) return undefined
       throw error
     }
-    return this.#header
   }
 
   /** Fills `into` from a byte offset of the WAL; returns how many bytes there were. */
@@ -148,6 +160,8 @@ export class DatabaseFiles {
     for (const fd of [this.#wal, this.#shm, this.#db]) if (fd >= 0) closeSync(fd)
     this.#wal = -1
     this.#shm = -1
+    this.#db = -1
+    attached.delete(this.#key)
   }
 }
 

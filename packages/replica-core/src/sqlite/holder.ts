@@ -88,8 +88,7 @@ export class Holder {
       await capture()
       const captured = this.#files.index()
       this.#failpoint?.('holder:between')
-      this.#holder.renew()
-      this.#settle(captured)
+      this.#renew(captured)
     } finally {
       this.#guard.end()
     }
@@ -97,9 +96,7 @@ export class Holder {
 
   /** The same under a write barrier, which forbids commits and so needs no guard. */
   moveUnderBarrier(): void {
-    const captured = this.#files.index()
-    this.#holder.renew()
-    this.#settle(captured)
+    this.#renew(this.#files.index())
   }
 
   /** Ends the transactions and closes the connections. */
@@ -110,7 +107,10 @@ export class Holder {
     this.#holder.close()
   }
 
-  #settle(captured: WALIndexHeader): void {
+  #renew(captured: WALIndexHeader): void {
+    // Should the begin fail, there is no lock any more and a restart is no longer excused.
+    this.#restartIsCaptured = false
+    this.#holder.renew()
     const now = this.#files.index()
     this.#mark = now.mxFrame
     // Slot 0 needs backfill = mxFrame at the begin. Backfill only grows, so if it is behind the

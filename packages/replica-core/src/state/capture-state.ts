@@ -21,6 +21,7 @@ export class CaptureState {
   #sequence = 0
   #position: Position | undefined
   #ledger = new Ledger()
+  #rewriteFrom = 0
 
   private constructor(folder: StateFolder, failpoint: FailpointHook | undefined) {
     this.#folder = folder
@@ -50,6 +51,14 @@ export class CaptureState {
     return this.#ledger
   }
 
+  /**
+   * The journal ends in something that is no record. A torn append was never uploaded, so when the
+   * replica is ahead of the position it was not that but damage: the position is not the last one.
+   */
+  get torn(): boolean {
+    return this.#journal.torn
+  }
+
   /** Advances by one capture: journal first, then memory. */
   advance(position: Position, changes: LedgerChanges): void {
     try {
@@ -61,7 +70,12 @@ export class CaptureState {
     applyChanges(this.#ledger, position.commit, changes)
     this.#position = position
     const limit = Math.max(JOURNAL_LIMIT, this.#ledger.pageCount * 4)
-    if (this.#journal.length > limit) this.replace(position, this.#ledger)
+    if (this.#journal.length <= limit) return
+    try {
+      this.replace(position, this.#ledger)
+    } catch {
+      // The journal says it all; shortening it can wait until there is room on the disk.
+    }
   }
 
   /** Moves the place in the WAL without a new transaction. */
@@ -70,8 +84,27 @@ export class CaptureState {
     this.advance({ ...this.#position, wal }, NO_CHANGES)
   }
 
+  /**
+   * Writes what the journal has led to as the ledger file. It carries the sequence number of the last
+   * record, so the old file with the journal and the new one without it lead to the same.
+   */
+  #rewrite(position: Position): void {
+    try {
+      const content = { sequence: this.#sequence, position, ledger: this.#ledger }
+      writeLedgerFile(this.#folder.ledger, content, this.#failpoint)
+      this.#journal.clear()
+      this.#rewriteFrom = 0
+      this.#failpoint?.('ledger:after-truncate')
+    } catch {
+      // The capture is in the journal, and an error would undo it. Tried again when that has grown.
+      this.#rewriteFrom = this.#journal.length + JOURNAL_LIMIT
+    }
+  }
+
   /** Starts over from a whole ledger. */
   replace(position: Position, ledger: Ledger): void {
+    // Records of a time before damage could follow the new ledger by their numbers.
+    if (this.#position === undefined) this.reset()
     try {
       writeLedgerFile(
         this.#folder.ledger,

@@ -33,6 +33,7 @@ export function applyChanges(ledger: Ledger, commit: number, changes: LedgerChan
 export class Journal {
   readonly #fd: number
   #length = 0
+  #torn = false
   #buffer = new Uint8Array(4096)
 
   constructor(path: string) {
@@ -45,6 +46,11 @@ export class Journal {
   /** Bytes of valid records. */
   get length(): number {
     return this.#length
+  }
+
+  /** Bytes follow the last valid record: an append that was torn, or damage. The next append removes them. */
+  get torn(): boolean {
+    return this.#torn
   }
 
   /** Makes one record durable. */
@@ -75,6 +81,9 @@ export class Journal {
     }
     view.setBigUint64(at, crc64(bytes.subarray(0, at)))
     failpoint?.('journal:before-append')
+    // Whole records may lie behind a damaged one; they must not become the continuation of this one.
+    if (this.#torn) ftruncateSync(this.#fd, this.#length)
+    this.#torn = true
     if (failpoint) {
       writeSync(this.#fd, bytes, 0, length >> 1, this.#length)
       failpoint('journal:torn-append')
@@ -84,6 +93,7 @@ export class Journal {
     }
     fdatasyncSync(this.#fd)
     this.#length += length
+    this.#torn = false
     failpoint?.('journal:after-append')
   }
 
@@ -100,6 +110,7 @@ export class Journal {
     let position = start
     let next = sequence
     this.#length = 0
+    this.#torn = false
     const head = new Uint8Array(4)
     while (this.#length + FIXED + CRC <= size) {
       readSync(this.#fd, head, 0, 4, this.#length)
@@ -136,6 +147,7 @@ export class Journal {
       }
       this.#length += length
     }
+    this.#torn = this.#length < size
     return { sequence: next, position }
   }
 
@@ -143,6 +155,7 @@ export class Journal {
   clear(): void {
     ftruncateSync(this.#fd, 0)
     this.#length = 0
+    this.#torn = false
   }
 
   close(): void {
