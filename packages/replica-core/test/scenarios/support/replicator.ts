@@ -24,13 +24,20 @@ export class Replicator implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #gone: Promise<unknown>
 
-  /** @param execArgv further arguments of Node */
-  constructor(options: ReplicatorOptions, execArgv: readonly string[] = []) {
+  /**
+   * @param execArgv further arguments of Node
+   * @param env further environment variables
+   */
+  constructor(
+    options: ReplicatorOptions,
+    execArgv: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ) {
     const script = fileURLToPath(new URL('./replicator-main.ts', import.meta.url))
     this.#child = spawn(
       process.execPath,
       ['--conditions=@sqlstream/source', ...execArgv, script, JSON.stringify(options)],
-      { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+      { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { ...process.env, ...env } },
     )
     this.#gone = once(this.#child, 'exit')
   }
