@@ -51,7 +51,7 @@ export class StreamReader {
     return bytes
   }
 
-  /** Puts bytes back in front of the rest. They must stay as they are until read. */
+  /** Puts a copy of bytes back in front of the rest. */
   unread(bytes: Uint8Array): void {
     const rest = this.#chunk.subarray(this.#at)
     const joined = new Uint8Array(bytes.byteLength + rest.byteLength)

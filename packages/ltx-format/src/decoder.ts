@@ -147,7 +147,7 @@ export class Decoder implements AsyncIterable<Page> {
     this.#offset += consumed
     if (end) {
       this.#order.finish(offset)
-      this.#reader.unread(frames.slice(consumed, this.#available))
+      this.#reader.unread(frames.subarray(consumed, this.#available))
       this.#available = consumed
       this.#state = 'tail'
     } else if (pages === 0) {

@@ -57,6 +57,9 @@ describe('crc64', () => {
     const a = crc64(text('a'))
     const half = crc64Combine(a, 0n, 2 ** 39)
     expect(crc64Combine(half, 0n, 2 ** 39)).toBe(crc64Combine(a, 0n, 2 ** 40))
+    let quarters = a
+    for (let i = 0; i < 4; i++) quarters = crc64Combine(quarters, 0n, 2 ** 31)
+    expect(crc64Combine(a, 0n, 2 ** 33)).toBe(quarters)
     expect(() => crc64Combine(a, 0n, 2 ** 53)).toThrow(RangeError)
   })
 })

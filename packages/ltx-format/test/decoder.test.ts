@@ -179,6 +179,8 @@ describe('decoder refuses', () => {
   })
 
   const noisy = (flags: number, pgno = 3) => blockFrame(pgno, Uint8Array.of(0), flags)
+  const sizeTooLong = new Uint8Array(good)
+  sizeTooLong.set([0x7f, 0xff, 0xff, 0xff], 106)
   const broken: readonly [string, LTXErrorCode, Uint8Array][] = [
     ['P2: unknown page flags', 'bad-page', assemble(header(2, 2, 9), [noisy(2)])],
     ['P2: unknown high page flags', 'bad-page', assemble(header(2, 2, 9), [noisy(0x101)])],
@@ -237,6 +239,12 @@ describe('decoder refuses', () => {
         ),
       ]),
     ],
+    [
+      'I3: an index that names another page',
+      'bad-index',
+      assemble(header(2, 2, 9), [[oldFrame(page(3))[0], oldFrame(page(3))[1], 4]]),
+    ],
+    ['P9: a size that no page can have', 'bad-page', sizeTooLong],
     [
       'I3: an index that leaves a page out',
       'bad-index',

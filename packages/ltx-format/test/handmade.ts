@@ -7,6 +7,8 @@ export interface FrameOptions {
   readonly linked?: boolean
   readonly blockChecksums?: boolean
   readonly contentChecksum?: boolean
+  /** Added to the content size that the descriptor states. */
+  readonly contentSizeError?: number
   readonly contentSize?: boolean
   readonly stored?: boolean
 }
@@ -19,7 +21,15 @@ function little(value: number, size: 4 | 8 = 4): Uint8Array {
 
 /** An LZ4 frame with blocks of `blockSize` bytes (declared as 64 KiB blocks). */
 export function lz4Frame(data: Uint8Array, options: FrameOptions = {}): Uint8Array {
-  const { blockSize = 65536, linked, blockChecksums, contentChecksum, contentSize, stored } = options
+  const {
+    blockSize = 65536,
+    linked,
+    blockChecksums,
+    contentChecksum,
+    contentSize,
+    contentSizeError = 0,
+    stored,
+  } = options
   const flags =
     0x40 |
     (linked ? 0 : 0x20) |
@@ -28,7 +38,7 @@ export function lz4Frame(data: Uint8Array, options: FrameOptions = {}): Uint8Arr
     (contentChecksum ? 0x04 : 0)
   const descriptor = Buffer.concat([
     Uint8Array.of(flags, 0x40),
-    contentSize ? little(data.byteLength, 8) : new Uint8Array(0),
+    contentSize ? little(data.byteLength + contentSizeError, 8) : new Uint8Array(0),
   ])
   const parts: Uint8Array[] = [
     little(0x184d2204),

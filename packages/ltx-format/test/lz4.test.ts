@@ -146,12 +146,25 @@ test('L4: every mutated byte of a frame with all checksums is noticed, and so is
   expect(() => lz4.decompressFrame(Buffer.concat([frame, frame]))).toThrow('followed by other bytes')
 })
 
+test('L4: a stored block of no bytes is refused, so that no end mark can be mistaken for one', () => {
+  const frame = lz4Frame(pageData(100, 3))
+  const padded = Buffer.concat([frame.subarray(0, -4), Uint8Array.of(0, 0, 0, 0x80), Buffer.alloc(4)])
+  expect(() => lz4.decompressFrame(padded)).toThrow(expect.toSatisfy((e) => isLTXError(e, 'bad-page')))
+})
+
+test('L4: a content size that is not that of the content is refused', () => {
+  const options = { contentSize: true, contentSizeError: 1 }
+  expect(() => lz4.decompressFrame(lz4Frame(pageData(100, 3), options))).toThrow('content size differs')
+})
+
 test('a frame longer than maxSize is refused before it is allocated', () => {
   const frame = lz4Frame(new Uint8Array(100_000))
   expect(lz4.decompressFrame(frame, { maxSize: 100_000 }).byteLength).toBe(100_000)
-  expect(() => lz4.decompressFrame(frame, { maxSize: 99_999 })).toThrow(
-    expect.toSatisfy((e) => isLTXError(e, 'bad-page')),
-  )
+  for (const bytes of [frame, lz4Frame(new Uint8Array(100_000), { stored: true })]) {
+    expect(() => lz4.decompressFrame(bytes, { maxSize: 99_999 })).toThrow(
+      expect.toSatisfy((e) => isLTXError(e, 'bad-page')),
+    )
+  }
 })
 
 test('decodes every frame of a backup that Litestream 0.3 made', () => {

@@ -9,6 +9,7 @@ import {
 } from '@sqlstream/ltx'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { readSize } from '../src/big-endian.ts'
 import { decodePageIndex, PageIndexWriter } from '../src/page-index.ts'
 import { VarintReader, writeVarint } from '../src/varint.ts'
 import { header, makeFile, memoryFile, page, pageData, pageRange } from './files.ts'
@@ -60,6 +61,18 @@ describe('varints', () => {
     expect(read(...new Array<number>(100).fill(0x80))).toBe(-1)
     expect(read()).toBe(-1)
   })
+})
+
+test('N2 T49: a uint64 is read as a number up to 2^53 - 1 and not at all above', () => {
+  const view = new DataView(new ArrayBuffer(8))
+  for (const value of [0n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 53n - 1n]) {
+    view.setBigUint64(0, value)
+    expect(readSize(view, 0)).toBe(Number(value))
+  }
+  for (const value of [2n ** 53n, 2n ** 53n + 1n, 2n ** 63n, 2n ** 64n - 1n]) {
+    view.setBigUint64(0, value)
+    expect(readSize(view, 0)).toBeUndefined()
+  }
 })
 
 describe('page index', () => {
