@@ -69,13 +69,8 @@ export class CaptureState {
     this.#sequence++
     applyChanges(this.#ledger, position.commit, changes)
     this.#position = position
-    const limit = Math.max(JOURNAL_LIMIT, this.#ledger.pageCount * 4)
-    if (this.#journal.length <= limit) return
-    try {
-      this.replace(position, this.#ledger)
-    } catch {
-      // The journal says it all; shortening it can wait until there is room on the disk.
-    }
+    const limit = Math.max(JOURNAL_LIMIT, this.#ledger.pageCount * 4, this.#rewriteFrom)
+    if (this.#journal.length > limit) this.#rewrite(position)
   }
 
   /** Moves the place in the WAL without a new transaction. */

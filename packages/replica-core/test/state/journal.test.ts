@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { TempFolder } from '@sqlstream/testkit'
 import { describe, expect, it } from 'vitest'
 import { Journal, NO_CHANGES } from '../../src/state/journal.ts'
-import { Ledger } from '../../src/state/ledger.ts'
+import type { Ledger } from '../../src/state/ledger.ts'
 import type { Position } from '../../src/state/position.ts'
 import { history, ledgerAfter, type Step, walAt } from '../support/samples.ts'
 
