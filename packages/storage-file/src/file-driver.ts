@@ -2,8 +2,7 @@ import { stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type AbortOptions, redactUrl, type StorageDriver, StorageError } from '@sqlstream/storage'
 import { FileStore } from './file-store.ts'
-import { DRIVER, translateError } from './system-errors.ts'
-import { isMissing } from './version.ts'
+import { DRIVER, isMissing, translateError } from './system-errors.ts'
 
 /** `file:///absolute/folder`, with `?create=false` for `FileStoreOptions.createRoot`. */
 export const fileDriver: StorageDriver = {

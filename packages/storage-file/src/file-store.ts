@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs'
-import { link, rename, rmdir, unlink } from 'node:fs/promises'
+import { link, rename, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import {
   type AbortOptions,
@@ -18,12 +18,13 @@ import {
 } from '@sqlstream/storage'
 import { Folders, syncFolder } from './folders.ts'
 import { tempName } from './hidden-names.ts'
+import { removeIfThere, statIfThere } from './if-there.ts'
 import { withPathLock } from './path-lock.ts'
 import { readFile } from './read-file.ts'
-import { remove, replaceVersion } from './replace-version.ts'
+import { replaceVersion } from './replace-version.ts'
 import { type SweepOptions, type SweepResult, sweepFolder } from './sweep.ts'
 import { type CallContext, DRIVER, failure, systemCode, translateError } from './system-errors.ts'
-import { fileETag, fileInfo, isMissing, statPath } from './version.ts'
+import { fileETag, fileInfo } from './version.ts'
 import { walkKeys } from './walk.ts'
 import { BodyFailure, writeFile } from './write-file.ts'
 
@@ -60,20 +61,11 @@ export class FileStore implements BlobStore {
     signal?.throwIfAborted()
     try {
       await this.#folders.checkRoot('list')
-      let batch: string[] = []
-      for await (const key of walkKeys(this.root, { prefix, startAfter })) {
-        signal?.throwIfAborted()
-        batch.push(key)
-        if (batch.length < STAT_BATCH) continue
-        for (const info of await this.#stat(batch)) {
+      for await (const keys of inBatches(walkKeys(this.root, { prefix, startAfter }))) {
+        for (const info of await this.#stat(keys)) {
           signal?.throwIfAborted()
           yield info
         }
-        batch = []
-      }
-      for (const info of await this.#stat(batch)) {
-        signal?.throwIfAborted()
-        yield info
       }
     } catch (error) {
       throw translateError(error, { operation: 'list' })
@@ -82,8 +74,8 @@ export class FileStore implements BlobStore {
 
   head(key: string, options: AbortOptions = {}): Promise<BlobInfo> {
     return this.#call({ operation: 'head', key }, options, async (path, context) => {
-      const stats = await statPath(path)
-      if (stats?.isFile() !== true) throw await this.#notFound(context)
+      const stats = await statIfThere(path)
+      if (stats?.isFile() !== true) throw failure(context, 'not-found', `there is no object ${key}`)
       return fileInfo(key, stats)
     })
   }
@@ -91,7 +83,6 @@ export class FileStore implements BlobStore {
   get(key: string, options: GetOptions = {}): Promise<BlobContent> {
     return this.#call({ operation: 'get', key }, options, async (path) => {
       if (options.range !== undefined) checkRange(options.range)
-      await this.#folders.checkRoot('get')
       return readFile(path, key, options)
     })
   }
@@ -100,13 +91,13 @@ export class FileStore implements BlobStore {
     return this.#call({ operation: 'put', key }, options, async (path, context) => {
       const { precondition, signal } = options
       // A put that cannot succeed should not cost a written body.
-      if (precondition !== undefined) checkPrecondition(precondition, await statPath(path), context)
+      if (precondition !== undefined) checkPrecondition(precondition, await statIfThere(path), context)
       const [temp, stats] = await this.#writeTemp(dirname(path), body, options)
       try {
         signal?.throwIfAborted()
         await withPathLock(path, () => this.#publish(temp, path, precondition, context))
       } finally {
-        await remove(temp)
+        await removeIfThere(temp)
       }
       await syncFolder(dirname(path))
       return fileInfo(key, stats)
@@ -147,11 +138,12 @@ export class FileStore implements BlobStore {
   async #call<T>(
     context: CallContext & { readonly key: string },
     options: AbortOptions,
-    task: (path: string, context: CallContext & { readonly key: string }) => Promise<T>,
+    task: (path: string, context: CallContext) => Promise<T>,
   ): Promise<T> {
     checkKey(context.key, { driver: DRIVER, operation: context.operation })
     options.signal?.throwIfAborted()
     try {
+      await this.#folders.checkRoot(context.operation)
       return await task(join(this.root, context.key), context)
     } catch (error) {
       if (error instanceof BodyFailure) throw error.error
@@ -160,7 +152,7 @@ export class FileStore implements BlobStore {
   }
 
   async #stat(keys: readonly string[]): Promise<BlobInfo[]> {
-    const stats = await Promise.all(keys.map((key) => statPath(join(this.root, key))))
+    const stats = await Promise.all(keys.map((key) => statIfThere(join(this.root, key))))
     // One may have been deleted since its name was read.
     return keys.flatMap((key, i) => (stats[i]?.isFile() === true ? [fileInfo(key, stats[i])] : []))
   }
@@ -172,7 +164,7 @@ export class FileStore implements BlobStore {
         await this.#folders.ensure(folder)
         return [temp, await writeFile(temp, body, options)]
       } catch (error) {
-        await remove(temp)
+        await removeIfThere(temp)
         if (systemCode(error) !== 'ENOENT' || attempt === FOLDER_ATTEMPTS) throw error
         this.#folders.forget()
       }
@@ -195,11 +187,6 @@ export class FileStore implements BlobStore {
       case 'match':
         if (!(await replaceVersion(temp, path, precondition.etag))) throw mismatch(precondition, context)
     }
-  }
-
-  async #notFound(context: CallContext & { readonly key: string }): Promise<Error> {
-    await this.#folders.checkRoot('head')
-    return failure(context, 'not-found', `there is no object ${context.key}`)
   }
 }
 
@@ -227,7 +214,7 @@ async function linkNew(temp: string, path: string, context: CallContext): Promis
     await link(temp, path)
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error
-    const [ours, theirs] = [await statPath(temp), await statPath(path)]
+    const [ours, theirs] = [await statIfThere(temp), await statIfThere(path)]
     if (theirs?.isDirectory() === true) throw error
     // A network file system repeats a link whose answer was lost, and then finds its own work.
     if (ours === undefined || theirs === undefined || ours.ino !== theirs.ino) {
@@ -238,19 +225,22 @@ async function linkNew(temp: string, path: string, context: CallContext): Promis
 
 /** In an object store a folder vanishes with its last object; one that a crash left must not stand in the way. */
 async function clearEmptyFolder(path: string): Promise<void> {
-  const stats = await statPath(path)
+  const stats = await statIfThere(path)
   if (stats?.isDirectory() === true) await rmdir(path)
 }
 
-/** @returns whether there was such an object */
+/** Leaves alone what is no object. @returns whether there was one */
 async function removeFile(path: string): Promise<boolean> {
-  const stats = await statPath(path)
-  if (stats?.isFile() !== true) return false
-  try {
-    await unlink(path)
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
+  return (await statIfThere(path))?.isFile() === true && removeIfThere(path)
+}
+
+async function* inBatches(keys: AsyncIterable<string>): AsyncGenerator<string[], void> {
+  let batch: string[] = []
+  for await (const key of keys) {
+    batch.push(key)
+    if (batch.length < STAT_BATCH) continue
+    yield batch
+    batch = []
   }
+  yield batch
 }

@@ -1,7 +1,7 @@
 import { mkdir, open, rmdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { failure, systemCode } from './system-errors.ts'
-import { isMissing } from './version.ts'
+import type { StorageOperationName } from '@sqlstream/storage'
+import { failure, isMissing, systemCode } from './system-errors.ts'
 
 /** Paths remembered as durable; more are forgotten and proven again. */
 const MAX_KNOWN = 10_000
@@ -29,8 +29,6 @@ export class Folders {
       await syncFolder(dirname(folder))
     } else if (this.#createRoot) {
       await makeDurableFolder(folder)
-    } else {
-      await this.checkRoot('put')
     }
     if (this.#durable.size >= MAX_KNOWN) this.#durable.clear()
     this.#durable.add(folder)
@@ -52,7 +50,7 @@ export class Folders {
   }
 
   /** Where the root must not be made: rejects with 'not-found' when it is missing. */
-  async checkRoot(operation: 'list' | 'head' | 'get' | 'put' | 'delete'): Promise<void> {
+  async checkRoot(operation: StorageOperationName): Promise<void> {
     if (this.#createRoot) return
     try {
       await stat(this.#root)

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { type BlobContent, createBody, type GetOptions, resolveRange } from '@sqlstream/storage'
-import { type CallContext, failure, systemCode, translateError } from './system-errors.ts'
-import { fileInfo, isMissing } from './version.ts'
+import { type CallContext, failure, isMissing, systemCode, translateError } from './system-errors.ts'
+import { fileInfo } from './version.ts'
 
 const CHUNK_SIZE = 256 * 1024
 

@@ -1,10 +1,11 @@
-import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { link, readFile, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ETag } from '@sqlstream/storage'
 import { claimName, hashFileName, isTempName, tempName } from './hidden-names.ts'
-import { systemCode } from './system-errors.ts'
-import { fileETag, isMissing, statPath } from './version.ts'
+import { removeIfThere, statIfThere } from './if-there.ts'
+import { isMissing, systemCode } from './system-errors.ts'
+import { fileETag } from './version.ts'
 
 /** A claim is held for a few system calls. One that stands longer belongs to a stopped or dead process. */
 const PATIENCE_MS = 250
@@ -48,7 +49,7 @@ export async function replaceVersion(
         const current = await isVersion(target, expected)
         const replaced = current && (await tryRename(attempt, target))
         if (replaced || !current) {
-          for (let past = 0; past <= generation; past++) await remove(claimOf(past))
+          for (let past = 0; past <= generation; past++) await removeIfThere(claimOf(past))
           return replaced
         }
         generation += 1
@@ -57,7 +58,7 @@ export async function replaceVersion(
         generation += 1
       }
     } finally {
-      await remove(attempt)
+      await removeIfThere(attempt)
     }
   }
   return false
@@ -74,7 +75,7 @@ async function makeClaim(claim: string, attempt: string): Promise<boolean> {
     if (systemCode(error) === 'EEXIST') return false
     throw error
   } finally {
-    await remove(note)
+    await removeIfThere(note)
   }
 }
 
@@ -82,7 +83,7 @@ async function makeClaim(claim: string, attempt: string): Promise<boolean> {
 async function fence(claim: string): Promise<void> {
   try {
     const attempt = await readFile(claim, 'utf8')
-    if (isTempName(attempt)) await remove(join(dirname(claim), attempt))
+    if (isTempName(attempt)) await removeIfThere(join(dirname(claim), attempt))
   } catch (error) {
     if (!isMissing(error)) throw error
   }
@@ -92,13 +93,13 @@ async function fence(claim: string): Promise<void> {
 async function isOver(claim: string, target: string, expected: ETag, patienceMs: number): Promise<boolean> {
   for (let waited = 0; waited < patienceMs; waited += POLL_MS) {
     await sleep(POLL_MS)
-    if ((await statPath(claim)) === undefined || !(await isVersion(target, expected))) return true
+    if ((await statIfThere(claim)) === undefined || !(await isVersion(target, expected))) return true
   }
   return false
 }
 
 async function isVersion(path: string, etag: ETag): Promise<boolean> {
-  const stats = await statPath(path)
+  const stats = await statIfThere(path)
   return stats?.isFile() === true && fileETag(stats) === etag
 }
 
@@ -109,14 +110,5 @@ async function tryRename(from: string, to: string): Promise<boolean> {
   } catch (error) {
     if (isMissing(error)) return false
     throw error
-  }
-}
-
-/** Removes a file that may already be gone. */
-export async function remove(path: string): Promise<void> {
-  try {
-    await unlink(path)
-  } catch (error) {
-    if (!isMissing(error)) throw error
   }
 }

@@ -3,8 +3,9 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AbortOptions, isKey } from '@sqlstream/storage'
 import { HIDDEN_PREFIX, hashFileName, parseClaimName } from './hidden-names.ts'
-import { remove } from './replace-version.ts'
-import { fileETag, isMissing, statPath } from './version.ts'
+import { removeIfThere, statIfThere } from './if-there.ts'
+import { isMissing } from './system-errors.ts'
+import { fileETag } from './version.ts'
 
 export interface SweepOptions extends AbortOptions {
   /** Only files unchanged for longer than this. Must exceed the longest upload. Default: one hour. */
@@ -33,11 +34,11 @@ export async function sweepFolder(root: string, options: SweepOptions): Promise<
     }
     for (const name of hidden) {
       signal?.throwIfAborted()
-      const stats = await statPath(join(folder, name))
+      const stats = await statIfThere(join(folder, name))
       // The change time: the modification time is the caller's and may be years ago.
       if (stats === undefined || Number(stats.ctimeNs / 1_000_000n) > before) continue
       if (await isNeeded(folder, name, names)) continue
-      await remove(join(folder, name))
+      await removeIfThere(join(folder, name))
       files += 1
       if (stats.nlink === 1n) bytes += Number(stats.size)
     }
@@ -50,7 +51,7 @@ async function isNeeded(folder: string, hidden: string, names: readonly string[]
   const claim = parseClaimName(hidden)
   if (claim === undefined) return false
   const name = names.find((candidate) => hashFileName(candidate) === claim.object)
-  const stats = name === undefined ? undefined : await statPath(join(folder, name))
+  const stats = name === undefined ? undefined : await statIfThere(join(folder, name))
   return stats !== undefined && fileETag(stats) === claim.etag
 }
 

@@ -9,6 +9,12 @@ export function systemCode(error: unknown): string | undefined {
   return typeof code === 'string' && typeof syscall === 'string' ? code : undefined
 }
 
+/** No such file, or a part of its path is a file. */
+export function isMissing(error: unknown): boolean {
+  const code = systemCode(error)
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}
+
 interface Meaning {
   readonly code: StorageErrorCode
   readonly transient?: boolean

@@ -1,7 +1,5 @@
 import type { BigIntStats } from 'node:fs'
-import { lstat } from 'node:fs/promises'
 import type { BlobInfo, ETag } from '@sqlstream/storage'
-import { systemCode } from './system-errors.ts'
 
 /**
  * Size, modification time and inode. A replacement is a new file written while the old one still exists,
@@ -20,20 +18,4 @@ export function fileInfo(key: string, stats: BigIntStats): BlobInfo {
     etag: fileETag(stats),
     modified: new Date(Number(stats.mtimeNs / 1_000_000n)),
   }
-}
-
-/** The state of a path itself, never of what a symbolic link points to; undefined when nothing is there. */
-export async function statPath(path: string): Promise<BigIntStats | undefined> {
-  try {
-    return await lstat(path, { bigint: true })
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
-}
-
-/** No such file, or a part of its path is a file. */
-export function isMissing(error: unknown): boolean {
-  const code = systemCode(error)
-  return code === 'ENOENT' || code === 'ENOTDIR'
 }

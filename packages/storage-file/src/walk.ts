@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { isKey } from '@sqlstream/storage'
-import { isMissing } from './version.ts'
+import { isMissing } from './system-errors.ts'
 
 export interface FolderEntry {
   readonly name: string

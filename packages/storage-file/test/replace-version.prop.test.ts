@@ -6,8 +6,9 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { ETag } from '@sqlstream/storage'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { statIfThere } from '../src/if-there.ts'
 import { replaceVersion } from '../src/replace-version.ts'
-import { fileETag, statPath } from '../src/version.ts'
+import { fileETag } from '../src/version.ts'
 import { testFolder } from './folder.ts'
 
 // A scheduler: before each system call of the protocol the caller waits as many turns as the dice say.
@@ -40,7 +41,7 @@ const folder = testFolder()
 let round = 0
 
 async function versionOf(path: string): Promise<ETag> {
-  return fileETag((await statPath(path))!)
+  return fileETag((await statIfThere(path))!)
 }
 
 test('whatever the order of system calls, one of those who replace a version wins, and wins for good', async () => {

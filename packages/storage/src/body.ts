@@ -43,6 +43,39 @@ export function createBody(source: BodySource): AsyncIterableIterator<Uint8Array
   }
 }
 
+/** What `relayBody` tells of a body on its way. */
+export interface RelayHooks {
+  readonly onChunk?: (chunk: Uint8Array) => void
+  readonly onError?: (error: unknown) => void
+  /** After the body was released, however it ended; exactly once. */
+  readonly onClose?: () => void
+}
+
+/** Hands a body on and tells what happens to it: for wrappers of stores. */
+export function relayBody(body: AsyncIterable<Uint8Array>, hooks: RelayHooks): AsyncIterable<Uint8Array> {
+  const reading = body[Symbol.asyncIterator]()
+  return createBody({
+    async next() {
+      try {
+        const step = await reading.next()
+        if (step.done === true) return undefined
+        hooks.onChunk?.(step.value)
+        return step.value
+      } catch (error) {
+        hooks.onError?.(error)
+        throw error
+      }
+    },
+    async close() {
+      try {
+        await reading.return?.()
+      } finally {
+        hooks.onClose?.()
+      }
+    },
+  })
+}
+
 /** Releases a body that will not be read (further). */
 export async function discardBody(body: AsyncIterable<Uint8Array>): Promise<void> {
   await body[Symbol.asyncIterator]().return?.()

@@ -1,5 +1,14 @@
 export * from './blob-store.ts'
-export { abortable, type BodySource, collectBody, createBody, discardBody, readBody } from './body.ts'
+export {
+  abortable,
+  type BodySource,
+  collectBody,
+  createBody,
+  discardBody,
+  type RelayHooks,
+  readBody,
+  relayBody,
+} from './body.ts'
 export type { StorageDriver } from './driver.ts'
 export * from './errors.ts'
 export type {

@@ -1,6 +1,6 @@
-import type { BlobContent, BlobInfo, BlobStore, GetOptions } from './blob-store.ts'
+import type { BlobContent, BlobStore, GetOptions } from './blob-store.ts'
 import { concatBytes, createBody, discardBody } from './body.ts'
-import { isStorageError, StorageError } from './errors.ts'
+import { isStorageError, StorageError, type StorageErrorCode } from './errors.ts'
 import { resolveRange } from './range.ts'
 
 export interface ResumeOptions extends GetOptions {
@@ -26,11 +26,15 @@ export async function readResumable(
   const interval = resolveRange(range, info.size)
   if (interval === undefined) {
     await discardBody(first.body)
-    throw failure(store, key, 'range-not-satisfiable', `no byte of ${key} (${info.size}) is in the range`)
+    throw failure('range-not-satisfiable', `no byte of ${key} (${info.size}) is in the range`)
   }
   let position = interval.start
   let fruitless = 0
   let current: AsyncIterator<Uint8Array> | undefined = first.body[Symbol.asyncIterator]()
+
+  function failure(code: StorageErrorCode, message: string): StorageError {
+    return new StorageError(message, { code, driver: store.driver, operation: 'get', key })
+  }
 
   async function resume(cause: unknown): Promise<void> {
     signal?.throwIfAborted()
@@ -39,13 +43,12 @@ export async function readResumable(
     if (fruitless > maxResumes) throw cause
     current = undefined
     try {
-      const again = await store.get(key, {
-        range: { offset: position, length: interval!.end - position },
-        signal,
-      })
+      const rest = { offset: position, length: interval!.end - position }
+      const again = await store.get(key, { range: rest, signal })
       if (again.info.etag !== info.etag) {
         await discardBody(again.body)
-        throw replaced(store, key, info, again.info)
+        const versions = `${info.etag} is now ${again.info.etag}`
+        throw failure('precondition-failed', `${key} was replaced while it was read (${versions})`)
       }
       current = again.body[Symbol.asyncIterator]()
     } catch (error) {
@@ -63,16 +66,10 @@ export async function readResumable(
             if (step.value.length === 0) continue
             position += step.value.length
             fruitless = 0
-            if (position > interval.end)
-              throw failure(store, key, 'unknown', `${key} has more bytes than it says`)
+            if (position > interval.end) throw failure('unknown', `${key} has more bytes than it says`)
             return step.value
           }
-          cut = failure(
-            store,
-            key,
-            'unavailable',
-            `body of ${key} ended at byte ${position} of ${interval.end}`,
-          )
+          cut = failure('unavailable', `body of ${key} ended at byte ${position} of ${interval.end}`)
         } catch (error) {
           cut = error
         }
@@ -106,13 +103,4 @@ export async function getBytes(
 /** A dropped connection surfaces as any error at all, so only what a store knows to be final ends the reading. */
 function mayPass(error: unknown): boolean {
   return !isStorageError(error) || error.transient
-}
-
-function replaced(store: BlobStore, key: string, before: BlobInfo, after: BlobInfo): StorageError {
-  const message = `${key} was replaced while it was read (${before.etag} is now ${after.etag})`
-  return failure(store, key, 'precondition-failed', message)
-}
-
-function failure(store: BlobStore, key: string, code: StorageError['code'], message: string): StorageError {
-  return new StorageError(message, { code, driver: store.driver, operation: 'get', key })
 }

@@ -36,16 +36,19 @@ export function redactUrl(url: URL | string): string {
   )
 }
 
-/** Replaces credentials in free text: those of URLs, of authorization headers and of `secret=value` pairs. */
+/**
+ * Replaces credentials in free text: those of URLs, of authorization headers and of `secret=value` pairs.
+ * Takes time in proportion to the text, which may be a whole answer of a server.
+ */
 export function redactText(text: string): string {
   return text
-    .replace(/[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s"'<>`]+/g, (url) => redactUrl(url))
+    .replace(/[A-Za-z][A-Za-z0-9+.-]{0,30}:\/\/[^\s"'<>`]+/g, (url) => redactUrl(url))
     .replace(
       /\b(bearer|basic|sharedkey|sharedaccesssignature)\s+(?=\S*[\d=+/._-])[^\s,;"']+/gi,
       `$1 ${HIDDEN}`,
     )
     .replace(
-      /([A-Za-z_-]*(?:secret|password|passwd|pwd|token|signature|credential|accountkey|access_?key)[A-Za-z_-]*)(["']?\s*[=:]\s*["']?)(?!\*)[^\s&,;"']+/gi,
+      /([A-Za-z_-]{0,40}(?:secret|password|passwd|pwd|token|signature|credential|accountkey|access_?key)[A-Za-z_-]{0,40})(["']?\s*[=:]\s*["']?)(?!\*)[^\s&,;"']+/gi,
       `$1$2${HIDDEN}`,
     )
 }

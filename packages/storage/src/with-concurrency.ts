@@ -1,5 +1,5 @@
 import type { BlobStore } from './blob-store.ts'
-import { abortable, createBody } from './body.ts'
+import { abortable, relayBody } from './body.ts'
 
 /**
  * At most `limit` calls at once; others wait their turn, first come first served, until their signal
@@ -68,23 +68,7 @@ export function withConcurrency(store: BlobStore, limit: number): BlobStore {
       await enter(options?.signal)
       try {
         const { info, body } = await store.get(key, options)
-        const reading = body[Symbol.asyncIterator]()
-        return {
-          info,
-          body: createBody({
-            async next() {
-              const step = await reading.next()
-              return step.done === true ? undefined : step.value
-            },
-            async close() {
-              try {
-                await reading.return?.()
-              } finally {
-                leave()
-              }
-            },
-          }),
-        }
+        return { info, body: relayBody(body, { onClose: leave }) }
       } catch (error) {
         leave()
         throw error

@@ -1,5 +1,5 @@
 import type { BlobBody, BlobStore } from './blob-store.ts'
-import { createBody } from './body.ts'
+import { relayBody } from './body.ts'
 import type { StorageOperationName } from './errors.ts'
 
 /** One finished call. */
@@ -79,30 +79,14 @@ export function withObserver(
       const call = begin('get', key)
       try {
         const { info, body } = await store.get(key, options)
-        const reading = body[Symbol.asyncIterator]()
-        return {
-          info,
-          body: createBody({
-            async next() {
-              try {
-                const step = await reading.next()
-                if (step.done === true) return undefined
-                call.bytes += step.value.length
-                return step.value
-              } catch (error) {
-                call.end({ error })
-                throw error
-              }
-            },
-            async close() {
-              try {
-                await reading.return?.()
-              } finally {
-                call.end()
-              }
-            },
-          }),
-        }
+        const relayed = relayBody(body, {
+          onChunk: (chunk) => {
+            call.bytes += chunk.length
+          },
+          onError: (error) => call.end({ error }),
+          onClose: () => call.end(),
+        })
+        return { info, body: relayed }
       } catch (error) {
         call.end({ error })
         throw error
@@ -133,21 +117,8 @@ function counted(body: BlobBody, call: Call): BlobBody {
     call.bytes = body.length
     return body
   }
-  return {
-    size: body.size,
-    open() {
-      const reading = body.open()[Symbol.asyncIterator]()
-      return createBody({
-        async next() {
-          const step = await reading.next()
-          if (step.done === true) return undefined
-          call.bytes += step.value.length
-          return step.value
-        },
-        async close() {
-          await reading.return?.()
-        },
-      })
-    },
+  const onChunk = (chunk: Uint8Array): void => {
+    call.bytes += chunk.length
   }
+  return { size: body.size, open: () => relayBody(body.open(), { onChunk }) }
 }

@@ -1,0 +1,26 @@
+import type { BigIntStats } from 'node:fs'
+import { lstat, unlink } from 'node:fs/promises'
+import { isMissing } from './system-errors.ts'
+
+// Calls for which a missing file is an answer and no error.
+
+/** The state of a path itself, never of what a symbolic link points to; undefined when nothing is there. */
+export async function statIfThere(path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(path, { bigint: true })
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+/** @returns whether it was there */
+export async function removeIfThere(path: string): Promise<boolean> {
+  try {
+    await unlink(path)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
