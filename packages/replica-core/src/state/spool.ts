@@ -21,7 +21,7 @@ import {
   type TXIDRange,
 } from '@sqlstream/ltx'
 import type { BlobBody } from '@sqlstream/storage'
-import { wrapFileError } from '../errors.ts'
+import { PrimaryError, wrapFileError } from '../errors.ts'
 import type { FailpointHook } from '../failpoint.ts'
 import { syncFolder } from './state-folder.ts'
 
@@ -58,12 +58,19 @@ export class Spool {
     return Spool.read(this.#path)
   }
 
-  /** The files of a spool folder that may belong to another process. */
+  /**
+   * The files of a spool folder that may belong to another process.
+   * @throws PrimaryError `state-folder` for an LTX file whose name says no range
+   */
   static read(folder: string): SpoolFile[] {
     const files: SpoolFile[] = []
     for (const name of readdirSync(folder)) {
       const range = parseFilename(name)
-      if (range === undefined) continue
+      if (range === undefined) {
+        // A file that is overlooked is a hole in the history; only our unfinished one is none.
+        if (name.endsWith('.ltx')) throw new PrimaryError('state-folder', `${join(folder, name)} is no name of ours`)
+        continue
+      }
       const path = join(folder, name)
       const stat = statSync(path, { throwIfNoEntry: false })
       // It was uploaded and removed just now.
