@@ -68,7 +68,8 @@ export class Spool {
       const range = parseFilename(name)
       if (range === undefined) {
         // A file that is overlooked is a hole in the history; only our unfinished one is none.
-        if (name.endsWith('.ltx')) throw new PrimaryError('state-folder', `${join(folder, name)} is no name of ours`)
+        if (name.endsWith('.ltx'))
+          throw new PrimaryError('state-folder', `${join(folder, name)} is no name of ours`)
         continue
       }
       const path = join(folder, name)
@@ -81,7 +82,7 @@ export class Spool {
 
   create(): SpoolWriter {
     const temp = join(this.#path, TEMP)
-    let fd = openSync(temp, 'w')
+    let fd = openTemp(temp)
     let size = 0
     const close = (): void => {
       if (fd >= 0) closeSync(fd)
@@ -120,6 +121,14 @@ export class Spool {
 
   remove(file: SpoolFile): void {
     rmSync(file.path, { force: true })
+  }
+}
+
+function openTemp(path: string): number {
+  try {
+    return openSync(path, 'w')
+  } catch (error) {
+    throw wrapFileError(error, path)
   }
 }
 
