@@ -26,8 +26,12 @@ const HARMLESS: ReadonlySet<string> = new Set([
 export function redactUrl(url: URL | string): string {
   const text = String(url)
   const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.exec(text)?.[0] ?? ''
-  const [beforeFragment, fragment] = splitAt(text.slice(scheme.length), '#')
+  const rest = text.slice(scheme.length)
+  const [beforeFragment, fragment] = splitAt(rest, '#')
   const [location, query] = splitAt(beforeFragment, '?')
+  // An @ behind a ? or # may belong to a password that nobody escaped, or to anything else.
+  const isAmbiguous = /[:@]/.test(location) && rest.lastIndexOf('@') > location.length
+  if (isAmbiguous && !isFilePath(scheme, location)) return scheme + HIDDEN
   return (
     scheme +
     redactLocation(scheme, location) +
@@ -54,9 +58,14 @@ export function redactText(text: string): string {
 }
 
 function redactLocation(scheme: string, location: string): string {
-  // A file path may hold an @; a secret with an unescaped slash reaches into what looks like the path.
-  const at = scheme === 'file://' && location.startsWith('/') ? -1 : location.lastIndexOf('@')
+  // The last one: a secret with an unescaped slash reaches into what looks like the path.
+  const at = isFilePath(scheme, location) ? -1 : location.lastIndexOf('@')
   return at === -1 ? location : `${HIDDEN}@${location.slice(at + 1)}`
+}
+
+/** A URL without a host: an @ in it is part of a name. */
+function isFilePath(scheme: string, location: string): boolean {
+  return scheme.toLowerCase() === 'file://' && location.startsWith('/')
 }
 
 function redactQuery(query: string): string {
