@@ -7,8 +7,10 @@ import type { FrameTable } from './frame-table.ts'
 
 /** A capture is cut at the first commit after this many bytes of WAL. */
 export const CUT_BYTES: number = 64 << 20
-/** Frames are read this many bytes at a time; a capture up to this size is read once. */
-const READ_BYTES = 4 << 20
+/** A stretch up to this size is read once and encoded from memory; a longer one is read again. */
+const KEEP_BYTES = 16 << 20
+/** Frames are read this many bytes at a time, so that they are verified while they are in the processor's cache. */
+const READ_BYTES = 1 << 20
 
 /** What a stretch of the WAL holds. */
 export interface ScannedFrames {
@@ -20,7 +22,7 @@ export interface ScannedFrames {
   readonly commit: number
   /** Smallest database size at any of its commits. */
   readonly minCommit: number
-  /** All frames of the stretch, back to back, when they fit into one read. */
+  /** All frames of the stretch, back to back, when they fit into memory. */
   readonly bytes: Uint8Array | undefined
   /** False when it was cut and there is more behind it. */
   readonly complete: boolean
@@ -82,14 +84,16 @@ export class WALScan {
     const total = index.mxFrame - from.frame
     const cutFrames = Math.max(1, Math.ceil(cutBytes / this.#frameSize))
     const perRead = Math.max(1, Math.min(total, Math.floor(READ_BYTES / this.#frameSize)))
-    if (this.#buffer.length < perRead * this.#frameSize)
-      this.#buffer = new Uint8Array(perRead * this.#frameSize)
+    const keep = total <= Math.max(perRead, Math.floor(KEEP_BYTES / this.#frameSize))
+    const room = (keep ? total : perRead) * this.#frameSize
+    if (this.#buffer.length < room) this.#buffer = new Uint8Array(room)
 
     let frame = from.frame
+    /** Where in the buffer the frames of this read lie. */
+    let place = 0
     let commit = 0
     let minCommit = Number.POSITIVE_INFINITY
     let cut: WALPosition | undefined
-    let offset = 0
     const visit = (pgno: number, frameCommit: number, at: number): void => {
       if (cut !== undefined) return
       table.set(pgno, frame + at + 1)
@@ -97,20 +101,22 @@ export class WALScan {
       commit = frameCommit
       if (frameCommit < minCommit) minCommit = frameCommit
       const n = frame + at + 1
-      if (n - from.frame >= cutFrames && n < index.mxFrame) cut = this.#positionAt(index, n, at)
+      if (n - from.frame >= cutFrames && n < index.mxFrame)
+        cut = this.#positionAt(index, n, place + at * this.#frameSize)
     }
     while (frame < index.mxFrame && cut === undefined) {
       const frames = Math.min(perRead, index.mxFrame - frame)
       const length = frames * this.#frameSize
-      offset = frameOffset(frame + 1, this.#pageSize)
-      const read = this.#files.readWAL(this.#buffer.subarray(0, length), offset)
-      const valid = read < length ? 0 : scanner.scan(this.#buffer, 0, frames, visit)
+      place = keep ? (frame - from.frame) * this.#frameSize : 0
+      const into = this.#buffer.subarray(place, place + length)
+      const read = this.#files.readWAL(into, frameOffset(frame + 1, this.#pageSize))
+      const valid = read < length ? 0 : scanner.scan(this.#buffer, place, frames, visit)
       if (valid < frames && cut === undefined) {
         throw discontinuous(`frame ${frame + valid + 1} of ${index.mxFrame} does not continue the one before`)
       }
       frame += frames
     }
-    const bytes = total <= perRead ? this.#buffer.subarray(0, total * this.#frameSize) : undefined
+    const bytes = keep ? this.#buffer.subarray(0, total * this.#frameSize) : undefined
     if (cut !== undefined) return { from: from.frame, end: cut, commit, minCommit, bytes, complete: false }
     const end: WALPosition = {
       salt1: index.salt1,
@@ -145,7 +151,7 @@ export class WALScan {
   }
 
   #positionAt(index: WALIndexHeader, frame: number, at: number): WALPosition {
-    const view = new DataView(this.#buffer.buffer, at * this.#frameSize, WAL_FRAME_HEADER_SIZE)
+    const view = new DataView(this.#buffer.buffer, at, WAL_FRAME_HEADER_SIZE)
     return {
       salt1: index.salt1,
       salt2: index.salt2,

@@ -208,7 +208,7 @@ describe('bytes that change while they are captured', () => {
         },
       })
       const { txid } = await primary.durable()
-      scene.app.run(addRows(2000, 3500))
+      scene.app.run(addRows(6000, 3500))
       armed = true
       await expect(primary.sync()).rejects.toMatchObject({ code: 'wal-discontinuous' })
       expect(armed).toBe(false)
