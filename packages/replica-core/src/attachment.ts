@@ -7,10 +7,10 @@ import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
 import type { Serial } from './serial.ts'
 import { Checkpointer } from './sqlite/checkpointer.ts'
-import { WriteBarrier } from './sqlite/connection.ts'
 import { DatabaseFiles } from './sqlite/database-files.ts'
 import { versionText } from './sqlite/engine-gate.ts'
 import { Holder } from './sqlite/holder.ts'
+import { WriteBarrier } from './sqlite/write-barrier.ts'
 import type { CaptureState } from './state/capture-state.ts'
 import type { Spool } from './state/spool.ts'
 
@@ -44,35 +44,32 @@ export class Attachment {
   constructor(options: AttachmentOptions) {
     const files = DatabaseFiles.open(options.database)
     let holder: Holder | undefined
-    let barrier: WriteBarrier | undefined
     try {
       this.pageSize = checkDatabase(files, options.emit)
       holder = new Holder(files, options.failpoint)
       holder.attach()
       files.openIndex()
-      barrier = new WriteBarrier(options.database)
     } catch (error) {
-      barrier?.close()
       holder?.close()
       files.close()
       throw error
     }
     this.files = files
     this.holder = holder
-    this.barrier = barrier
+    this.barrier = new WriteBarrier(options.database, options.maxBarrierMs)
     this.checkpointer = new Checkpointer()
     this.capture = new Capture({
       ...options,
       files,
       holder,
-      barrier,
+      barrier: this.barrier,
       state: options.captureState,
       pageSize: this.pageSize,
     })
     this.cycle = new CheckpointCycle({
       files,
       holder,
-      barrier,
+      barrier: this.barrier,
       checkpointer: this.checkpointer,
       serial: options.serial,
       capture: options.captureInside,
@@ -80,7 +77,6 @@ export class Attachment {
       failpoint: options.failpoint,
       pageSize: this.pageSize,
       thresholdFrames: options.checkpointFrames,
-      maxBarrierMs: options.maxBarrierMs,
     })
   }
 
@@ -97,7 +93,7 @@ export class Attachment {
     // Not awaited: a running cycle may wait for the very task that closes us.
     this.cycle.stop()
     await this.checkpointer.close(this.files.path)
-    this.barrier.close()
+    await this.barrier.close()
     this.holder.close()
     this.files.close()
   }

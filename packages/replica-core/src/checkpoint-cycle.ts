@@ -3,9 +3,9 @@ import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
 import type { Serial } from './serial.ts'
 import type { Checkpointer } from './sqlite/checkpointer.ts'
-import type { WriteBarrier } from './sqlite/connection.ts'
 import type { DatabaseFiles } from './sqlite/database-files.ts'
 import type { Holder } from './sqlite/holder.ts'
+import type { WriteBarrier } from './sqlite/write-barrier.ts'
 
 /** A tail longer than this is copied without the barrier once more, so that the barrier stays short. */
 const LONG_TAIL_FRAMES = 1500
@@ -28,8 +28,6 @@ export interface CheckpointContext {
   readonly pageSize: number
   /** Frames from which on the WAL of a quiet database is checkpointed. */
   readonly thresholdFrames: number
-  /** Longest time that writers may be kept out. */
-  readonly maxBarrierMs: number
 }
 
 /**
@@ -122,32 +120,21 @@ export class CheckpointCycle {
     })
   }
 
-  /** Copies the tail while no one can commit. Returns how long that was, undefined when a writer was in the way. */
-  async #underBarrier(): Promise<number | undefined> {
-    const { files, holder, barrier, checkpointer, capture, maxBarrierMs } = this.#c
-    if (!barrier.raise()) return undefined
-    const started = performance.now()
-    let lowered = 0
-    const lower = (): void => {
-      if (lowered !== 0) return
-      barrier.lower()
-      lowered = performance.now()
-    }
-    try {
+  /**
+   * Copies the tail while no one can commit. When the barrier's time is over before that is done,
+   * writers are let in and the cycle just does not complete: the guards and the holder's mark forbid
+   * a restart all the same.
+   *
+   * @returns how long writers were kept out, undefined when a writer was in the way
+   */
+  #underBarrier(): Promise<number | undefined> {
+    const { files, holder, barrier, checkpointer, capture } = this.#c
+    return barrier.hold(async () => {
       this.#c.failpoint?.('barrier:held')
-      await capture()
-      // The barrier's own read mark covers the moment in which the holder has none.
-      holder.moveUnderBarrier()
-      // Past the limit writers are let in; the checkpoint then ends as one without a barrier does:
-      // the holder's mark forbids a restart, so nothing is at stake but this cycle.
-      const timer = setTimeout(lower, Math.max(1, maxBarrierMs - (performance.now() - started)))
+      await holder.move(capture)
       await checkpointer.run(files.path, 'passive')
-      clearTimeout(timer)
-      if (lowered === 0) holder.moveUnderBarrier()
-    } finally {
-      lower()
-    }
-    return lowered - started
+      await holder.move(capture)
+    })
   }
 
   /** Barriers may take 3 % of the time of a busy database; a quiet one gets its small WAL back. */

@@ -12,9 +12,9 @@ import {
 import type { WALIndexHeader } from '@sqlstream/wal'
 import { discontinuous, pageSizeChanged } from '../errors.ts'
 import type { FailpointHook } from '../failpoint.ts'
-import type { WriteBarrier } from '../sqlite/connection.ts'
 import type { DatabaseFiles } from '../sqlite/database-files.ts'
 import type { Holder } from '../sqlite/holder.ts'
+import type { WriteBarrier } from '../sqlite/write-barrier.ts'
 import type { CaptureState } from '../state/capture-state.ts'
 import { applyChanges } from '../state/journal.ts'
 import { Ledger } from '../state/ledger.ts'
@@ -138,7 +138,7 @@ export class Capture {
    * @returns the file, or undefined when nothing differs
    */
   async resync(signal?: AbortSignal): Promise<CapturedFile | undefined> {
-    const view = takeView(this.#c, this.#scan)
+    const view = await takeView(this.#c, this.#scan)
     const range = { from: 0, end: view.wal }
     const captured = await this.#write(view.pages, view.pages.commit, range, view.proveAgain, signal)
     this.#c.holder.captured(view.backfilled)
@@ -153,7 +153,7 @@ export class Capture {
     txid: TXID,
     options: { readonly signal?: AbortSignal | undefined; readonly onPages?: (done: number) => void } = {},
   ): Promise<LiveSnapshot> {
-    const view = takeView(this.#c, this.#scan)
+    const view = await takeView(this.#c, this.#scan)
     const ledger = await this.#ledgerOf(view.pages, options)
     view.proveAgain()
     const expected = ledger.words().slice()
@@ -201,7 +201,7 @@ export class Capture {
    * proves for it. Position and ledger are set then.
    */
   async adopt(txid: TXID, checksum: Checksum, signal?: AbortSignal): Promise<boolean> {
-    const view = takeView(this.#c, this.#scan)
+    const view = await takeView(this.#c, this.#scan)
     const ledger = await this.#ledgerOf(view.pages, { signal })
     view.proveAgain()
     if (ledger.checksum !== checksum) return false

@@ -1,9 +1,9 @@
 import { isPageSize, type PageSize } from '@sqlstream/ltx'
 import type { DatabaseHeader, WALIndexHeader } from '@sqlstream/wal'
 import { PrimaryError, pageSizeChanged } from '../errors.ts'
-import type { WriteBarrier } from '../sqlite/connection.ts'
 import type { DatabaseFiles } from '../sqlite/database-files.ts'
 import type { Holder } from '../sqlite/holder.ts'
+import type { WriteBarrier } from '../sqlite/write-barrier.ts'
 import type { WALPosition } from '../state/position.ts'
 import { FrameTable } from './frame-table.ts'
 import { DatabaseView } from './page-source.ts'
@@ -33,9 +33,9 @@ export interface ViewContext {
  *
  * @throws PrimaryError `busy`, `page-size-changed`, `wal-discontinuous`
  */
-export function takeView(context: ViewContext, scan: WALScan): LiveView {
+export async function takeView(context: ViewContext, scan: WALScan): Promise<LiveView> {
   const { files } = context
-  const index = attach(context)
+  const index = await attach(context)
   const header = files.databaseHeader()
   const pageSize = index.pageSize || header.pageSize
   if (pageSize !== context.pageSize || !isPageSize(pageSize)) throw pageSizeChanged(pageSize)
@@ -62,17 +62,14 @@ export function takeView(context: ViewContext, scan: WALScan): LiveView {
 }
 
 /** A writer that never pauses is kept out for the moment of one begin. */
-function attach({ holder, barrier }: ViewContext): WALIndexHeader {
-  const index = holder.attachStable()
+async function attach({ holder, barrier }: ViewContext): Promise<WALIndexHeader> {
+  let index = holder.attachStable()
   if (index !== undefined) return index
-  if (!barrier.raise()) throw new PrimaryError('busy', 'the application holds the write lock')
-  try {
-    const quiet = holder.attachStable()
-    if (quiet !== undefined) return quiet
-  } finally {
-    barrier.lower()
-  }
-  throw new PrimaryError('busy', 'the wal-index changes without pause')
+  await barrier.hold(async () => {
+    index = holder.attachStable()
+  })
+  if (index !== undefined) return index
+  throw new PrimaryError('busy', 'the application writes without pause and holds the write lock')
 }
 
 /** As SQLite counts pages before the first frame: by the header if it is current, else by the file's size. */

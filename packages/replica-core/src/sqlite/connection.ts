@@ -61,43 +61,6 @@ export class ReadHold {
   }
 }
 
-/** A read-write connection that can keep other writers out for a moment, without ever writing. */
-export class WriteBarrier {
-  readonly #db: Database.Database
-  readonly #begin: Database.Statement
-
-  constructor(path: string) {
-    // SQLite's own busy handler sleeps between its tries, longer than a busy writer leaves the lock
-    // free; see raise().
-    this.#db = openDatabase(path, false, 0)
-    this.#db.pragma('wal_autocheckpoint = 0')
-    this.#begin = this.#db.prepare('BEGIN IMMEDIATE')
-  }
-
-  /** Takes the write lock, trying again and again (5 us a try); false when writers never leave it free. */
-  raise(patienceMs = 10): boolean {
-    const until = performance.now() + patienceMs
-    do {
-      try {
-        this.#begin.run()
-        return true
-      } catch (error) {
-        if (!isBusy(error)) throw error
-      }
-    } while (performance.now() < until)
-    return false
-  }
-
-  lower(): void {
-    if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
-  }
-
-  close(): void {
-    this.lower()
-    this.#db.close()
-  }
-}
-
 /** Opens a connection with the errors of SQLite turned into ours. */
 export function openDatabase(path: string, readonly: boolean, timeout = 1000): Database.Database {
   try {

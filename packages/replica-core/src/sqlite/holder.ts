@@ -94,11 +94,6 @@ export class Holder {
     }
   }
 
-  /** The same under a write barrier, which forbids commits and so needs no guard. */
-  moveUnderBarrier(): void {
-    this.#renew(this.#files.index())
-  }
-
   /** Ends the transactions and closes the connections. */
   close(): void {
     this.#guard.end()
