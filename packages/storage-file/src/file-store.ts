@@ -61,6 +61,10 @@ export class FileStore implements BlobStore {
     signal?.throwIfAborted()
     try {
       await this.#folders.checkRoot('list')
+      await this.#folders.checkInside(dirname(join(this.root, `${prefix}x`)), {
+        operation: 'list',
+        key: prefix,
+      })
       for await (const keys of inBatches(walkKeys(this.root, { prefix, startAfter }))) {
         for (const info of await this.#stat(keys)) {
           signal?.throwIfAborted()
@@ -114,6 +118,7 @@ export class FileStore implements BlobStore {
         for (const key of keys) {
           options.signal?.throwIfAborted()
           const path = join(this.root, key)
+          await this.#folders.checkInside(dirname(path), { operation: 'delete', key })
           if (await withPathLock(path, () => removeFile(path))) touched.add(dirname(path))
         }
       } finally {
@@ -143,8 +148,10 @@ export class FileStore implements BlobStore {
     checkKey(context.key, { driver: DRIVER, operation: context.operation })
     options.signal?.throwIfAborted()
     try {
+      const path = join(this.root, context.key)
       await this.#folders.checkRoot(context.operation)
-      return await task(join(this.root, context.key), context)
+      await this.#folders.checkInside(dirname(path), context)
+      return await task(path, context)
     } catch (error) {
       if (error instanceof BodyFailure) throw error.error
       throw translateError(error, context)

@@ -1,9 +1,10 @@
 import { mkdir, open, rmdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { StorageOperationName } from '@sqlstream/storage'
-import { failure, isMissing, systemCode } from './system-errors.ts'
+import { statIfThere } from './if-there.ts'
+import { type CallContext, failure, isMissing, systemCode } from './system-errors.ts'
 
-/** Paths remembered as durable; more are forgotten and proven again. */
+/** Paths remembered for each purpose; when there are more, all are forgotten and proven again. */
 const MAX_KNOWN = 10_000
 
 /**
@@ -14,6 +15,7 @@ export class Folders {
   readonly #root: string
   readonly #createRoot: boolean
   readonly #durable = new Set<string>()
+  readonly #inside = new Set<string>()
 
   constructor(root: string, createRoot: boolean) {
     this.#root = root
@@ -30,13 +32,25 @@ export class Folders {
     } else if (this.#createRoot) {
       await makeDurableFolder(folder)
     }
-    if (this.#durable.size >= MAX_KNOWN) this.#durable.clear()
-    this.#durable.add(folder)
+    remember(this.#durable, folder)
+  }
+
+  /** Rejects when the folder, or one between it and the root, is a symbolic link: it may lead anywhere. */
+  async checkInside(folder: string, context: CallContext): Promise<void> {
+    if (folder === this.#root || this.#inside.has(folder)) return
+    await this.checkInside(dirname(folder), context)
+    const stats = await statIfThere(folder)
+    if (stats?.isSymbolicLink() === true) {
+      const hint = 'Mount the other place there, or give it a store of its own.'
+      throw failure(context, 'permission-denied', `${folder} is a symbolic link, which is not followed`, hint)
+    }
+    if (stats !== undefined) remember(this.#inside, folder)
   }
 
   /** Drops what is remembered, because a folder has vanished under us. */
   forget(): void {
     this.#durable.clear()
+    this.#inside.clear()
   }
 
   /** Makes removals in a folder durable, and removes it and its ancestors below the root when empty. */
@@ -44,6 +58,7 @@ export class Folders {
     let path = folder
     while (path.length > this.#root.length && (await removeIfEmpty(path))) {
       this.#durable.delete(path)
+      this.#inside.delete(path)
       path = dirname(path)
     }
     await syncFolder(path)
@@ -60,6 +75,11 @@ export class Folders {
       throw failure({ operation }, 'not-found', `folder ${this.#root} does not exist`, hint)
     }
   }
+}
+
+function remember(known: Set<string>, path: string): void {
+  if (known.size >= MAX_KNOWN) known.clear()
+  known.add(path)
 }
 
 /** Makes names in a folder durable. A folder that is gone needs nothing. */

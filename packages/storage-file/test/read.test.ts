@@ -109,6 +109,26 @@ test('symbolic links, pipes and folders are no objects', async () => {
   expect(filesIn(root)).toContain('link')
 })
 
+test('no call goes through a folder that is a symbolic link, below a root that may be one', async () => {
+  mkdirSync(join(folder, `elsewhere${count}`))
+  writeFileSync(join(folder, `elsewhere${count}`, 'a'), 'secret')
+  mkdirSync(root)
+  symlinkSync(root, `${root}-link`)
+  symlinkSync(join(folder, `elsewhere${count}`), join(root, 'out'))
+  const linked = new FileStore(`${root}-link`)
+  await linked.put('in/a', bytes)
+  expect(await keysOf(linked.list())).toEqual(['in/a'])
+  const failure = { code: 'permission-denied', hint: expect.any(String) }
+  for (const key of ['out/a', 'out/b/c']) {
+    await expect(linked.head(key)).rejects.toMatchObject(failure)
+    await expect(linked.get(key)).rejects.toMatchObject(failure)
+    await expect(linked.put(key, bytes)).rejects.toMatchObject(failure)
+    await expect(linked.delete([key])).rejects.toMatchObject(failure)
+  }
+  await expect(keysOf(linked.list({ prefix: 'out/' }))).rejects.toMatchObject(failure)
+  expect(readdirSync(join(folder, `elsewhere${count}`))).toEqual(['a'])
+})
+
 test('by default a missing root is an empty store, and the first put makes it', async () => {
   expect(await keysOf(store.list())).toEqual([])
   await expect(store.head('a')).rejects.toMatchObject({ code: 'not-found', message: 'there is no object a' })
