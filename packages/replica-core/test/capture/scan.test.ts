@@ -179,18 +179,28 @@ describe('a cut', () => {
     )
   })
 
-  it('R6: a single transaction is never cut, and what does not fit into one read is read in parts', () => {
-    const files = new MemoryFiles()
-    const count = Math.ceil((9 << 20) / FRAME)
-    const frames = Array.from({ length: count }, (_, i) => ({ pgno: i + 1, fill: i }))
-    files.write([...frames.slice(0, -1), { pgno: count, commit: count }])
-    files.reads.length = 0
-    const whole = scan(files, count, { cutBytes: FRAME })
-    expect(whole).toMatchObject({ complete: true, bytes: undefined, commit: count })
-    expect(whole.table.count).toBe(count)
-    expect(files.reads).toHaveLength(3)
-    expect(Math.max(...files.reads.map(({ length }) => length))).toBeLessThanOrEqual(4 << 20)
-  })
+  it.each([
+    ['is kept in memory', 15],
+    ['is not kept', 17],
+  ])(
+    'R6: a single transaction is never cut; it is read a little at a time and %s (%i MB)',
+    (what, megabytes) => {
+      const files = new MemoryFiles(65536)
+      const count = Math.floor((megabytes * 2 ** 20) / (65536 + WAL_FRAME_HEADER_SIZE))
+      const frames = Array.from({ length: count }, (_, i) => ({ pgno: i + 1, fill: i }))
+      files.write([...frames.slice(0, -1), { pgno: count, commit: count, fill: 5 }])
+      files.reads.length = 0
+      const whole = scan(files, count, { cutBytes: 1 })
+      expect(whole.complete).toBe(true)
+      expect(whole.commit).toBe(count)
+      expect(whole.table.count).toBe(count)
+      const lengths = files.reads.map(({ length }) => length)
+      expect(lengths.reduce((sum, length) => sum + length)).toBe(count * (65536 + WAL_FRAME_HEADER_SIZE))
+      expect(Math.max(...lengths)).toBeLessThanOrEqual(4 << 20)
+      if (what === 'is not kept') expect(whole.bytes).toBeUndefined()
+      else expect(Buffer.compare(whole.bytes!, files.wal.subarray(WAL_HEADER_SIZE))).toBe(0)
+    },
+  )
 })
 
 it('frames lie back to back behind the header', () => {
