@@ -26,6 +26,7 @@ export class WALSchedule {
   readonly #poll: NodeJS.Timeout
   readonly #refresh: NodeJS.Timeout
   #timer: NodeJS.Timeout | undefined
+  #urgent: NodeJS.Timeout | undefined
   #firstEvent: number | undefined
   #recheckMs = 0
 
@@ -69,6 +70,14 @@ export class WALSchedule {
     this.#timer.unref()
   }
 
+  /** Looks after so many milliseconds, whatever events come meanwhile. */
+  lookWithin(milliseconds: number): void {
+    this.#urgent ??= setTimeout(() => {
+      this.#urgent = undefined
+      void this.#look()
+    }, milliseconds).unref()
+  }
+
   async #look(): Promise<void> {
     const next = await this.#callbacks.look()
     if (next === undefined) return
@@ -82,6 +91,7 @@ export class WALSchedule {
 
   close(): void {
     clearTimeout(this.#timer)
+    clearTimeout(this.#urgent)
     clearInterval(this.#poll)
     clearInterval(this.#refresh)
     this.#watch.close()
