@@ -34,7 +34,7 @@ async function truncate(primary: Primary): Promise<void> {
 
 describe('checkpoints beside a writing application', () => {
   it.each(['holder:between', 'checkpoint:before', 'checkpoint:after'] as const)(
-    'T03: commits at %s are in the replica, although the WAL restarts',
+    'C3, T03: commits at %s are in the replica, although the WAL restarts',
     async (where) => {
       await using scene = await Scene.begin()
       const pause = at(where, 3, () => {
@@ -58,7 +58,7 @@ describe('checkpoints beside a writing application', () => {
     },
   )
 
-  it('T03: four writers, checkpoints all the time, and a restore again and again', async () => {
+  it('P1, T03: four writers, checkpoints all the time, and a restore again and again', async () => {
     await using scene = await Scene.begin()
     const logs = [1, 2, 3, 4].map((n) => scene.folder.join(`commits${n}`))
     const { database } = scene

@@ -61,7 +61,7 @@ describe('a store that cannot be read', () => {
     },
   )
 
-  it.each(FAILURES)('T53: %s never makes an existing replica a first run', async (_name, plan, error) => {
+  it.each(FAILURES)('S1, T53: %s never makes an existing replica a first run', async (_name, plan, error) => {
     const { scene, store } = await failingScene()
     await using _ = scene
     const first = await scene.replicate()

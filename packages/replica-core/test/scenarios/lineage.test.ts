@@ -1,6 +1,7 @@
 import { cpSync, readdirSync, rmSync } from 'node:fs'
-import { headOf, planRestore, restorableTXIDs, restore } from '@sqlstream/replica'
+import { headOf, planRestore, Replica, restorableTXIDs, restore } from '@sqlstream/replica'
 import { fileSink } from '@sqlstream/replica/node'
+import { FileStore } from '@sqlstream/storage-file'
 import { describe, expect, it } from 'vitest'
 import { adoptRestored, type PrimaryOptions } from '../../src/index.ts'
 import { addRows, Scene } from './support/scene.ts'
@@ -101,6 +102,22 @@ describe('restored, then written again', () => {
     await replicateWords(scene, ['more'])
     expect(scene.seen('snapshot-started')).toHaveLength(2)
     expect(await scene.ask(ROWS)).toBe('one two other more')
+    await scene.expectSamePages()
+  })
+})
+
+describe('another database', () => {
+  it('S4: is refused by a replica that belongs to one', async () => {
+    await using scene = await Scene.begin()
+    await replicateWords(scene, ['one'])
+    const before = restorableTXIDs(await scene.replica.catalog())
+    const database = scene.folder.join('db', 'other.db')
+    scene.app.open(database, 'other')
+    scene.app.run('PRAGMA journal_mode=WAL; CREATE TABLE other(v)', 'other')
+    const elsewhere = new Replica(new FileStore(scene.folder.join('elsewhere')))
+    await (await scene.replicate({ database, replica: elsewhere })).close()
+    await expect(scene.replicate({ database })).rejects.toMatchObject({ code: 'wrong-database' })
+    expect(restorableTXIDs(await scene.replica.catalog())).toEqual(before)
     await scene.expectSamePages()
   })
 })

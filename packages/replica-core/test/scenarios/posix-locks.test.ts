@@ -108,7 +108,7 @@ describe.runIf(LINUX)('locks of the replicator', () => {
 })
 
 describe('other SQLite libraries', () => {
-  it('T48: P7: an application with another SQLite than ours is replicated from a process of our own', async () => {
+  it('P7, T48: an application with another SQLite than ours is replicated from a process of our own', async () => {
     await using scene = await Scene.begin()
     await using replicator = await Replicator.start({
       database: scene.database,

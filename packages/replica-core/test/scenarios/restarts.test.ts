@@ -54,7 +54,7 @@ describe('while the replicator is down', () => {
     },
   )
 
-  it('T11: the last close deletes the WAL, the application comes back, writes, and goes again', async () => {
+  it('S3, T11: the last close deletes the WAL, the application comes back, writes, and goes again', async () => {
     await using scene = await Scene.begin()
     const primary = await scene.replicate()
     scene.app.run(addRows(10))
