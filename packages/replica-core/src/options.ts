@@ -14,7 +14,7 @@ export interface PrimaryOptions {
   readonly syncIntervalMs?: number
   /** Quiet time after a file event before the WAL is looked at. Default 5 ms. */
   readonly quietMs?: number
-  /** Longest time that further events may put that off. Default 50 ms. */
+  /** Longest time that further events may put that off. Default 10 ms. */
   readonly maxDelayMs?: number
   /** WAL size at which a checkpoint begins, in frames. Default 1000; adaptive above. */
   readonly checkpointFrames?: number

@@ -165,7 +165,7 @@ export class Primary {
   }
 
   #listen(): void {
-    const { quietMs = 5, maxDelayMs = 50 } = this.#o
+    const { quietMs = 5, maxDelayMs = 10 } = this.#o
     this.#schedule = new WALSchedule(
       this.#o.database,
       { quietMs, maxDelayMs },

@@ -26,8 +26,11 @@ export class WALSchedule {
   readonly #poll: NodeJS.Timeout
   readonly #refresh: NodeJS.Timeout
   #timer: NodeJS.Timeout | undefined
+  /** When the timer ends, on the clock of `performance.now`; never when there is none. */
+  #timerEnd = Number.POSITIVE_INFINITY
   #urgent: NodeJS.Timeout | undefined
   #firstEvent: number | undefined
+  #lastEvent = Number.NEGATIVE_INFINITY
   #recheckMs = 0
 
   constructor(
@@ -54,20 +57,37 @@ export class WALSchedule {
   /** Something may have been written. */
   event(): void {
     this.#recheckMs = 0
-    const now = performance.now()
-    this.#firstEvent ??= now
-    const patience = this.#maxDelayMs - (now - this.#firstEvent)
-    this.lookIn(Math.max(0, Math.min(this.#quietMs, patience)))
+    this.#lastEvent = performance.now()
+    this.#firstEvent ??= this.#lastEvent
+    // A busy writer makes thousands of events a second. So a timer that ends in time stays, and sees to the
+    // rest itself; setting it anew each time costs more, and could put it off for ever.
+    const due = Math.max(this.#quietAt(), this.#lastEvent)
+    if (this.#timerEnd > due) this.lookIn(due - this.#lastEvent)
   }
 
   /** Looks after so many milliseconds, unless an event comes first. */
   lookIn(milliseconds: number): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      this.#firstEvent = undefined
-      void this.#look()
-    }, milliseconds)
+    this.#timerEnd = performance.now() + milliseconds
+    this.#timer = setTimeout(() => this.#onTimer(), milliseconds)
     this.#timer.unref()
+  }
+
+  /** When the quiet after the last event is long enough, or patience ends. */
+  #quietAt(): number {
+    const patience = (this.#firstEvent ?? this.#lastEvent) + this.#maxDelayMs
+    return Math.min(this.#lastEvent + this.#quietMs, patience)
+  }
+
+  #onTimer(): void {
+    this.#timerEnd = Number.POSITIVE_INFINITY
+    const wait = this.#firstEvent === undefined ? 0 : this.#quietAt() - performance.now()
+    if (wait >= 1) {
+      this.lookIn(wait)
+      return
+    }
+    this.#firstEvent = undefined
+    void this.#look()
   }
 
   /** Looks after so many milliseconds, whatever events come meanwhile. */

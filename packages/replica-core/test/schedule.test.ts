@@ -84,6 +84,16 @@ describe('when to look at the WAL', () => {
     expect(line.looks[1]! - line.looks[0]!).toBeGreaterThanOrEqual(48)
   })
 
+  it('without setting a timer for each event', async () => {
+    await line.settle()
+    line.schedule.event()
+    const set = vi.spyOn(globalThis, 'setTimeout')
+    for (let i = 0; i < 1000; i++) line.schedule.event()
+    expect(set).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(100)
+    expect(line.looks).toHaveLength(1)
+  })
+
   it('again and again at growing distances after an event that brought nothing, but not for ever', async () => {
     await line.settle()
     line.answers.push(...Array<Look>(20).fill('soon'))
