@@ -16,7 +16,7 @@ export type Pending =
   | {
       readonly kind: 'snapshot'
       readonly snapshot: LiveSnapshot
-      /** Called when it is in the replica. */
+      /** Called when it needs the live database no longer: it is in the replica, or was dropped. */
       done(): void
       /** Called when the live database could not be read as promised: take another one. */
       broken(error: Error): void
@@ -77,17 +77,15 @@ export class Uploader {
   enqueue(pending: Pending): void {
     this.#queue.push(pending)
     if (pending.kind === 'file') this.#pendingBytes += pending.file.size
-    if (this.#fenced === undefined && this.#running === undefined) {
-      this.#running = this.#drain().finally(() => {
-        this.#running = undefined
-      })
-    }
+    this.#start()
   }
 
   /** Drops what is queued, and its files: a new snapshot stands for all of it. */
   discard(): void {
-    for (const pending of this.#queue) if (pending.kind === 'file') this.#c.spool.remove(pending.file)
-    this.#queue.length = 0
+    for (const pending of this.#queue.splice(0)) {
+      if (pending.kind === 'file') this.#c.spool.remove(pending.file)
+      else pending.done()
+    }
     this.#pendingBytes = 0
   }
 
@@ -100,6 +98,7 @@ export class Uploader {
   async waitFor(txid: TXID, signal?: AbortSignal): Promise<void> {
     if (this.#uploaded !== undefined && this.#uploaded >= txid) return
     if (this.#fenced !== undefined) throw this.#fenced
+    if (this.#stop.signal.aborted) throw this.#stop.signal.reason
     signal?.throwIfAborted()
     this.retryNow()
     await new Promise<void>((resolve, reject) => {
@@ -126,6 +125,16 @@ export class Uploader {
     this.#settle(this.#fenced ?? new PrimaryError('closed', 'the replicator is closed'))
   }
 
+  #start(): void {
+    if (this.#running !== undefined || this.#queue.length === 0) return
+    if (this.#fenced !== undefined || this.#stop.signal.aborted) return
+    this.#running = this.#drain().finally(() => {
+      this.#running = undefined
+      // Something may have been queued since the loop looked last.
+      this.#start()
+    })
+  }
+
   async #drain(): Promise<void> {
     let delay = FIRST_RETRY_MS
     while (this.#queue.length > 0 && !this.#stop.signal.aborted) {
@@ -141,15 +150,18 @@ export class Uploader {
           this.#fence(error)
           return
         }
+        // Dropped meanwhile: nobody needs it any more.
+        if (this.#queue[0] !== pending) continue
         if (pending.kind === 'snapshot' && isPrimaryError(error)) {
+          this.#queue.shift()
           this.discard()
           pending.broken(error)
-          return
+          continue
         }
         if (pending.kind === 'file' && isLost(error)) {
           this.discard()
           this.#c.onLost(error as Error)
-          return
+          continue
         }
         this.#c.emit({ type: 'failed', operation: 'upload', error: error as Error, retryInMs: delay })
         // Who waits learns what waiting will not cure; the upload itself is tried for ever.
@@ -172,16 +184,18 @@ export class Uploader {
       file = await this.#putSnapshot(pending.snapshot, signal)
     }
     this.#c.failpoint?.('put:after')
-    this.#queue.shift()
     this.#uploaded = file.maxTXID
+    // What was dropped on its way has been accounted for, and something else is first in the queue.
+    const dropped = this.#queue[0] !== pending
+    if (!dropped) this.#queue.shift()
     const milliseconds = performance.now() - started
     const report = { file, bytes: file.size, milliseconds }
     if (pending.kind === 'file') {
-      this.#pendingBytes -= pending.file.size
+      if (!dropped) this.#pendingBytes -= pending.file.size
       this.#c.spool.remove(pending.file)
       this.#c.emit({ type: 'uploaded', ...report })
     } else {
-      pending.done()
+      if (!dropped) pending.done()
       this.#c.emit({ type: 'snapshotted', ...report })
     }
     this.#c.failpoint?.('put:after-ack')
