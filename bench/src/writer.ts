@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type LitestreamCLI, peerOrReason } from '@sqlstream/testkit'
@@ -53,6 +54,8 @@ async function oneRun(
   const database = join(folder, 'app.db')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
+  // What the run before left to be written must not be paid by this one.
+  spawnSync('sync')
   await using application = await Application.start({ database })
   await application.commit()
   const beside = await companionOf(companion, cli, database, join(folder, 'replica'))
