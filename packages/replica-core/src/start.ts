@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { type Checksum, type TXID, toTXID } from '@sqlstream/ltx'
+import { type TXID, toTXID } from '@sqlstream/ltx'
 import {
   type Catalog,
   headOf,
@@ -21,8 +21,9 @@ import {
   type SnapshotReason,
 } from './plan-start.ts'
 import type { CaptureState } from './state/capture-state.ts'
+import { proveSpool } from './state/prove-spool.ts'
 import { readRestored } from './state/restored.ts'
-import { readSpoolHeader, type Spool, type SpoolFile } from './state/spool.ts'
+import type { Spool, SpoolFile } from './state/spool.ts'
 import type { StateFolder } from './state/state-folder.ts'
 
 /** How the start goes on, with the files that still have to be uploaded. */
@@ -62,7 +63,7 @@ export async function decideStart(context: StartContext): Promise<StartDecision>
   const remote = await remoteSide(replica, catalog, signal)
   dropOrphans(spool, captureState.position?.txid)
   const files = spool.list()
-  const local = localSide(context, files, remote)
+  const local = await localSide(context, files, remote)
   const plan = planStart({ pageSize: attachment.pageSize, local, remote, onBehind: context.onBehind })
   switch (plan.kind) {
     case 'refuse':
@@ -112,11 +113,11 @@ function dropOrphans(spool: Spool, captured: TXID | undefined): void {
   }
 }
 
-function localSide(
+async function localSide(
   context: StartContext,
   files: readonly SpoolFile[],
   remote: RemoteSide | undefined,
-): LocalSide | undefined {
+): Promise<LocalSide | undefined> {
   const position = context.captureState.position
   if (position === undefined) return undefined
   // Uploads come after the journal, so what was torn off it was damage, and the position is an old one (SPEC, L3).
@@ -125,19 +126,9 @@ function localSide(
     txid: position.txid,
     postApplyChecksum: position.postApplyChecksum,
     pageSize: position.pageSize,
-    checksumAtHead: remote && checksumAt(remote.head, position, files),
+    checksumAtHead: remote && (await proveSpool(files, remote.head, position, context.signal)),
     restoredWhenHeadWas: readRestored(context.folder)?.headTXID,
   }
-}
-
-function checksumAt(
-  head: TXID,
-  position: { readonly txid: TXID; readonly postApplyChecksum: Checksum },
-  files: readonly SpoolFile[],
-): Checksum | undefined {
-  if (head === position.txid) return position.postApplyChecksum
-  const next = files.find((file) => file.minTXID === head + 1n)
-  return next && readSpoolHeader(next).proof?.preApplyChecksum
 }
 
 /** One replica belongs to one database. @throws PrimaryError `wrong-database` */
