@@ -110,7 +110,7 @@ describe('a database that shrinks and grows between two captures', () => {
       'DELETE FROM t; PRAGMA incremental_vacuum(200)',
       120,
     ],
-  ])('T14: %s: no file holds a page beyond its size', async (_name, pragmas, shrink, mostPages) => {
+  ])('T14, T66: %s: no file holds a page beyond its size', async (_name, pragmas, shrink, mostPages) => {
     await using scene = await Scene.begin({ pragmas })
     const primary = await scene.replicate({ syncIntervalMs: 60_000 })
     await primary.durable()

@@ -91,7 +91,7 @@ describe('frames without a commit', () => {
     await scene.expectSamePages()
   })
 
-  it('T18: frames that a transaction rewrites before its commit are taken in their last version', async () => {
+  it('T18, T64: frames that a transaction rewrites before its commit are taken in their last version', async () => {
     await using scene = await Scene.begin()
     const primary = await scene.replicate({ syncIntervalMs: 60_000 })
     const { txid } = await primary.durable()
