@@ -30,6 +30,7 @@ export class Replication {
   #attachment: Attachment | undefined
   #state: PrimaryState = 'closed'
   #lastError: Error | undefined
+  #fenced: Error | undefined
   #queued: Promise<void> | undefined
   #lastCapture = Number.NEGATIVE_INFINITY
   /** Snapshots that read the live database: the holder must not move. */
@@ -47,7 +48,7 @@ export class Replication {
   }
 
   get lastError(): Error | undefined {
-    return this.#lastError ?? this.#uploader?.lastError
+    return this.#fenced ?? this.#lastError ?? this.#uploader?.lastError
   }
 
   /** When the last capture began, on the clock of `performance.now`. */
@@ -100,7 +101,7 @@ export class Replication {
         emit: this.emit,
         failpoint: this.#o.failpoint,
         onFenced: (error) => {
-          this.#lastError = error
+          this.#fenced = error
           this.#transition('fence')
         },
         onLost: (error) => this.#startOver(error, 'spool-lost'),
@@ -114,7 +115,7 @@ export class Replication {
   captureNow(): Promise<void> {
     this.#queued ??= this.serial.run(async () => {
       this.#queued = undefined
-      if (this.#state === 'fenced') throw this.#lastError
+      if (this.#fenced !== undefined) throw this.#fenced
       try {
         await this.#reattachIfReplaced()
         await this.capture()
@@ -332,6 +333,8 @@ export class Replication {
 
   #transition(trigger: PrimaryTrigger): void {
     const from = this.#state
+    // What was under way when another writer was met ends as it may; it changes nothing any more.
+    if (from === 'fenced' && trigger !== 'close') return
     const to = nextState(from, trigger)
     this.#state = to
     if (from !== to) this.emit({ type: 'state', from, to })
