@@ -22,6 +22,10 @@ export class ReplicatorProcess {
     })
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   /** Why whole images were taken. */
   get snapshots(): string[] {
     return this.messages.flatMap((message) =>
