@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { WALIndexHeader } from '@sqlstream/wal'
 import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
 import type { Serial } from './serial.ts'
-import type { Checkpointer } from './sqlite/checkpointer.ts'
+import type { Checkpointer, CheckpointResult } from './sqlite/checkpointer.ts'
 import type { DatabaseFiles } from './sqlite/database-files.ts'
 import type { Holder } from './sqlite/holder.ts'
 import type { WriteBarrier } from './sqlite/write-barrier.ts'
@@ -10,6 +11,10 @@ import type { WriteBarrier } from './sqlite/write-barrier.ts'
 /** A tail longer than this is copied without the barrier once more, so that the barrier stays short. */
 const LONG_TAIL_FRAMES = 1500
 const UNBLOCKED_ROUNDS = 4
+/** SQLite's default of `PRAGMA wal_autocheckpoint`. */
+const AUTOCHECKPOINT_FRAMES = 1000
+/** For a message to the worker and a lock. */
+const HEAD_START_MS = 1
 const HIGHEST_THRESHOLD = 10_000
 /** A WAL that grew past this many bytes during a cycle wants the next one to begin earlier. */
 const LARGE_WAL_BYTES = 48 << 20
@@ -79,35 +84,29 @@ export class CheckpointCycle {
   }
 
   async #cycle(withBarrier: boolean): Promise<void> {
-    const { files, holder, checkpointer, serial, capture } = this.#c
+    const { files, holder, serial, capture } = this.#c
     const before = files.index().backfill
     let complete = false
     let barrierMs: number | undefined
-    for (let round = 0; round < UNBLOCKED_ROUNDS && !complete; round++) {
-      await serial.run(async () => {
-        if (!this.#stopped) await holder.move(capture)
-      })
-      if (this.#stopped) return
-      this.#c.failpoint?.('checkpoint:before')
-      await checkpointer.run(files.path, 'passive')
+    for (let round = 1; round <= UNBLOCKED_ROUNDS; round++) {
+      const passive = await this.#moveAndCopy()
+      if (passive === undefined) return
+      await Promise.all([passive.running, this.#unlessStopped(capture)])
       if (this.#stopped) return
       this.#c.failpoint?.('checkpoint:after')
-      const left = tail(files.index())
-      if (left > LONG_TAIL_FRAMES && round + 1 < UNBLOCKED_ROUNDS) continue
-      await serial.run(async () => {
-        if (this.#stopped) return
-        const index = files.index()
-        if (tail(index) === 0) {
-          // Everything is in the database file; the holder may go to slot 0 once it is captured.
-          await holder.move(capture)
-          complete = tail(files.index()) === 0
-        } else if (withBarrier) {
-          barrierMs = await this.#underBarrier()
-          complete = barrierMs !== undefined && tail(files.index()) === 0
-        }
-      })
-      break
+      if (tail(files.index()) <= LONG_TAIL_FRAMES) break
     }
+    await serial.run(async () => {
+      if (this.#stopped) return
+      if (tail(files.index()) === 0) {
+        // Everything is in the database file: the holder captures and goes to slot 0.
+        await holder.move(capture)
+        complete = tail(files.index()) === 0
+      } else if (withBarrier) {
+        barrierMs = await this.#underBarrier()
+        complete = barrierMs !== undefined && tail(files.index()) === 0
+      }
+    })
     if (this.#stopped) return
     this.#adapt(barrierMs ?? 0, files.index().mxFrame)
     const frames = Math.max(0, files.index().backfill - before)
@@ -121,18 +120,55 @@ export class CheckpointCycle {
   }
 
   /**
-   * Copies the tail while no one can commit. When the barrier's time is over before that is done,
-   * writers are let in and the cycle just does not complete: the guards and the holder's mark forbid
-   * a restart all the same.
+   * Moves the holder and starts to copy what that allows. Past the application's autocheckpoint threshold its
+   * next commit would try the same, and the stall would be its own; so it is kept out until the worker
+   * has the checkpoint lock.
+   */
+  async #moveAndCopy(): Promise<{ running: Promise<CheckpointResult> } | undefined> {
+    const { files, holder, barrier, capture } = this.#c
+    let running: Promise<CheckpointResult> | undefined
+    const moveAndStart = async (): Promise<void> => {
+      await holder.move(capture)
+      this.#c.failpoint?.('checkpoint:before')
+      running = this.#passive()
+      // Its failure is met where it is awaited.
+      running.catch(() => undefined)
+    }
+    await this.#unlessStopped(async () => {
+      if (files.index().mxFrame >= AUTOCHECKPOINT_FRAMES) {
+        await barrier.hold(async () => {
+          await moveAndStart()
+          await sleep(HEAD_START_MS)
+        })
+      }
+      if (running === undefined) await moveAndStart()
+    })
+    return running && { running }
+  }
+
+  #unlessStopped(task: () => Promise<void>): Promise<void> {
+    return this.#c.serial.run(async () => {
+      if (!this.#stopped) await task()
+    })
+  }
+
+  #passive(): Promise<CheckpointResult> {
+    return this.#c.checkpointer.run(this.#c.files.path, 'passive')
+  }
+
+  /**
+   * Captures and copies the tail, both at once, while no one can commit. When the barrier's time is
+   * over before that is done, writers are let in and the cycle just does not complete: the guards and
+   * the holder's mark forbid a restart all the same.
    *
    * @returns how long writers were kept out, undefined when a writer was in the way
    */
   #underBarrier(): Promise<number | undefined> {
-    const { files, holder, barrier, checkpointer, capture } = this.#c
+    const { holder, barrier, capture } = this.#c
     return barrier.hold(async () => {
       this.#c.failpoint?.('barrier:held')
       await holder.move(capture)
-      await checkpointer.run(files.path, 'passive')
+      await Promise.all([this.#passive(), capture()])
       await holder.move(capture)
     })
   }

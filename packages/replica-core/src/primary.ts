@@ -173,6 +173,8 @@ export class Primary {
         look: () => this.#look(),
         refresh: () => this.#upkeep.refresh().catch(() => this.#schedule?.lookIn(0)),
         poll: () => this.#poll(),
+        // A parked holder has to leave slot 0 soon after the first commit.
+        isUrgent: () => this.#replication.attachment?.holder.restartIsCaptured === true,
       },
     )
     if (this.#schedule.hasEvents) return
@@ -185,18 +187,14 @@ export class Primary {
 
   /** Captures when something is new and it is time. */
   async #look(): Promise<number | 'soon' | undefined> {
-    const { attachment, movable, state } = this.#replication
+    const { attachment, state } = this.#replication
     if (this.#closing !== undefined || attachment === undefined || state === 'fenced') return undefined
     const now = performance.now()
     if (now < this.#retryAt) return this.#retryAt - now
     try {
       if (!attachment.capture.isBehind()) return 'soon'
       this.#upkeep.active()
-      if (movable !== undefined && this.#upkeep.wantsPin(movable)) {
-        await this.#upkeep.pin(movable)
-        this.#upkeep.checkpointIfLong()
-        return undefined
-      }
+      await this.#upkeep.pin()
       const due = this.#replication.lastCapture + (this.#o.syncIntervalMs ?? 1000)
       if (now < due && this.#waiting === 0 && !this.#upkeep.isLong(attachment)) return due - now
     } catch {

@@ -44,17 +44,17 @@ export class Upkeep {
     return attachment.files.index().mxFrame >= attachment.cycle.thresholdFrames
   }
 
-  /** Whether a new generation waits for the holder to leave slot 0. */
-  wantsPin(attachment: Attachment): boolean {
-    return attachment.holder.restartIsCaptured && !attachment.cycle.running
-  }
-
   /**
-   * A new generation has begun: the holder leaves slot 0, where every commit of the application past
-   * its autocheckpoint threshold would try to checkpoint in vain. Captures on the way.
+   * Moves the holder out of slot 0 when a new generation has begun: there, every commit of the
+   * application past its autocheckpoint threshold would try to checkpoint in vain.
    */
-  async pin(attachment: Attachment): Promise<void> {
-    await this.#move(attachment)
+  async pin(): Promise<void> {
+    const attachment = this.#c.attachment()
+    if (attachment === undefined || !attachment.holder.wantsPin || attachment.cycle.running) return
+    await this.#c.serial.run(async () => {
+      if (this.#c.attachment() !== attachment || !attachment.holder.wantsPin) return
+      await attachment.holder.move(this.#c.capture)
+    })
   }
 
   /** Starts a cycle when the WAL is long enough. Does not wait for it. */
@@ -72,7 +72,7 @@ export class Upkeep {
     const index = attachment.files.index()
     const backfilled = index.backfill >= index.mxFrame
     const idle = performance.now() - this.#lastCommit > PARK_AFTER_MS
-    if (backfilled && attachment.holder.restartIsCaptured) {
+    if (backfilled && attachment.holder.parked) {
       if (idle && attachment.files.walSize() > SHRINK_WAL_BYTES) await this.#shrink(attachment)
       return
     }

@@ -67,11 +67,14 @@ export class Capture {
   readonly #kernel: PageKernel
   readonly #table = new FrameTable()
   readonly #scan: WALScan
+  /** The generation that is known to follow the position, once it was seen. */
+  #nextGeneration: WALPosition | undefined
 
   constructor(context: CaptureContext) {
     this.#c = context
     this.#kernel = createKernel({ pageSize: context.pageSize, batchBytes: BATCH_BYTES })
     this.#scan = new WALScan(context.files, context.pageSize)
+    context.holder.observeWith(() => this.isBehind())
   }
 
   /**
@@ -95,7 +98,6 @@ export class Capture {
       const proveAgain =
         scanned.bytes === undefined && (() => this.#scan.again(from, scanned.end, index, this.#table))
       const captured = await this.#write(source, scanned.commit, range, proveAgain, signal)
-      if (from.frame === 0) this.#c.holder.restarted()
       if (captured !== undefined) onFile(captured)
       if (scanned.complete) return index
     }
@@ -231,11 +233,15 @@ export class Capture {
       }
       return undefined
     }
+    const next = this.#nextGeneration
+    if (next?.salt1 === index.salt1 && next.salt2 === index.salt2) return index.mxFrame > 0 ? next : undefined
     if (!this.#c.holder.restartIsCaptured) {
       throw discontinuous('the WAL was restarted although the position was not known to be captured')
     }
     if (index.mxFrame === 0) return undefined
-    return { salt1: index.salt1, salt2: index.salt2, ...START_OF_GENERATION }
+    this.#c.holder.restarted()
+    this.#nextGeneration = { salt1: index.salt1, salt2: index.salt2, ...START_OF_GENERATION }
+    return this.#nextGeneration
   }
 
   async #write(
