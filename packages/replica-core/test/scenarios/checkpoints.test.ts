@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { checkPrefix, WriterProcess } from '@sqlstream/testkit'
 import { describe, expect, it } from 'vitest'
 import { type Failpoint, type FailpointHook, isPrimaryError, type Primary } from '../../src/index.ts'
@@ -154,6 +154,26 @@ describe("SQLite's WAL-reset bug", () => {
 
   it('T06: the engine of this process passes', () => {
     assertSafeEngine()
+  })
+
+  it.each([
+    [3051002, 1],
+    [3049002, 1],
+    [3051003, 0],
+    [3050007, 0],
+  ])('T06: an application that wrote with SQLite number %i gets %i warnings', async (version, warnings) => {
+    await using scene = await Scene.begin()
+    scene.app.close()
+    // The version that wrote last stands at offset 96 of the database.
+    const fd = openSync(scene.database, 'r+')
+    const bytes = new Uint8Array(4)
+    new DataView(bytes.buffer).setUint32(0, version)
+    writeSync(fd, bytes, 0, 4, 96)
+    closeSync(fd)
+    await scene.replicate()
+    const seen = scene.seen('warning').filter((event) => event.code === 'application-engine')
+    expect(seen).toHaveLength(warnings)
+    if (warnings > 0) expect(seen[0]).toMatchObject({ hint: expect.stringContaining('3.51.3') })
   })
 
   it.runIf(process.platform === 'linux')(
