@@ -43,7 +43,7 @@ async function peaksAt(context: BenchmarkContext, bytes: number): Promise<Peaks>
 export const memory: Benchmark = {
   title: 'Memory',
   description:
-    'Peak resident memory (VmHWM) of a replicator that takes the first snapshot while the application writes 500 tx/s and then follows it, and of a restore; each in a process of its own. Known growth: 8 bytes a page for the checksums of all pages, 4 MB for 2 GiB of 4 KiB pages.',
+    'Peak resident memory (VmHWM) of a replicator that takes the first snapshot while the application writes 500 tx/s and then follows it, and of a restore; each in a process of its own. What grows is known: 8 bytes a page for checksums (twice during a snapshot) and some 11 for the page index of a snapshot, in buffers that double.',
   async run(context) {
     const sizes = { full: [64, 2048], quick: [16, 256], tiny: [1, 2] }[context.size]
     const figures: Figure[] = []
