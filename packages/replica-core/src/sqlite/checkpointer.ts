@@ -16,28 +16,11 @@ export interface CheckpointResult {
  * SQLite's lock table is shared by the threads of a process, so this disturbs no lock of ours.
  */
 export class Checkpointer {
-  readonly #worker: Worker
   readonly #waiting = new Map<number, { resolve(r: CheckpointReply): void; reject(e: unknown): void }>()
+  #worker: Worker | undefined
   #next = 1
 
-  constructor() {
-    // The sources run as they are in tests and as JavaScript once built.
-    const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-    this.#worker = new Worker(new URL(`./checkpoint-worker${extension}`, import.meta.url))
-    this.#worker.unref()
-    this.#worker.on('message', (reply: CheckpointReply) => {
-      const waiting = this.#waiting.get(reply.id)
-      this.#waiting.delete(reply.id)
-      if (this.#waiting.size === 0) this.#worker.unref()
-      if (reply.error === undefined) waiting?.resolve(reply)
-      else waiting?.reject(new Error(`checkpoint failed: ${reply.error}`))
-    })
-    this.#worker.on('error', (error) => {
-      for (const waiting of this.#waiting.values()) waiting.reject(error)
-      this.#waiting.clear()
-    })
-  }
-
+  /** @throws Error when SQLite refuses, or the worker dies; the next call starts another one */
   async run(path: string, mode: CheckpointMode): Promise<CheckpointResult> {
     const reply = await this.#ask(path, mode.toUpperCase() as CheckpointRequest['mode'])
     return { busy: reply.busy !== 0, log: reply.log, checkpointed: reply.checkpointed }
@@ -45,16 +28,41 @@ export class Checkpointer {
 
   /** Closes the connections; must come before the last read transaction on the database ends. */
   async close(path: string): Promise<void> {
+    if (this.#worker === undefined) return
     await this.#ask(path, 'close')
-    await this.#worker.terminate()
+    await this.#worker?.terminate()
   }
 
   #ask(path: string, mode: CheckpointRequest['mode']): Promise<CheckpointReply> {
     const id = this.#next++
+    // A database that never changes needs no worker.
+    this.#worker ??= this.#start()
     this.#worker.ref()
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject })
-      this.#worker.postMessage({ id, path, mode } satisfies CheckpointRequest)
+    this.#worker.postMessage({ id, path, mode } satisfies CheckpointRequest)
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }))
+  }
+
+  #start(): Worker {
+    // The sources run as they are in tests and as JavaScript once built.
+    const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+    const worker = new Worker(new URL(`./checkpoint-worker${extension}`, import.meta.url))
+    worker.on('message', (reply: CheckpointReply) => {
+      const waiting = this.#waiting.get(reply.id)
+      this.#waiting.delete(reply.id)
+      if (this.#waiting.size === 0) worker.unref()
+      if (reply.error === undefined) waiting?.resolve(reply)
+      else waiting?.reject(new Error(`checkpoint failed: ${reply.error}`))
     })
+    let cause: unknown
+    worker.once('error', (error) => {
+      cause = error
+    })
+    worker.once('exit', () => {
+      if (this.#worker === worker) this.#worker = undefined
+      const gone = new Error('the checkpoint worker has ended', { cause })
+      for (const waiting of this.#waiting.values()) waiting.reject(gone)
+      this.#waiting.clear()
+    })
+    return worker
   }
 }

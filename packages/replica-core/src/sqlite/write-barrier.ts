@@ -67,13 +67,34 @@ export class WriteBarrier {
   #start(): Worker {
     const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
     const workerData: BarrierData = { path: this.#path, lowered: this.#lowered }
-    return new Worker(new URL(`./barrier-worker${extension}`, import.meta.url), { workerData })
+    const worker = new Worker(new URL(`./barrier-worker${extension}`, import.meta.url), { workerData })
+    // Whoever waits for it is told; the next one starts another.
+    worker.on('error', () => undefined)
+    worker.once('exit', () => {
+      if (this.#worker === worker) this.#worker = undefined
+    })
+    return worker
   }
 }
 
 /** @throws Error when SQLite refuses, or the worker dies */
-async function reply(worker: Worker): Promise<BarrierReply> {
-  const [message] = (await once(worker, 'message')) as [BarrierReply]
-  if (typeof message === 'object' && 'error' in message) throw new Error(`write barrier: ${message.error}`)
-  return message
+function reply(worker: Worker): Promise<BarrierReply> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      worker.off('message', onMessage).off('error', onGone).off('exit', onGone)
+    }
+    const onMessage = (message: BarrierReply): void => {
+      settle()
+      if (typeof message === 'object' && 'error' in message) {
+        reject(new Error(`write barrier: ${message.error}`))
+      } else {
+        resolve(message)
+      }
+    }
+    const onGone = (cause: unknown): void => {
+      settle()
+      reject(new Error('the write barrier has ended', { cause }))
+    }
+    worker.on('message', onMessage).on('error', onGone).on('exit', onGone)
+  })
 }
