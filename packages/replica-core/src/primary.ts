@@ -173,8 +173,6 @@ export class Primary {
         look: () => this.#look(),
         refresh: () => this.#upkeep.refresh().catch(() => this.#schedule?.lookIn(0)),
         poll: () => this.#poll(),
-        // A parked holder has to leave slot 0 soon after the first commit.
-        isUrgent: () => this.#replication.attachment?.holder.restartIsCaptured === true,
       },
     )
     if (this.#schedule.hasEvents) return

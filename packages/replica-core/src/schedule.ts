@@ -12,8 +12,6 @@ export interface ScheduleCallbacks {
   refresh(): Promise<void>
   /** Every second, in case that an event was lost. */
   poll(): Promise<void>
-  /** Whether an event is to be followed at once, whatever others come behind it. */
-  isUrgent(): boolean
 }
 
 /**

@@ -10,7 +10,7 @@ class FakeDatabase {
   backfill = 0
   mark = 0
   walBytes = 0
-  restartIsCaptured = false
+  parked = false
   running = false
   thresholdFrames = 1000
   cycleFails = false
@@ -30,8 +30,8 @@ class FakeDatabase {
         get mark() {
           return database.mark
         },
-        get restartIsCaptured() {
-          return database.restartIsCaptured
+        get parked() {
+          return database.parked
         },
         wantsPin: false,
         move: async (capture: () => Promise<void>) => {
@@ -111,7 +111,7 @@ describe('the refresh of the holder', () => {
     Object.assign(database, { frames: 50, backfill: 50, mark: 50 })
     vi.advanceTimersByTime(10_000)
     expect(await refreshed()).toEqual(['move', 'capture'])
-    database.restartIsCaptured = true
+    database.parked = true
     expect(await refreshed()).toEqual([])
   })
 
@@ -126,7 +126,7 @@ describe('the refresh of the holder', () => {
   })
 
   it('gives the space of a WAL that was once large back, when nothing happens any more', async () => {
-    Object.assign(database, { frames: 50, backfill: 50, restartIsCaptured: true, walBytes: 65 << 20 })
+    Object.assign(database, { frames: 50, backfill: 50, parked: true, walBytes: 65 << 20 })
     expect(await refreshed()).toEqual([])
     vi.advanceTimersByTime(2100)
     expect(await refreshed()).toEqual(['truncate'])
