@@ -23,6 +23,7 @@ export class WALPages implements PageSource {
   readonly #files: DatabaseFiles
   readonly #table: FrameTable
   readonly #scanned: ScannedFrames
+  #frames = new Uint8Array(0)
 
   /**
    * @param before size of the database before the stretch, in pages. Pages that the database grew by
@@ -74,7 +75,9 @@ export class WALPages implements PageSource {
     const frameSize = WAL_FRAME_HEADER_SIZE + pageSize
     let run = 1
     while (run < count && this.#table.get(this.#pgnos[from + run]!) === frame + run) run++
-    const bytes = new Uint8Array(run * frameSize)
+    // One buffer for all runs: of a large transaction there are thousands, and none may be left to the collector.
+    if (this.#frames.length < run * frameSize) this.#frames = new Uint8Array(run * frameSize)
+    const bytes = this.#frames.subarray(0, run * frameSize)
     this.#files.readWAL(bytes, frameOffset(frame, pageSize))
     for (let i = 0; i < run; i++) {
       const at = i * frameSize + WAL_FRAME_HEADER_SIZE
