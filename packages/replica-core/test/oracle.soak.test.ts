@@ -157,8 +157,8 @@ it(`P1, P2, P3: ${SECONDS} s of ${RATE} commits a second by three writers, with 
         vacuums: reports.reduce((sum, { vacuums }) => sum + vacuums, 0),
       }),
     )
-    // A VACUUM alone writes the whole database into the WAL; what is left is ours to keep short.
-    expect(peak.wal).toBeLessThan(70 * MB + 2 * peak.database)
+    // Two seconds of such writing, and a VACUUM that writes the whole database into the WAL; however long the run.
+    expect(peak.wal).toBeLessThan(256 * MB + 2 * peak.database)
     expect(peak.resident).toBeLessThan(400 * MB)
   } finally {
     clearInterval(watching)
