@@ -119,6 +119,18 @@ describe('when to look at the WAL', () => {
     expect(line.looks.map((look) => look - from)).toEqual([5, 338])
   })
 
+  it('within a given time, once for all who ask, whatever events come', async () => {
+    await line.settle()
+    const from = line.now
+    line.schedule.lookWithin(4)
+    line.schedule.lookWithin(1)
+    for (let i = 0; i < 3; i++) {
+      line.schedule.event()
+      await vi.advanceTimersByTimeAsync(2)
+    }
+    expect(line.looks.map((look) => look - from)).toEqual([4])
+  })
+
   it('every second anyway, and the holder is refreshed every 200 ms', async () => {
     await vi.advanceTimersByTimeAsync(3100)
     expect(line.polls).toEqual([1000, 2000, 3000])
