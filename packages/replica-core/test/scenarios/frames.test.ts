@@ -32,12 +32,11 @@ describe('growth', () => {
     await scene.expectSamePages(['main', 'other'])
   })
 
-  it('T07: pages that the database grew by without a frame are in the file too', async () => {
+  it('T07: pages that a transaction has added and freed again are in its file too', async () => {
     await using scene = await Scene.begin()
     const primary = await scene.replicate({ syncIntervalMs: 60_000 })
     await primary.durable()
     const before = scene.app.value('PRAGMA page_count') as number
-    // Freed pages are not written: the file grows, the WAL does not name them.
     scene.app.run(
       `BEGIN; CREATE TABLE gone(v); INSERT INTO gone SELECT zeroblob(60000); DROP TABLE gone; ${addRows(1)}; COMMIT`,
     )

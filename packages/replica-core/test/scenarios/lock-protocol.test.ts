@@ -1,8 +1,9 @@
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { compareImages, databaseImage } from '@sqlstream/testkit'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Failpoint } from '../../src/index.ts'
+import { ReadHold } from '../../src/sqlite/connection.ts'
 import { DatabaseFiles } from '../../src/sqlite/database-files.ts'
 import { Holder } from '../../src/sqlite/holder.ts'
 import { saltsOf } from './support/forge.ts'
@@ -123,6 +124,55 @@ describe.runIf(process.platform === 'linux')('what others can do while we hold t
 })
 
 describe('a move of the holder', () => {
+  it.each([
+    ['end', 'PASSIVE'],
+    ['end', 'RESTART'],
+    ['end', 'TRUNCATE'],
+    ['begin', 'PASSIVE'],
+    ['begin', 'RESTART'],
+    ['begin', 'TRUNCATE'],
+  ] as const)(
+    'C3: at every %s of a read transaction of ours the WAL is kept for us (%s by the application)',
+    async (step, mode) => {
+      await using scene = await Scene.begin()
+      const primary = await scene.replicate({ syncIntervalMs: 60_000 })
+      await primary.durable()
+      let gaps = 0
+      let rows = 0
+      const insert = (): void => {
+        try {
+          scene.app.run("INSERT INTO t(v) VALUES('gap')")
+          rows++
+        } catch (error) {
+          // Kept out by our barrier.
+          expect(error).toMatchObject({ code: 'SQLITE_BUSY' })
+        }
+      }
+      const original = ReadHold.prototype[step]
+      const spy = vi.spyOn(ReadHold.prototype, step).mockImplementation(function (this: ReadHold) {
+        original.call(this)
+        gaps++
+        // Frames that nobody has captured, and an application that would like to be rid of them.
+        insert()
+        checkpoint(scene, mode)
+        insert()
+      })
+      try {
+        for (let i = 0; i < 4; i++) {
+          scene.app.run(addRows(20, 3000))
+          await primary.checkpoint()
+        }
+      } finally {
+        spy.mockRestore()
+      }
+      expect(gaps).toBeGreaterThan(10)
+      await primary.durable()
+      expect(await scene.ask("SELECT count(*) FROM t WHERE v = 'gap'")).toBe(rows)
+      expect(scene.seen('resynced')).toEqual([])
+      await scene.expectSamePages()
+    },
+  )
+
   it.each(['before', 'in the middle of', 'never during'] as const)(
     'C3, C4: excuses no restart when its capture fails (everything is copied %s the move)',
     async (when) => {
