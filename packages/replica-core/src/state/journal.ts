@@ -1,10 +1,12 @@
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
-import { crc64, isPageSize, toChecksum, toTXID } from '@sqlstream/ltx'
+import { crc64 } from '@sqlstream/ltx'
 import type { FailpointHook } from '../failpoint.ts'
 import type { Ledger } from './ledger.ts'
 import type { Position } from './position.ts'
+import { decodePosition, encodePosition, POSITION_SIZE } from './position-bytes.ts'
 
-const FIXED = 68
+const POSITION = 16
+const FIXED = POSITION + POSITION_SIZE
 const CRC = 8
 
 /** The page checksums that a capture changed. `sums` holds two words a page: low, high. */
@@ -62,16 +64,7 @@ export class Journal {
     view.setUint32(0, length)
     view.setUint32(4, changes.count)
     view.setBigUint64(8, BigInt(sequence))
-    view.setBigUint64(16, position.txid)
-    view.setBigUint64(24, position.postApplyChecksum)
-    view.setFloat64(32, position.timestamp)
-    view.setUint32(40, position.pageSize)
-    view.setUint32(44, position.commit)
-    view.setUint32(48, position.wal.salt1)
-    view.setUint32(52, position.wal.salt2)
-    view.setUint32(56, position.wal.frame)
-    view.setUint32(60, position.wal.checksum1)
-    view.setUint32(64, position.wal.checksum2)
+    encodePosition(view, POSITION, position)
     let at = FIXED
     for (let i = 0; i < changes.count; i++) {
       view.setUint32(at, changes.pgnos[i]!)
@@ -124,23 +117,10 @@ export class Journal {
       if (recorded > next) {
         if (recorded !== next + 1) break
         const count = view.getUint32(4)
-        const pageSize = view.getUint32(40)
-        if (!isPageSize(pageSize) || length !== FIXED + count * 12 + CRC) break
+        const recordedPosition = decodePosition(view, POSITION)
+        if (recordedPosition === undefined || length !== FIXED + count * 12 + CRC) break
         const changes = readChanges(view, count)
-        position = {
-          txid: toTXID(view.getBigUint64(16)),
-          postApplyChecksum: toChecksum(view.getBigUint64(24)),
-          pageSize,
-          commit: view.getUint32(44),
-          timestamp: view.getFloat64(32),
-          wal: {
-            salt1: view.getUint32(48),
-            salt2: view.getUint32(52),
-            frame: view.getUint32(56),
-            checksum1: view.getUint32(60),
-            checksum2: view.getUint32(64),
-          },
-        }
+        position = recordedPosition
         applyChanges(ledger, position.commit, changes)
         if (ledger.checksum !== position.postApplyChecksum) return undefined
         next = recorded

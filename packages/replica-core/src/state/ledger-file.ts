@@ -1,13 +1,16 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { crc64, isPageSize, toChecksum, toTXID } from '@sqlstream/ltx'
+import { crc64 } from '@sqlstream/ltx'
 import type { FailpointHook } from '../failpoint.ts'
 import { Ledger } from './ledger.ts'
 import type { Position } from './position.ts'
+import { decodePosition, encodePosition, POSITION_SIZE } from './position-bytes.ts'
 import { syncFolder } from './state-folder.ts'
 
 const MAGIC = 'SQSLEDG1'
-const HEADER = 80
+const POSITION = 16
+const CRC = POSITION + POSITION_SIZE + 4
+const HEADER = CRC + 8
 
 /** What a ledger file holds: the checksums of all pages as of a position, and its sequence number. */
 export interface LedgerFile {
@@ -25,20 +28,11 @@ export function writeLedgerFile(path: string, content: LedgerFile, failpoint?: F
   const header = new Uint8Array(HEADER)
   const view = new DataView(header.buffer)
   for (let i = 0; i < MAGIC.length; i++) header[i] = MAGIC.charCodeAt(i)
-  view.setUint32(8, position.pageSize)
-  view.setUint32(12, position.commit)
-  view.setBigUint64(16, BigInt(sequence))
-  view.setBigUint64(24, position.txid)
-  view.setBigUint64(32, position.postApplyChecksum)
-  view.setFloat64(40, position.timestamp)
-  view.setUint32(48, position.wal.salt1)
-  view.setUint32(52, position.wal.salt2)
-  view.setUint32(56, position.wal.frame)
-  view.setUint32(60, position.wal.checksum1)
-  view.setUint32(64, position.wal.checksum2)
+  view.setBigUint64(8, BigInt(sequence))
+  encodePosition(view, POSITION, position)
   const words = ledger.words()
   const table = new Uint8Array(words.buffer, words.byteOffset, words.byteLength)
-  view.setBigUint64(72, crc64(table, crc64(header.subarray(0, 72))))
+  view.setBigUint64(CRC, crc64(table, crc64(header.subarray(0, CRC))))
 
   failpoint?.('ledger:before-write')
   const temp = `${path}.tmp`
@@ -68,26 +62,11 @@ export function readLedgerFile(path: string): LedgerFile | undefined {
   }
   if (bytes.length < HEADER || String.fromCharCode(...bytes.subarray(0, 8)) !== MAGIC) return undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const pageSize = view.getUint32(8)
-  const commit = view.getUint32(12)
-  if (!isPageSize(pageSize) || bytes.length !== HEADER + commit * 8) return undefined
+  const position = decodePosition(view, POSITION)
+  if (position === undefined || bytes.length !== HEADER + position.commit * 8) return undefined
   const table = bytes.slice(HEADER)
-  if (view.getBigUint64(72) !== crc64(table, crc64(bytes.subarray(0, 72)))) return undefined
-  const ledger = Ledger.from(new Uint32Array(table.buffer), commit)
-  const position: Position = {
-    txid: toTXID(view.getBigUint64(24)),
-    postApplyChecksum: toChecksum(view.getBigUint64(32)),
-    pageSize,
-    commit,
-    timestamp: view.getFloat64(40),
-    wal: {
-      salt1: view.getUint32(48),
-      salt2: view.getUint32(52),
-      frame: view.getUint32(56),
-      checksum1: view.getUint32(60),
-      checksum2: view.getUint32(64),
-    },
-  }
+  if (view.getBigUint64(CRC) !== crc64(table, crc64(bytes.subarray(0, CRC)))) return undefined
+  const ledger = Ledger.from(new Uint32Array(table.buffer), position.commit)
   if (ledger.checksum !== position.postApplyChecksum) return undefined
-  return { sequence: Number(view.getBigUint64(16)), position, ledger }
+  return { sequence: Number(view.getBigUint64(8)), position, ledger }
 }
