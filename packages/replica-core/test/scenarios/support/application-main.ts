@@ -16,12 +16,19 @@ function handle(request: Request): unknown {
       connection(request).exec(request.sql)
       return undefined
     case 'query':
-      return connection(request).prepare(request.sql).raw().all()
+      return rows(connection(request).prepare(request.sql))
     case 'close':
       connection(request).close()
       connections.delete(request.connection)
       return undefined
   }
+}
+
+/** The rows of a query; none of a statement that has none. */
+function rows(statement: Database.Statement): unknown[] {
+  if (statement.reader) return statement.raw().all()
+  statement.run()
+  return []
 }
 
 function connection(request: Request): Database.Database {
