@@ -4,7 +4,7 @@ import { Capture } from './capture/capture.ts'
 import { CheckpointCycle } from './checkpoint-cycle.ts'
 import { PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
-import type { FailpointHook } from './failpoint.ts'
+import type { PrimaryOptions } from './options.ts'
 import type { Serial } from './serial.ts'
 import { Checkpointer } from './sqlite/checkpointer.ts'
 import { DatabaseFiles } from './sqlite/database-files.ts'
@@ -14,20 +14,14 @@ import { WriteBarrier } from './sqlite/write-barrier.ts'
 import type { CaptureState } from './state/capture-state.ts'
 import type { Spool } from './state/spool.ts'
 
-/** What an attachment is made from. */
-export interface AttachmentOptions {
-  readonly database: string
+/** What an attachment shares with the rest of a primary. */
+export interface AttachmentParts {
   readonly captureState: CaptureState
   readonly spool: Spool
-  readonly epoch: bigint
-  readonly now: () => number
-  readonly failpoint?: FailpointHook | undefined
-  readonly cutBytes?: number | undefined
   readonly serial: Serial
-  readonly captureInside: () => Promise<void>
+  /** Captures everything visible; called inside `serial`. */
+  readonly capture: () => Promise<void>
   readonly emit: PrimaryListener
-  readonly checkpointFrames: number
-  readonly maxBarrierMs: number
 }
 
 /** Everything that is open while a database is attached, and the order in which it closes. */
@@ -41,12 +35,13 @@ export class Attachment {
   readonly pageSize: PageSize
   #closed = false
 
-  constructor(options: AttachmentOptions) {
+  constructor(options: PrimaryOptions, parts: AttachmentParts) {
+    const { failpoint } = options
     const files = DatabaseFiles.open(options.database)
     let holder: Holder | undefined
     try {
-      this.pageSize = checkDatabase(files, options.emit)
-      holder = new Holder(files, options.failpoint)
+      this.pageSize = checkDatabase(files, parts.emit)
+      holder = new Holder(files, failpoint)
       holder.attach()
       files.openIndex()
     } catch (error) {
@@ -54,29 +49,34 @@ export class Attachment {
       files.close()
       throw error
     }
+    const { pageSize } = this
+    const barrier = new WriteBarrier(options.database, options.maxBarrierMs ?? 50)
+    const checkpointer = new Checkpointer()
     this.files = files
     this.holder = holder
-    this.barrier = new WriteBarrier(options.database, options.maxBarrierMs)
-    this.checkpointer = new Checkpointer()
+    this.barrier = barrier
+    this.checkpointer = checkpointer
     this.capture = new Capture({
-      ...options,
       files,
       holder,
-      barrier: this.barrier,
-      state: options.captureState,
-      pageSize: this.pageSize,
+      barrier,
+      state: parts.captureState,
+      spool: parts.spool,
+      pageSize,
+      epoch: options.lease?.epoch ?? 0n,
+      now: options.now ?? Date.now,
+      failpoint,
+      cutBytes: options.cutBytes,
     })
     this.cycle = new CheckpointCycle({
+      ...parts,
       files,
       holder,
-      barrier: this.barrier,
-      checkpointer: this.checkpointer,
-      serial: options.serial,
-      capture: options.captureInside,
-      emit: options.emit,
-      failpoint: options.failpoint,
-      pageSize: this.pageSize,
-      thresholdFrames: options.checkpointFrames,
+      barrier,
+      checkpointer,
+      pageSize,
+      failpoint,
+      thresholdFrames: options.checkpointFrames ?? 1000,
     })
   }
 

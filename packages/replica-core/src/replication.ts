@@ -1,19 +1,20 @@
-import { type Pos, type TXID, toTXID } from '@sqlstream/ltx'
+import type { Pos } from '@sqlstream/ltx'
 import { assumeSoleWriter } from '@sqlstream/replica'
 import { Attachment } from './attachment.ts'
-import type { CapturedFile } from './capture/capture.ts'
+import type { CapturedFile } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
-import type { PrimaryEvent } from './events.ts'
+import type { PrimaryListener } from './events.ts'
+import { Lifecycle } from './lifecycle.ts'
 import type { PrimaryOptions } from './options.ts'
-import type { SnapshotReason } from './plan-start.ts'
+import { Rebuild } from './rebuild.ts'
 import { Serial } from './serial.ts'
-import { missingCompanion } from './sqlite/database-files.ts'
+import { refuseHalfSet } from './sqlite/database-files.ts'
 import { decideStart, type StartDecision } from './start.ts'
 import { CaptureState } from './state/capture-state.ts'
 import type { Position } from './state/position.ts'
 import { Spool } from './state/spool.ts'
 import type { StateFolder } from './state/state-folder.ts'
-import { nextState, type PrimaryState, type PrimaryTrigger } from './state-machine.ts'
+import type { PrimaryState } from './state-machine.ts'
 import { Uploader } from './upload.ts'
 
 /**
@@ -23,32 +24,50 @@ import { Uploader } from './upload.ts'
 export class Replication {
   readonly serial: Serial = new Serial()
   readonly #o: PrimaryOptions
+  readonly #lifecycle: Lifecycle
+  readonly #rebuild: Rebuild
   readonly #folder: StateFolder
   readonly #spool: Spool
   readonly #captureState: CaptureState
   #uploader: Uploader | undefined
   #attachment: Attachment | undefined
-  #state: PrimaryState = 'closed'
   #lastError: Error | undefined
   #fenced: Error | undefined
   #queued: Promise<void> | undefined
   #lastCapture = Number.NEGATIVE_INFINITY
-  /** Snapshots that read the live database: the holder must not move. */
-  #pinned = 0
 
   constructor(options: PrimaryOptions, folder: StateFolder) {
     this.#o = options
+    this.#lifecycle = new Lifecycle(options.onEvent)
     this.#folder = folder
     this.#spool = new Spool(folder.spool, options.failpoint)
     this.#captureState = CaptureState.open(folder, options.failpoint)
+    this.#rebuild = new Rebuild({
+      lifecycle: this.#lifecycle,
+      captureState: this.#captureState,
+      spool: this.#spool,
+      serial: this.serial,
+      attachment: () => this.#attachment as Attachment,
+      uploader: () => this.uploader,
+      accept: (captured, started) => this.#accept(captured, started),
+      onFailure: (error) => {
+        this.#lastError = error
+        this.#lifecycle.transition('failure')
+      },
+      signal: this.#o.signal,
+    })
   }
 
   get state(): PrimaryState {
-    return this.#state
+    return this.#lifecycle.state
   }
 
   get lastError(): Error | undefined {
     return this.#fenced ?? this.#lastError ?? this.#uploader?.lastError
+  }
+
+  get emit(): PrimaryListener {
+    return this.#lifecycle.emit
   }
 
   /** When the last capture began, on the clock of `performance.now`. */
@@ -74,13 +93,13 @@ export class Replication {
 
   /** The attachment while its holder may be moved. */
   get movable(): Attachment | undefined {
-    const free = this.#pinned === 0 && this.#state !== 'fenced' && this.#lastError === undefined
+    const free = !this.#rebuild.pinned && this.#lifecycle.state !== 'fenced' && this.#lastError === undefined
     return free ? this.#attachment : undefined
   }
 
   /** Decides how to go on and does it. @throws PrimaryError, the store's errors */
   async start(): Promise<void> {
-    this.#transition('open')
+    this.#lifecycle.transition('open')
     const attachment = this.#attach()
     const lease = this.#o.lease ?? assumeSoleWriter(`pid ${process.pid}`)
     const writer = this.#o.replica.writer(lease)
@@ -102,9 +121,9 @@ export class Replication {
         failpoint: this.#o.failpoint,
         onFenced: (error) => {
           this.#fenced = error
-          this.#transition('fence')
+          this.#lifecycle.transition('fence')
         },
-        onLost: (error) => this.#startOver(error, 'spool-lost'),
+        onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
       },
       decision.head,
     )
@@ -137,17 +156,17 @@ export class Replication {
     let started = performance.now()
     this.#lastCapture = started
     await attachment.capture.capture((captured) => {
-      if (this.#state !== 'capturing') this.#transition('commit')
+      if (this.#lifecycle.state !== 'capturing') this.#lifecycle.transition('commit')
       this.#accept(captured, started)
       started = performance.now()
     })
-    if (this.#state === 'capturing') this.#transition('caught-up')
+    if (this.#lifecycle.state === 'capturing') this.#lifecycle.transition('caught-up')
   }
 
   /** Uploads what is left and lets go of everything but the local lock. */
   async close(signal?: AbortSignal): Promise<void> {
     await this.#attachment?.cycle.settled().catch(() => undefined)
-    if (this.#state !== 'fenced' && this.#uploader !== undefined) {
+    if (this.#lifecycle.state !== 'fenced' && this.#uploader !== undefined) {
       await this.serial.run(this.capture).catch((error: Error) => {
         this.#lastError = error
       })
@@ -159,56 +178,40 @@ export class Replication {
     await this.#uploader?.stop()
     await this.#detach()
     this.#captureState.close()
-    this.#transition('close')
-  }
-
-  /** Hands an event to the listener. */
-  readonly emit = (event: PrimaryEvent): void => {
-    try {
-      this.#o.onEvent?.(event)
-    } catch {
-      // A listener's mistake must not stop a backup.
-    }
+    this.#lifecycle.transition('close')
   }
 
   async #begin(attachment: Attachment, decision: StartDecision): Promise<void> {
     if (decision.kind === 'snapshot') {
-      await this.#snapshot(decision.txid, decision.reason)
+      await this.#rebuild.snapshot(decision.reason, decision.txid)
       return
     }
     for (const file of decision.pending) this.uploader.enqueue({ kind: 'file', file })
     if (decision.kind === 'adopted') {
-      this.#transition('proven')
+      this.#lifecycle.transition('proven')
     } else if (attachment.capture.continues()) {
-      this.#transition('proven')
+      this.#lifecycle.transition('proven')
       try {
         await this.capture()
       } catch (error) {
         if (!isPrimaryError(error, 'wal-discontinuous')) throw error
-        await this.#resync(error.message)
+        await this.#rebuild.resync(error.message)
       }
       // The WAL may be all copied: then the first write restarts it, which is only expected after this.
       await attachment.holder.move(this.capture)
     } else {
-      await this.#resync('the WAL does not continue the last captured frame')
+      await this.#rebuild.resync('the WAL does not continue the last captured frame')
     }
-    this.#transition('caught-up')
+    this.#lifecycle.transition('caught-up')
   }
 
   #attach(): Attachment {
-    this.#attachment = new Attachment({
-      database: this.#o.database,
+    this.#attachment = new Attachment(this.#o, {
       captureState: this.#captureState,
       spool: this.#spool,
-      epoch: this.#o.lease?.epoch ?? 0n,
-      now: this.#o.now ?? Date.now,
-      failpoint: this.#o.failpoint,
-      cutBytes: this.#o.cutBytes,
       serial: this.serial,
-      captureInside: this.capture,
+      capture: this.capture,
       emit: this.emit,
-      checkpointFrames: this.#o.checkpointFrames ?? 1000,
-      maxBarrierMs: this.#o.maxBarrierMs ?? 50,
     })
     return this.#attachment
   }
@@ -227,93 +230,33 @@ export class Replication {
 
   #recovered(): void {
     this.#lastError = undefined
-    if (this.#state !== 'idle') this.#transition('caught-up')
+    if (this.#lifecycle.state !== 'idle') this.#lifecycle.transition('caught-up')
   }
 
   async #recover(error: Error): Promise<void> {
     try {
       if (isPrimaryError(error, 'wal-discontinuous')) {
-        await this.#resync(error.message)
+        await this.#rebuild.resync(error.message)
       } else if (isPrimaryError(error, 'page-size-changed')) {
         await this.#detach()
         this.#attach()
-        await this.#snapshot(this.#nextTXID(), 'page-size-changed')
+        await this.#rebuild.snapshot('page-size-changed')
       } else {
         throw error
       }
       this.#recovered()
     } catch (cause) {
       this.#lastError = cause as Error
-      this.#transition('failure')
+      this.#lifecycle.transition('failure')
       throw cause
     }
-  }
-
-  async #resync(reason: string): Promise<void> {
-    const attachment = this.#attachment as Attachment
-    if (this.#pinned > 0) throw new PrimaryError('busy', 'a snapshot reads the database')
-    this.#transition('doubt')
-    const started = performance.now()
-    const captured = await attachment.capture.resync(this.#o.signal)
-    if (captured !== undefined) this.#accept(captured, started)
-    this.emit({
-      type: 'resynced',
-      pos: this.pos as Pos,
-      changedPages: captured?.pages ?? 0,
-      reason,
-      milliseconds: performance.now() - started,
-    })
-  }
-
-  async #snapshot(txid: TXID, reason: SnapshotReason): Promise<void> {
-    const attachment = this.#attachment as Attachment
-    this.#transition('no-base')
-    this.uploader.discard()
-    for (const file of this.#spool.list()) this.#spool.remove(file)
-    this.emit({ type: 'snapshot-started', txid, reason })
-    this.#pinned++
-    try {
-      const snapshot = await attachment.capture.snapshot(txid, { signal: this.#o.signal })
-      this.uploader.enqueue({
-        kind: 'snapshot',
-        snapshot,
-        done: () => {
-          this.#pinned--
-        },
-        broken: (error) => {
-          this.#pinned--
-          this.#startOver(error, reason)
-        },
-      })
-    } catch (error) {
-      this.#pinned--
-      throw error
-    }
-    this.#transition('caught-up')
-  }
-
-  /** What was to be uploaded cannot be read any more: a new image stands for all of it. */
-  #startOver(error: Error, reason: SnapshotReason): void {
-    this.emit({ type: 'failed', operation: 'snapshot', error })
-    this.serial
-      .run(() => this.#snapshot(this.#nextTXID(), reason))
-      .catch((cause: Error) => {
-        this.#lastError = cause
-        this.#transition('failure')
-      })
-  }
-
-  #nextTXID(): TXID {
-    const captured = this.#captureState.position?.txid ?? 0n
-    const uploaded = this.uploader.uploaded ?? 0n
-    return toTXID((captured > uploaded ? captured : uploaded) + 1n)
   }
 
   /** Another file behind the path, or a deleted WAL: everything is opened anew and compared. */
   async #reattachIfReplaced(): Promise<void> {
     const replaced = this.#attachment === undefined ? 'database' : this.#attachment.files.replaced()
     if (replaced === undefined) return
-    if (this.#pinned > 0) {
+    if (this.#rebuild.pinned) {
       throw new PrimaryError('database-replaced', `the ${replaced} file was replaced during a snapshot`)
     }
     if (this.#attachment !== undefined) {
@@ -327,32 +270,7 @@ export class Replication {
     refuseHalfSet(this.#o.database)
     const attachment = this.#attach()
     const before = this.#captureState.position as Position
-    if (attachment.pageSize !== before.pageSize) await this.#snapshot(this.#nextTXID(), 'page-size-changed')
-    else await this.#resync(`the ${replaced} file was replaced`)
+    if (attachment.pageSize !== before.pageSize) await this.#rebuild.snapshot('page-size-changed')
+    else await this.#rebuild.resync(`the ${replaced} file was replaced`)
   }
-
-  #transition(trigger: PrimaryTrigger): void {
-    const from = this.#state
-    // What was under way when another writer was met ends as it may; it changes nothing any more.
-    if (from === 'fenced' && trigger !== 'close') return
-    const to = nextState(from, trigger)
-    this.#state = to
-    if (from !== to) this.emit({ type: 'state', from, to })
-  }
-}
-
-/**
- * An application that goes on with a deleted -wal or -shm saves everything when it closes, provided that
- * nobody else has the database open then. So we stay away until it has.
- */
-function refuseHalfSet(database: string): void {
-  const missing = missingCompanion(database)
-  if (missing === undefined) return
-  throw new PrimaryError(
-    'database-replaced',
-    `${database}${missing} was deleted while the database is in use`,
-    {
-      hint: 'Restart the application: its last connection to close saves what it has committed. Replication then goes on by itself.',
-    },
-  )
 }

@@ -1,7 +1,7 @@
 import { isLTXError, type TXID } from '@sqlstream/ltx'
 import { isReplicaError, type LTXFile, type ReplicaWriter, SNAPSHOT_LEVEL } from '@sqlstream/replica'
 import { isStorageError } from '@sqlstream/storage'
-import type { LiveSnapshot } from './capture/capture.ts'
+import type { LiveSnapshot } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'

@@ -4,22 +4,15 @@ import {
   createKernel,
   type Header,
   type PageKernel,
-  type PageSize,
-  type Pos,
   type TXID,
   toTXID,
 } from '@sqlstream/ltx'
 import type { WALIndexHeader } from '@sqlstream/wal'
 import { discontinuous, pageSizeChanged } from '../errors.ts'
-import type { FailpointHook } from '../failpoint.ts'
-import type { DatabaseFiles } from '../sqlite/database-files.ts'
-import type { Holder } from '../sqlite/holder.ts'
-import type { WriteBarrier } from '../sqlite/write-barrier.ts'
-import type { CaptureState } from '../state/capture-state.ts'
 import { applyChanges } from '../state/journal.ts'
 import { Ledger } from '../state/ledger.ts'
 import type { Position, WALPosition } from '../state/position.ts'
-import type { Spool, SpoolFile } from '../state/spool.ts'
+import type { CaptureContext, CapturedFile, LiveSnapshot } from './context.ts'
 import { difference } from './difference.ts'
 import { FrameTable } from './frame-table.ts'
 import { type DatabaseView, type PageSource, WALPages } from './page-source.ts'
@@ -28,38 +21,6 @@ import { takeView } from './view.ts'
 import { encodeSnapshot, writeFile } from './write-file.ts'
 
 const BATCH_BYTES = 256 * 1024
-
-/** Everything that capture works with. */
-export interface CaptureContext {
-  readonly files: DatabaseFiles
-  readonly holder: Holder
-  readonly barrier: WriteBarrier
-  readonly state: CaptureState
-  readonly spool: Spool
-  readonly pageSize: PageSize
-  /** Written as node id into every file. */
-  readonly epoch: bigint
-  /** The clock, ms. */
-  readonly now: () => number
-  readonly failpoint?: FailpointHook | undefined
-  readonly cutBytes?: number | undefined
-}
-
-/** A level-0 file that a capture made. */
-export interface CapturedFile {
-  readonly file: SpoolFile
-  readonly pos: Pos
-  readonly pages: number
-  /** Every frame of the WAL up to here is captured. */
-  readonly wal: WALPosition
-}
-
-/** A snapshot of the live database, readable as long as the holder does not move. */
-export interface LiveSnapshot {
-  readonly header: Header
-  readonly pages: number
-  body(options: { signal?: AbortSignal; onPages?: (done: number) => void }): AsyncIterable<Uint8Array>
-}
 
 /** Turns frames of the WAL into level-0 files. The caller serialises all calls. */
 export class Capture {

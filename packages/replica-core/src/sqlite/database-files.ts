@@ -169,7 +169,7 @@ export class DatabaseFiles {
  * Which of -wal and -shm is missing while the other is there. SQLite itself creates and deletes them
  * together, so somebody has deleted one under an application that still uses it.
  */
-export function missingCompanion(path: string): '-wal' | '-shm' | undefined {
+function missingCompanion(path: string): '-wal' | '-shm' | undefined {
   const wal = statSync(`${path}-wal`, { throwIfNoEntry: false }) !== undefined
   const shm = statSync(`${path}-shm`, { throwIfNoEntry: false }) !== undefined
   if (wal === shm) return undefined
@@ -180,4 +180,22 @@ function sameFile(fd: number, path: string): boolean {
   const open = fstatSync(fd)
   const named = statSync(path, { throwIfNoEntry: false })
   return named !== undefined && named.ino === open.ino && named.dev === open.dev
+}
+
+/**
+ * An application that goes on with a deleted -wal or -shm saves everything when it closes, provided that
+ * nobody else has the database open then. So we stay away until it has.
+ *
+ * @throws PrimaryError `database-replaced`
+ */
+export function refuseHalfSet(database: string): void {
+  const missing = missingCompanion(database)
+  if (missing === undefined) return
+  throw new PrimaryError(
+    'database-replaced',
+    `${database}${missing} was deleted while the database is in use`,
+    {
+      hint: 'Restart the application: its last connection to close saves what it has committed. Replication then goes on by itself.',
+    },
+  )
 }

@@ -8,8 +8,8 @@ import type { DatabaseFiles } from './database-files.ts'
  * (SPEC.md, C1-C4), and the guard that stands in for it while it moves.
  */
 export class Holder {
-  readonly #holder: ReadHold
-  readonly #guard: ReadHold
+  #holder: ReadHold
+  #guard: ReadHold
   readonly #files: DatabaseFiles
   readonly #failpoint: FailpointHook | undefined
   #restartIsCaptured = false
@@ -127,6 +127,10 @@ export class Holder {
       else await capture()
       this.#failpoint?.('holder:between')
       this.#renew(guarded)
+      if (guardForbids && this.#mark !== guarded.mxFrame) {
+        this.#stayWithGuard(guarded.mxFrame)
+        return
+      }
       if (guardForbids && this.#restartIsCaptured) {
         // Excused only once it is captured: after a capture that failed, a restart would lose frames.
         this.#restartIsCaptured = false
@@ -136,6 +140,21 @@ export class Holder {
     } finally {
       this.#guard.end()
     }
+  }
+
+  /**
+   * Something was committed during the move. Then the holder may have come back to the very slot that it
+   * left, with a newer mark. A strong checkpoint of the application that waits for that slot does not look at the
+   * mark again: it would wait until its busy timeout is over, and all writers with it. The guard is
+   * in another place and forbids restarts just as well, so it becomes the holder until the next move.
+   */
+  #stayWithGuard(mark: number): void {
+    const left = this.#holder
+    this.#holder = this.#guard
+    this.#guard = left
+    this.#mark = mark
+    this.#restartIsCaptured = false
+    this.#parked = false
   }
 
   /** Ends the transactions and closes the connections. */

@@ -1,0 +1,107 @@
+import { type TXID, toTXID } from '@sqlstream/ltx'
+import type { Attachment } from './attachment.ts'
+import type { CapturedFile } from './capture/context.ts'
+import { PrimaryError } from './errors.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { SnapshotReason } from './plan-start.ts'
+import type { Serial } from './serial.ts'
+import type { CaptureState } from './state/capture-state.ts'
+import type { Position } from './state/position.ts'
+import type { Spool } from './state/spool.ts'
+import type { Uploader } from './upload.ts'
+
+/** What rebuilding works with. */
+export interface RebuildContext {
+  readonly lifecycle: Lifecycle
+  readonly captureState: CaptureState
+  readonly spool: Spool
+  readonly serial: Serial
+  readonly attachment: () => Attachment
+  readonly uploader: () => Uploader
+  /** Takes a captured file, made since the instant `started`. */
+  readonly accept: (captured: CapturedFile, started: number) => void
+  /** A snapshot that nobody waits for has failed. */
+  readonly onFailure: (error: Error) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * The two answers when the WAL alone does not say what was committed: compare every page with the
+ * ledger, or take a whole image. Inside `serial`.
+ */
+export class Rebuild {
+  readonly #c: RebuildContext
+  /** Snapshots that read the live database. */
+  #reading = 0
+
+  constructor(context: RebuildContext) {
+    this.#c = context
+  }
+
+  /** True while a snapshot reads the live database: the holder must not move. */
+  get pinned(): boolean {
+    return this.#reading > 0
+  }
+
+  /** Uploads the pages that differ from the ledger. @throws PrimaryError `busy` while pinned */
+  async resync(reason: string): Promise<void> {
+    const { lifecycle, captureState } = this.#c
+    if (this.pinned) throw new PrimaryError('busy', 'a snapshot reads the database')
+    lifecycle.transition('doubt')
+    const started = performance.now()
+    const captured = await this.#c.attachment().capture.resync(this.#c.signal)
+    if (captured !== undefined) this.#c.accept(captured, started)
+    const { txid, postApplyChecksum } = captureState.position as Position
+    lifecycle.emit({
+      type: 'resynced',
+      pos: { txid, postApplyChecksum },
+      changedPages: captured?.pages ?? 0,
+      reason,
+      milliseconds: performance.now() - started,
+    })
+  }
+
+  /**
+   * Uploads the whole database, in place of everything that waits for its upload.
+   * @param txid default: the one after everything that is known
+   */
+  async snapshot(reason: SnapshotReason, txid: TXID = this.#nextTXID()): Promise<void> {
+    const { lifecycle, spool, signal } = this.#c
+    const uploader = this.#c.uploader()
+    lifecycle.transition('no-base')
+    uploader.discard()
+    for (const file of spool.list()) spool.remove(file)
+    lifecycle.emit({ type: 'snapshot-started', txid, reason })
+    this.#reading++
+    try {
+      const snapshot = await this.#c.attachment().capture.snapshot(txid, { signal })
+      uploader.enqueue({
+        kind: 'snapshot',
+        snapshot,
+        done: () => {
+          this.#reading--
+        },
+        broken: (error) => {
+          this.#reading--
+          this.startOver(error, reason)
+        },
+      })
+    } catch (error) {
+      this.#reading--
+      throw error
+    }
+    lifecycle.transition('caught-up')
+  }
+
+  /** What was to be uploaded cannot be read any more: a new image stands for all of it. */
+  startOver(error: Error, reason: SnapshotReason): void {
+    this.#c.lifecycle.emit({ type: 'failed', operation: 'snapshot', error })
+    this.#c.serial.run(() => this.snapshot(reason)).catch(this.#c.onFailure)
+  }
+
+  #nextTXID(): TXID {
+    const captured = this.#c.captureState.position?.txid ?? 0n
+    const uploaded = this.#c.uploader().uploaded ?? 0n
+    return toTXID((captured > uploaded ? captured : uploaded) + 1n)
+  }
+}
