@@ -18,6 +18,11 @@ const HEAD_START_MS = 1
 const HIGHEST_THRESHOLD = 10_000
 /** A WAL that grew past this many bytes during a cycle wants the next one to begin earlier. */
 const LARGE_WAL_BYTES = 48 << 20
+/** While a WAL larger than this (and than two thresholds) is copied, its writers are slowed down. */
+const SLOW_DOWN_BYTES = 20 << 20
+/** So long they may write between two barriers then. */
+const GAP_MS = 2
+const LOOK_MS = 10
 
 /** What a cycle works with. */
 export interface CheckpointContext {
@@ -45,6 +50,8 @@ export class CheckpointCycle {
   #threshold: number
   #running: Promise<void> | undefined
   #stopped = false
+  /** The last checkpoint copied nothing, say because of a long read: slowing writers down would bring nothing. */
+  #blocked = false
   #barrierMs = 0
   #windowStart = performance.now()
 
@@ -89,10 +96,12 @@ export class CheckpointCycle {
     let complete = false
     let barrierMs: number | undefined
     for (let round = 1; round <= UNBLOCKED_ROUNDS; round++) {
+      const { backfill } = files.index()
       const passive = await this.#moveAndCopy()
       if (passive === undefined) return
-      await Promise.all([passive.running, this.#unlessStopped(capture)])
+      await this.#slowingDown(Promise.all([passive.running, this.#unlessStopped(capture)]))
       if (this.#stopped) return
+      this.#blocked = files.index().backfill === backfill
       this.#c.failpoint?.('checkpoint:after')
       if (tail(files.index()) <= LONG_TAIL_FRAMES) break
     }
@@ -134,6 +143,10 @@ export class CheckpointCycle {
       // Its failure is met where it is awaited.
       running.catch(() => undefined)
     }
+    if (this.#isLarge()) {
+      await this.#slowingDown(this.#unlessStopped(moveAndStart))
+      return running && { running }
+    }
     await this.#unlessStopped(async () => {
       if (files.index().mxFrame >= AUTOCHECKPOINT_FRAMES) {
         await barrier.hold(async () => {
@@ -144,6 +157,35 @@ export class CheckpointCycle {
       if (running === undefined) await moveAndStart()
     })
     return running && { running }
+  }
+
+  /**
+   * Waits for work on the checkpoint. While the WAL is large meanwhile, writers are kept out most of the
+   * time, never longer than a barrier may at a time: else a slow disk makes each round longer than the one before.
+   */
+  async #slowingDown<T>(work: Promise<T>): Promise<T> {
+    let ended = false
+    // Its failure is met where it is returned.
+    const end = work
+      .then(() => undefined)
+      .catch(() => undefined)
+      .finally(() => {
+        ended = true
+      })
+    while (!ended) {
+      const large = this.#isLarge()
+      // It only helps: who cannot raise it waits like the others.
+      if (large) await this.#c.barrier.hold(() => end).catch(() => undefined)
+      if (!ended) await Promise.race([end, sleep(large ? GAP_MS : LOOK_MS)])
+    }
+    return work
+  }
+
+  #isLarge(): boolean {
+    const { files, pageSize, thresholdFrames } = this.#c
+    if (this.#stopped) return false
+    const large = files.index().mxFrame > Math.max(SLOW_DOWN_BYTES / pageSize, thresholdFrames * 2)
+    return large && !this.#blocked
   }
 
   #unlessStopped(task: () => Promise<void>): Promise<void> {
