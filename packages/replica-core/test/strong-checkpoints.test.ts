@@ -1,3 +1,4 @@
+import { withFaults } from '@sqlstream/storage'
 import { expect, it } from 'vitest'
 import { lockedBytes } from './scenarios/support/locks.ts'
 import { addRows, Scene } from './scenarios/support/scene.ts'
@@ -36,6 +37,33 @@ it.runIf(process.platform === 'linux').each(['FULL', 'RESTART', 'TRUNCATE'])(
     // The refresh moves the holder.
     while (answer === undefined) await new Promise((resolve) => setTimeout(resolve, 5))
     expect((await answer)[0]![0]).toBe(0)
+    expect(performance.now() - started).toBeLessThan(2000)
+    await primary.durable()
+    await scene.expectSamePages(['main', 'other'])
+  },
+)
+
+it.runIf(process.platform === 'linux')(
+  'K4: a checkpoint that the application begins while the replicator starts ends soon',
+  async () => {
+    let answer: Promise<unknown[][]> | undefined
+    const beside = async (): Promise<void> => {
+      scene.app.run(addRows(1), 'other')
+      answer = scene.app.queryBeside('PRAGMA wal_checkpoint(FULL)', 'other')
+      while (!lockedBytes(`${scene.database}-shm`, scene.app.pid).includes(CHECKPOINT_LOCK)) {
+        Atomics.wait(sleeper, 0, 0, 1)
+      }
+      Atomics.wait(sleeper, 0, 0, 50)
+    }
+    // The database is attached by then, and its first image is still to be taken.
+    await using scene = await Scene.begin({
+      wrap: (store) => withFaults(store, [{ operation: 'list', at: 1, fault: 'delay', wait: beside }]),
+    })
+    scene.app.open(scene.database, 'other', 20_000)
+    scene.app.run(addRows(20), 'other')
+    const started = performance.now()
+    const primary = await scene.replicate()
+    expect((await answer!)[0]![0]).toBe(0)
     expect(performance.now() - started).toBeLessThan(2000)
     await primary.durable()
     await scene.expectSamePages(['main', 'other'])

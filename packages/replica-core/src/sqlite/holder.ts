@@ -66,7 +66,13 @@ export class Holder {
   attachStable(attempts = 200): WALIndexHeader | undefined {
     for (let i = 0; i < attempts; i++) {
       const before = this.#files.index()
-      this.#holder.renew()
+      // The guard takes a slot with the newest mark, and the holder joins it there: see #stayWithGuard.
+      this.#guard.begin()
+      try {
+        this.#holder.renew()
+      } finally {
+        this.#guard.end()
+      }
       const after = this.#files.index()
       if (
         before.change === after.change &&
