@@ -15,6 +15,7 @@ export class WriteBarrier {
   readonly #maxMs: number
   readonly #lowered = new Int32Array(new SharedArrayBuffer(4))
   #worker: Worker | undefined
+  #held = false
 
   /** @param maxMs how long it stays up at most */
   constructor(path: string, maxMs: number) {
@@ -25,10 +26,20 @@ export class WriteBarrier {
   /**
    * Runs `work` while nobody can commit, as long as the time lasts.
    *
-   * @returns how long writers were kept out, ms; undefined when a writer never left the lock free, and
-   *   `work` was not run
+   * @returns how long writers were kept out, ms; undefined when a writer never left the lock free or the
+   *   barrier is up for something else, and `work` was not run
    */
   async hold(work: () => Promise<void>): Promise<number | undefined> {
+    if (this.#held) return undefined
+    this.#held = true
+    try {
+      return await this.#hold(work)
+    } finally {
+      this.#held = false
+    }
+  }
+
+  async #hold(work: () => Promise<void>): Promise<number | undefined> {
     // Quiet databases never need one.
     this.#worker ??= this.#start()
     const worker = this.#worker
