@@ -3,6 +3,11 @@ import { WALWatch } from './watch.ts'
 const POLL_MS = 1000
 const REFRESH_MS = 200
 const LONGEST_RECHECK_MS = 128
+/** After so many looks in a row with so many events each... */
+const BUSY_LOOKS = 3
+const BUSY_EVENTS = 8
+/** ...the WAL is not watched for so long, but looked at every few milliseconds. */
+const UNWATCHED_MS = 2000
 
 /** What the schedule calls. All must settle their own errors. */
 export interface ScheduleCallbacks {
@@ -17,6 +22,9 @@ export interface ScheduleCallbacks {
 /**
  * When to look at the WAL: after a file event and a few quiet milliseconds, again shortly after an
  * event that brought nothing (it comes before the commit is visible), and every second anyway.
+ *
+ * A watched file makes each write of the application dearer, and wakes this process up for it. So a busy
+ * one is not watched: looking every few milliseconds finds as much, for less.
  */
 export class WALSchedule {
   readonly #callbacks: ScheduleCallbacks
@@ -32,6 +40,11 @@ export class WALSchedule {
   #firstEvent: number | undefined
   #lastEvent = Number.NEGATIVE_INFINITY
   #recheckMs = 0
+  #events = 0
+  #busyLooks = 0
+  /** When to watch again, on the clock of `performance.now`; undefined while watching. */
+  #watchAt: number | undefined
+  #closed = false
 
   constructor(
     database: string,
@@ -49,7 +62,7 @@ export class WALSchedule {
     this.event()
   }
 
-  /** False where the system gives no file events. */
+  /** False where the system gives no file events, and while there are too many. */
   get hasEvents(): boolean {
     return this.#watch.active
   }
@@ -57,6 +70,7 @@ export class WALSchedule {
   /** Something may have been written. */
   event(): void {
     this.#recheckMs = 0
+    this.#events++
     this.#lastEvent = performance.now()
     this.#firstEvent ??= this.#lastEvent
     // A busy writer makes thousands of events a second. So a timer that ends in time stays, and sees to the
@@ -99,7 +113,13 @@ export class WALSchedule {
   }
 
   async #look(): Promise<void> {
+    this.#rest()
     const next = await this.#callbacks.look()
+    if (this.#closed) return
+    if (this.#watchAt !== undefined) {
+      this.lookIn(this.#quietMs)
+      return
+    }
     if (next === undefined) return
     if (next !== 'soon') {
       this.lookIn(next)
@@ -109,7 +129,22 @@ export class WALSchedule {
     if (this.#recheckMs <= LONGEST_RECHECK_MS) this.lookIn(this.#recheckMs)
   }
 
+  /** Stops watching a busy WAL, and begins again after a while, first of all with a look. */
+  #rest(): void {
+    this.#busyLooks = this.#events >= BUSY_EVENTS ? this.#busyLooks + 1 : 0
+    this.#events = 0
+    const now = performance.now()
+    if (this.#watchAt !== undefined && now >= this.#watchAt) {
+      this.#watchAt = undefined
+      this.#watch.open()
+    } else if (this.#busyLooks >= BUSY_LOOKS && this.#watchAt === undefined && this.#watch.active) {
+      this.#watchAt = now + UNWATCHED_MS
+      this.#watch.close()
+    }
+  }
+
   close(): void {
+    this.#closed = true
     clearTimeout(this.#timer)
     clearTimeout(this.#urgent)
     clearInterval(this.#poll)

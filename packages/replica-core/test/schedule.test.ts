@@ -131,6 +131,35 @@ describe('when to look at the WAL', () => {
     expect(line.looks.map((look) => look - from)).toEqual([4])
   })
 
+  it('every few milliseconds without events while the writer is busy, and with events again later', async () => {
+    await line.settle()
+    for (let millisecond = 0; millisecond < 160; millisecond++) {
+      line.schedule.event()
+      await vi.advanceTimersByTimeAsync(1)
+    }
+    expect(line.schedule.hasEvents).toBe(false)
+    line.looks.length = 0
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(line.looks.length).toBeGreaterThan(190)
+    await vi.advanceTimersByTimeAsync(1100)
+    expect(line.schedule.hasEvents).toBe(true)
+    line.looks.length = 0
+    await vi.advanceTimersByTimeAsync(500)
+    expect(line.looks).toEqual([])
+  })
+
+  it('never again after close, busy or not', async () => {
+    await line.settle()
+    for (let millisecond = 0; millisecond < 160; millisecond++) {
+      line.schedule.event()
+      await vi.advanceTimersByTimeAsync(1)
+    }
+    line.schedule.close()
+    line.looks.length = 0
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(line.looks).toEqual([])
+  })
+
   it('every second anyway, and the holder is refreshed every 200 ms', async () => {
     await vi.advanceTimersByTimeAsync(3100)
     expect(line.polls).toEqual([1000, 2000, 3000])
