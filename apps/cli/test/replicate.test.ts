@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { TempFolder } from '@sqlstream/testkit'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from '../src/exit-codes.ts'
@@ -138,6 +138,27 @@ describe('replicate', () => {
     await runCLI(['replicate', app.path, backup, '--once'])
     expect(await restored()).toEqual({ ...contents(app.path), problems: 'ok' })
     expect((await runCLI(['verify', backup, '--depth', 'bytes'])).status).toBe(EXIT.ok)
+  })
+
+  test('a store that is gone: Ctrl-C says what is not uploaded, and the next start uploads it', async () => {
+    app.commit(3)
+    const cli = startCLI(['replicate', app.path, backup, '--json', '--sync-interval', '20ms'])
+    await cli.line(/"type":"snapshotted"/)
+    renameSync(backup, folder.join('away'))
+    writeFileSync(backup, 'a file where the folder was')
+    app.commit(20)
+    await cli.line(/"type":"failed","operation":"upload"/)
+    cli.child.kill('SIGINT')
+    const { status, stdout } = await cli.result
+    expect(status).toBe(EXIT.interrupted)
+    const last = SCHEMAS['replicate-event'].parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''))
+    expect(last).toMatchObject({ type: 'stopped', uploaded: '0000000000000001' })
+    expect(last.type === 'stopped' && last.pendingFiles).toBeGreaterThan(0)
+
+    rmSync(backup)
+    renameSync(folder.join('away'), backup)
+    expect((await runCLI(['replicate', app.path, backup, '--once'])).status).toBe(EXIT.ok)
+    expect(await restored()).toEqual({ ...contents(app.path), problems: 'ok' })
   })
 
   test('a second replicator of the same database is refused', async () => {
