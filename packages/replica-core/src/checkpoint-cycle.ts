@@ -19,7 +19,7 @@ const HIGHEST_THRESHOLD = 10_000
 /** A WAL that grew past this many bytes during a cycle wants the next one to begin earlier. */
 const LARGE_WAL_BYTES = 48 << 20
 /** While a WAL larger than this (and than two thresholds) is copied, its writers are slowed down. */
-const SLOW_DOWN_BYTES = 20 << 20
+const SLOW_DOWN_BYTES = 32 << 20
 /** So long they may write between two barriers then. */
 const GAP_MS = 2
 const LOOK_MS = 10
