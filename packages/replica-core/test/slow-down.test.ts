@@ -4,7 +4,7 @@ import { type CheckpointContext, CheckpointCycle } from '../src/checkpoint-cycle
 import { Serial } from '../src/serial.ts'
 
 const PAGE_SIZE = 4096
-const LARGE = (24 << 20) / PAGE_SIZE
+const LARGE = (36 << 20) / PAGE_SIZE
 
 /** A cycle over a WAL of so many frames, with all around it made up. */
 class Workshop {
