@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { flush, run, settings } from '@oclif/core'
+import { run, settings } from '@oclif/core'
 import { CLIError } from './cli-error.ts'
 import { closest } from './closest.ts'
 import { describeFailure, failureLines } from './failure.ts'
@@ -27,8 +27,8 @@ export async function main(argv: readonly string[], runFile: string): Promise<vo
   settings.enableAutoTranspile = false
   try {
     // No plugins: nothing is looked for in the home folder.
+    // Output needs no waiting for: the process ends by itself once it is written, or its reader has gone.
     await run([...argv], { root: dirname(fileURLToPath(runFile)), userPlugins: false, devPlugins: false })
-    await flush()
   } catch (error) {
     const exit = (error as { oclif?: { exit?: number } }).oclif?.exit
     if (exit === 0) return
