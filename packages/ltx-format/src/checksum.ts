@@ -35,6 +35,11 @@ export function joinChecksum(low: number, high: number): Checksum {
   return ((BigInt((high | 0x8000_0000) >>> 0) << 32n) | BigInt(low >>> 0)) as Checksum
 }
 
+/** A CRC-64 as LTX stores it, with the flag. */
+export function flaggedChecksum(crc: bigint): Checksum {
+  return (crc | CHECKSUM_FLAG) as Checksum
+}
+
 /** True for a checksum that carries the flag, as every stored checksum other than "none" must. */
 export function isFlagged(checksum: bigint): boolean {
   return (checksum & CHECKSUM_FLAG) !== 0n

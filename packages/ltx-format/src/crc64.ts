@@ -4,6 +4,16 @@ import { foldBytes, foldFewBytes } from './kernel/crc64.ts'
 import { shiftBytes } from './kernel/shift.ts'
 import type { Page } from './page-size.ts'
 
+/** The CRC of a raw state. */
+export function finishCrc(state: Int32Array): bigint {
+  return BigInt.asUintN(64, ~join(state))
+}
+
+/** Advances a raw state by `length` bytes that are known by their CRC only. */
+export function appendCrc(state: Int32Array, crc: bigint, length: number): void {
+  state.set(split(~crc64Combine(finishCrc(state), crc, length)))
+}
+
 function split(value: bigint): Int32Array {
   return new Int32Array([Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))])
 }
@@ -22,7 +32,7 @@ export class Crc64 {
 
   /** The CRC so far, without LTX's flag bit; more bytes may follow. */
   digest(): bigint {
-    return BigInt.asUintN(64, ~join(this.#state))
+    return finishCrc(this.#state)
   }
 
   /** The CRC so far with LTX's flag bit set. */
@@ -38,7 +48,7 @@ export class Crc64 {
 export function crc64(data: Uint8Array, seed = 0n): bigint {
   const state = split(~seed)
   foldBytes(state, data)
-  return BigInt.asUintN(64, ~join(state))
+  return finishCrc(state)
 }
 
 /** The CRC of A followed by B from crc64(A), crc64(B) and B's length in bytes (a safe integer). */

@@ -1,6 +1,6 @@
 import { readSize, viewOf } from './big-endian.ts'
 import { type ByteStream, StreamReader } from './byte-stream.ts'
-import { toChecksum } from './checksum.ts'
+import { flaggedChecksum } from './checksum.ts'
 import { Crc64 } from './crc64.ts'
 import { DatabaseSum, mismatch } from './database-sum.ts'
 import { LTXError } from './errors.ts'
@@ -197,7 +197,7 @@ export class Decoder implements AsyncIterable<Page> {
       throw new LTXError('bad-trailer', 'bytes after the trailer', { offset: at + TRAILER_SIZE })
     }
     this.kernel.hash(bytes.subarray(0, 8))
-    const actual = toChecksum(this.kernel.fileChecksum())
+    const actual = flaggedChecksum(this.kernel.digest())
     if (actual !== trailer.fileChecksum) throw mismatch('file', actual, trailer.fileChecksum, at + 8)
     if (isSnapshot(this.header)) {
       this.#sum.expect(this.header.proof?.postApplyChecksum, PROOF_OFFSET)

@@ -1,4 +1,4 @@
-import { type Checksum, toChecksum } from './checksum.ts'
+import { type Checksum, flaggedChecksum, toChecksum } from './checksum.ts'
 import { DatabaseSum } from './database-sum.ts'
 import { encodeHeader, type Header, tracksChecksums } from './header.ts'
 import { createKernel, type PageKernel } from './kernel/page-kernel.ts'
@@ -116,7 +116,7 @@ export class Encoder {
     const { kernel } = this
     const { bytes, trailer } = encodeTail(this.#index.finish(), postApplyChecksum, {
       update: (part) => kernel.hash(part),
-      checksum: () => toChecksum(kernel.fileChecksum()),
+      checksum: () => flaggedChecksum(kernel.digest()),
     })
     this.#trailer = trailer
     this.#state = 'finished'

@@ -99,16 +99,21 @@ describe('page checksums', () => {
       kernel.reset()
       const size = kernel.encode(3, true)
       expect(sums()).toEqual(expected)
-      const tracked = kernel.fileChecksum()
+      const tracked = kernel.digest()
       kernel.reset()
       kernel.encode(3, false)
-      expect(kernel.fileChecksum()).toBe(tracked)
+      expect(kernel.digest()).toBe(tracked)
       for (const track of [true, false]) {
         kernel.reset()
         kernel.pages.fill(0)
         kernel.pageSums.fill(0)
-        expect(kernel.decode(size, 3, track)).toEqual({ pages: 3, consumed: size, end: false })
-        expect(kernel.fileChecksum()).toBe(tracked)
+        expect(kernel.decode(size, 3, track)).toEqual({
+          pages: 3,
+          consumed: size,
+          end: false,
+          hashed: 3 * (10 + pageSize),
+        })
+        expect(kernel.digest()).toBe(tracked)
         if (track) expect(sums()).toEqual(expected)
       }
     },

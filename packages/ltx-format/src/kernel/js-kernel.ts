@@ -1,5 +1,5 @@
 import { readUint32, viewOf, writeUint32 } from '../big-endian.ts'
-import { joinChecksum } from '../checksum.ts'
+import { appendCrc, finishCrc } from '../crc64.ts'
 import { LTXError } from '../errors.ts'
 import { FRAME_HEADER_SIZE, PAGE_FLAG_SIZE, PAGE_HEADER_SIZE } from '../frame.ts'
 import { decompressFrameInto, frameLength } from '../lz4-frame.ts'
@@ -20,6 +20,7 @@ export class JsKernel implements PageKernel {
   readonly frames: Uint8Array
   readonly frameSizes: Uint32Array
   readonly pageSums: Uint32Array
+  readonly dataSums: Uint32Array
 
   /** Pages, then frames: one array, because copies inside one array need no allocation. */
   readonly #memory: Uint8Array
@@ -53,6 +54,7 @@ export class JsKernel implements PageKernel {
     this.pgnos = new Uint32Array(this.capacity)
     this.frameSizes = new Uint32Array(this.capacity)
     this.pageSums = new Uint32Array(this.capacity * 2)
+    this.dataSums = new Uint32Array(this.capacity * 2)
     this.#shift = shiftTable(pageSize)
   }
 
@@ -66,8 +68,13 @@ export class JsKernel implements PageKernel {
     this.#offset += bytes.byteLength
   }
 
-  fileChecksum(): bigint {
-    return joinChecksum(~this.#file[0]!, ~this.#file[1]!)
+  append(crc: bigint, length: number): void {
+    appendCrc(this.#file, crc, length)
+    this.#offset += length
+  }
+
+  digest(): bigint {
+    return finishCrc(this.#file)
   }
 
   encode(count: number, track: boolean): number {
@@ -99,11 +106,13 @@ export class JsKernel implements PageKernel {
     const end = this.#framesAt + available
     let at = this.#framesAt
     let count = 0
+    let hashed = 0
     let ended = false
     while (count < maxPages && at + PAGE_HEADER_SIZE <= end) {
       if (this.#isEndMark(at)) {
         foldFewBytes(this.#file, this.#memory, at, at + PAGE_HEADER_SIZE)
         at += PAGE_HEADER_SIZE
+        hashed += PAGE_HEADER_SIZE
         ended = true
         break
       }
@@ -112,12 +121,13 @@ export class JsKernel implements PageKernel {
       this.pgnos[count] = readUint32(this.#memory, at)
       this.#hashPage(count, at, track)
       this.frameSizes[count] = size
+      hashed += this.pageSize + (this.#memory[at + 5] === 0 ? PAGE_HEADER_SIZE : FRAME_HEADER_SIZE)
       at += size
       count++
     }
     const consumed = at - this.#framesAt
     this.#offset += consumed
-    return { pages: count, consumed, end: ended }
+    return { pages: count, consumed, end: ended, hashed }
   }
 
   checksumPages(count: number): void {
@@ -214,6 +224,8 @@ export class JsKernel implements PageKernel {
     shiftByTable(this.#file, this.#shift)
     this.#file[0] = this.#file[0]! ^ data[0]!
     this.#file[1] = this.#file[1]! ^ data[1]!
+    this.dataSums[2 * index] = data[0]!
+    this.dataSums[2 * index + 1] = data[1]!
     this.#startPage(readUint32(this.#memory, at))
     shiftByTable(this.#page, this.#shift)
     this.#page[0] = this.#page[0]! ^ data[0]!

@@ -9,6 +9,8 @@ export interface DecodeStep {
   readonly consumed: number
   /** The end mark was met. */
   readonly end: boolean
+  /** Bytes that entered the file checksum: headers as they are, page data uncompressed. */
+  readonly hashed: number
 }
 
 /**
@@ -30,12 +32,19 @@ export interface PageKernel {
   readonly frameSizes: Uint32Array
   /** Two words a page, low then high, flag bit set; valid after encode(track), decode(track), checksumPages. */
   readonly pageSums: Uint32Array
+  /**
+   * Two words a page, low then high: raw CRC state of the page's data alone, started at zero, from which the CRC of any file with
+   * that page can be had (shift.ts). Valid after encode(track) and decode(track).
+   */
+  readonly dataSums: Uint32Array
   /** Starts a new file: file checksum of nothing, offset 0 in errors. */
   reset(): void
   /** Adds bytes other than page frames to the file checksum. */
   hash(bytes: Uint8Array): void
-  /** The file checksum so far, flag bit set. More may follow. */
-  fileChecksum(): bigint
+  /** Adds `length` bytes that were hashed elsewhere, by their crc64. For parts of a file that other kernels have worked on. */
+  append(crc: bigint, length: number): void
+  /** CRC-64 of the file so far, without LTX's flag bit. More may follow. */
+  digest(): bigint
   /** Encodes the first `count` pages into `frames` and returns the bytes there. Page numbers are not judged. */
   encode(count: number, track: boolean): number
   /**
