@@ -1,14 +1,16 @@
 import { readUint32, viewOf, writeUint32 } from '../big-endian.ts'
 import { appendCrc, finishCrc } from '../crc64.ts'
-import { LTXError } from '../errors.ts'
+import type { LTXError } from '../errors.ts'
 import { FRAME_HEADER_SIZE, PAGE_FLAG_SIZE, PAGE_HEADER_SIZE } from '../frame.ts'
-import { decompressFrameInto, frameLength } from '../lz4-frame.ts'
-import { isPageSize, type PageSize } from '../page-size.ts'
+import type { PageSize } from '../page-size.ts'
 import { foldBytes, foldFewBytes, foldWords } from './crc64.ts'
 import { BlockCompressor, compressBound } from './lz4-compress.ts'
 import { decompress } from './lz4-decompress.ts'
+import { decodeOldPage, type Windows } from './old-page.ts'
 import type { DecodeStep, KernelOptions, PageKernel } from './page-kernel.ts'
+import { badPage, PROBLEM } from './problem.ts'
 import { shiftByTable, shiftTable } from './shift.ts'
+import { checkAvailable, checkCount, windowSizes } from './windows.ts'
 
 /** The kernel in plain TypeScript. */
 export class JsKernel implements PageKernel {
@@ -27,6 +29,7 @@ export class JsKernel implements PageKernel {
   readonly #view: DataView
   readonly #words: Int32Array
   readonly #framesAt: number
+  readonly #windows: Windows
   readonly #compressor = new BlockCompressor()
   /** Raw state of the file checksum. */
   readonly #file = new Int32Array([-1, -1])
@@ -37,16 +40,12 @@ export class JsKernel implements PageKernel {
   #offset = 0
 
   constructor(options: KernelOptions) {
-    const { pageSize, batchBytes = 1024 * 1024 } = options
-    if (!isPageSize(pageSize))
-      throw new RangeError(`page size ${pageSize} is not a power of two in 512..65536`)
-    if (!(batchBytes >= 0 && batchBytes <= 2 ** 30))
-      throw new RangeError(`batchBytes ${batchBytes} is not in 0..2^30`)
+    const { pageSize, capacity, pagesSize, framesSize } = windowSizes(options)
     this.pageSize = pageSize
-    this.capacity = Math.max(1, Math.floor(batchBytes / pageSize))
-    this.#framesAt = this.capacity * pageSize
-    const framesSize = this.capacity * maxFrameSize(pageSize) + PAGE_HEADER_SIZE
-    this.#memory = new Uint8Array(this.#framesAt + framesSize)
+    this.capacity = capacity
+    this.#framesAt = pagesSize
+    this.#memory = new Uint8Array(pagesSize + framesSize)
+    this.#windows = { memory: this.#memory, pageSize, pagesAt: 0, framesAt: pagesSize, framesSize }
     this.#view = viewOf(this.#memory)
     this.pages = this.#memory.subarray(0, this.#framesAt)
     this.frames = this.#memory.subarray(this.#framesAt)
@@ -78,7 +77,7 @@ export class JsKernel implements PageKernel {
   }
 
   encode(count: number, track: boolean): number {
-    this.#checkCount(count)
+    checkCount(count, this.capacity)
     const memory = this.#memory
     let at = this.#framesAt
     for (let i = 0; i < count; i++) {
@@ -100,9 +99,8 @@ export class JsKernel implements PageKernel {
   }
 
   decode(available: number, maxPages: number, track: boolean): DecodeStep {
-    this.#checkCount(maxPages)
-    if (!(available >= 0 && available <= this.frames.byteLength))
-      throw new RangeError(`${available} bytes in frames`)
+    checkCount(maxPages, this.capacity)
+    checkAvailable(available, this.frames.byteLength)
     const end = this.#framesAt + available
     let at = this.#framesAt
     let count = 0
@@ -131,18 +129,12 @@ export class JsKernel implements PageKernel {
   }
 
   checksumPages(count: number): void {
-    this.#checkCount(count)
+    checkCount(count, this.capacity)
     const perPage = this.pageSize / 4
     for (let i = 0; i < count; i++) {
       this.#startPage(this.pgnos[i]!)
       foldWords(this.#page, this.#words, i * perPage, perPage)
       this.#storePageSum(i)
-    }
-  }
-
-  #checkCount(count: number): void {
-    if (!(Number.isInteger(count) && count >= 0 && count <= this.capacity)) {
-      throw new RangeError(`${count} pages in a kernel for ${this.capacity}`)
     }
   }
 
@@ -154,47 +146,30 @@ export class JsKernel implements PageKernel {
   /** Decompresses the frame at `at` into page slot `index` and hashes its header. Returns its size, 0 if it is not whole. */
   #decodePage(at: number, end: number, index: number): number {
     const memory = this.#memory
-    if (readUint32(memory, at) === 0) throw this.#badPage('page number is 0', at)
+    if (readUint32(memory, at) === 0) throw this.#badPage(PROBLEM.pgnoZero, at)
     const flags = (memory[at + 4]! << 8) | memory[at + 5]!
-    if (flags === 0) return this.#decodeOldPage(at, end, index)
-    if (flags !== PAGE_FLAG_SIZE) throw this.#badPage(`unknown page flags 0x${flags.toString(16)}`, at)
+    if (flags === 0) {
+      const size = decodeOldPage(this.#windows, at, end, index, this.#offset + at - this.#framesAt)
+      if (size > 0) foldFewBytes(this.#file, memory, at, at + PAGE_HEADER_SIZE)
+      return size
+    }
+    if (flags !== PAGE_FLAG_SIZE) throw this.#badPage(PROBLEM.unknownFlags, at)
     const data = at + FRAME_HEADER_SIZE
     if (data > end) return 0
     const size = readUint32(memory, at + PAGE_HEADER_SIZE)
-    if (size > compressBound(this.pageSize)) throw this.#badPage(`page data of ${size} bytes is too long`, at)
+    if (size > compressBound(this.pageSize)) throw this.#badPage(PROBLEM.tooLong, at)
     if (data + size > end) return 0
     const out = index * this.pageSize
     const outEnd = out + this.pageSize
     if (decompress(memory, this.#view, data, data + size, memory, this.#view, out, outEnd, out) !== outEnd) {
-      throw this.#badPage(`page data is not an LZ4 block of ${this.pageSize} bytes`, at)
+      throw this.#badPage(PROBLEM.badBlock, at)
     }
     foldFewBytes(this.#file, memory, at, data)
     return FRAME_HEADER_SIZE + size
   }
 
-  /** Pages without size prefix, as early writers made them: the data is an LZ4 frame that says itself where it ends. */
-  #decodeOldPage(at: number, end: number, index: number): number {
-    const memory = this.#memory
-    const data = at + PAGE_HEADER_SIZE
-    try {
-      const length = frameLength(memory, data, end)
-      if (length < 0) {
-        if (end - this.#framesAt === this.frames.byteLength && at === this.#framesAt) {
-          throw new LTXError('bad-page', 'LZ4 frame is too long')
-        }
-        return 0
-      }
-      const out = index * this.pageSize
-      decompressFrameInto(memory, data, data + length, memory, out, out + this.pageSize)
-      foldFewBytes(this.#file, memory, at, data)
-      return PAGE_HEADER_SIZE + length
-    } catch (cause) {
-      throw this.#badPage(`page data is not an LZ4 frame of ${this.pageSize} bytes`, at, cause)
-    }
-  }
-
-  #badPage(message: string, at: number, cause?: unknown): LTXError {
-    return new LTXError('bad-page', message, { offset: this.#offset + at - this.#framesAt, cause })
+  #badPage(problem: number, at: number): LTXError {
+    return badPage(problem, this.#memory, at, this.pageSize, this.#offset + at - this.#framesAt)
   }
 
   /** Puts the state after the page number, big-endian, into #page. */
@@ -237,9 +212,4 @@ export class JsKernel implements PageKernel {
     this.pageSums[2 * index] = ~this.#page[0]!
     this.pageSums[2 * index + 1] = ~this.#page[1]! | 0x8000_0000
   }
-}
-
-/** Room for any page of this size: as a block with its header, or as an LZ4 frame with its own headers. */
-function maxFrameSize(pageSize: number): number {
-  return FRAME_HEADER_SIZE + compressBound(pageSize) + 64
 }

@@ -1,10 +1,10 @@
 import { copyBytes } from './lz4-copy.ts'
 
-/** Entries of the match table (13-bit hashes). */
+/** log2 of the entries in the match table. */
 const HASH_BITS = 13
-/** LZ4: the last match starts at least 12 bytes before the end, the last 5 bytes are literals. */
-const MATCH_LIMIT = 12
+/** LZ4: the last five bytes are literals, and no match starts in the last 12. Positions are tried in fours. */
 const LAST_LITERALS = 5
+const TRY_LIMIT = 15
 const MIN_MATCH = 4
 
 /** Most bytes that a block of `size` bytes can compress to. */
@@ -13,13 +13,14 @@ export function compressBound(size: number): number {
 }
 
 /**
- * Finds matches in pages of one size. The table is not cleared per page: it holds base + offset, the base grows with each page,
- * and entries of earlier pages, being below the base, are clamped to the page's first byte, where an empty table would
- * point too. So the output depends on the page alone. The table is cleared when 16 bits run out.
+ * The compressor of kernel/lz4-compress.ts, in plain TypeScript: the two give the same bytes, so what is changed here must be
+ * changed there, where the way of it is explained.
  */
 export class BlockCompressor {
   readonly #table = new Uint16Array(1 << HASH_BITS)
   #base = 0
+  /** Where the match of the last successful try begins. */
+  #match = 0
 
   /**
    * Compresses src[start, end) to dst from `out`, where compressBound must fit, and returns the position after it. At most
@@ -38,41 +39,26 @@ export class BlockCompressor {
       this.#table.fill(0)
       this.#base = 0
     }
-    const table = this.#table
-    // Table values minus this are positions in src.
-    const shift = this.#base - start
-    this.#base += size
-    const limit = end - MATCH_LIMIT
-    const matchEnd = end - LAST_LITERALS
-    const literalsOnly = out + literalSize(size)
+    const limit = end - TRY_LIMIT
+    const last = end - LAST_LITERALS
     let anchor = start
     let to = out
     let at = start + 1
-    let misses = 1 << 6
-    while (at <= limit) {
-      const four = view.getInt32(at, true)
-      const hash = (Math.imul(four, -1640531535) + Math.imul(src[at + 4]!, 0x3d4d51cb)) >>> (32 - HASH_BITS)
-      let match = table[hash]! - shift
-      if (match < start) match = start
-      table[hash] = at + shift
-      if (view.getInt32(match, true) !== four) {
-        at += misses++ >> 6
+    let misses = 0
+    while (at < limit) {
+      let tried = 0
+      while (tried < 4 && !this.#try(view, start, at + tried)) tried++
+      if (tried === 4) {
+        at += 4 + (misses++ >>> 4)
         continue
       }
-      misses = 1 << 6
+      at += tried
+      misses = 0
+      let match = this.#match
+      const stop = matchEnd(view, match + MIN_MATCH, at + MIN_MATCH, last)
       while (at > anchor && match > start && src[at - 1] === src[match - 1]) {
         at--
         match--
-      }
-      let stop = at + MIN_MATCH
-      let probe = match + MIN_MATCH
-      while (stop + 4 <= matchEnd && view.getInt32(probe, true) === view.getInt32(stop, true)) {
-        stop += 4
-        probe += 4
-      }
-      while (stop < matchEnd && src[stop] === src[probe]) {
-        stop++
-        probe++
       }
       const token = to
       to = writeLiterals(src, anchor, at, dst, to)
@@ -84,17 +70,42 @@ export class BlockCompressor {
       if (length >= 15) to = writeLength(dst, to, length - 15)
       anchor = stop
       at = stop
-      if (at <= limit) {
-        const before = at - 2
-        const h =
-          (Math.imul(view.getInt32(before, true), -1640531535) + Math.imul(src[before + 4]!, 0x3d4d51cb)) >>>
-          (32 - HASH_BITS)
-        table[h] = before + shift
-      }
+      if (at < limit) this.#exchange(view, start, at - 2)
     }
+    this.#base += size
     to = writeLiterals(src, anchor, end, dst, to)
-    return to < literalsOnly || anchor === start ? to : writeLiterals(src, start, end, dst, out)
+    return anchor === start || to - out < literalSize(size) ? to : writeLiterals(src, start, end, dst, out)
   }
+
+  /** Whether four bytes at `at` are also at the last position with the same hash. */
+  #try(view: DataView, start: number, at: number): boolean {
+    this.#match = this.#exchange(view, start, at)
+    return view.getInt32(this.#match, true) === view.getInt32(at, true)
+  }
+
+  /** Puts `at` into the table and returns where the last position with the hash of its five bytes is. */
+  #exchange(view: DataView, start: number, at: number): number {
+    const x = view.getInt32(at, true) ^ (view.getInt32(at + 1, true) >>> 11)
+    const entry = Math.imul(x, 0x9e3779b1) >>> (32 - HASH_BITS)
+    const old = this.#table[entry]! - this.#base
+    this.#table[entry] = at - start + this.#base
+    return start + Math.max(old, 0)
+  }
+}
+
+/** Where two stretches, the later of which ends at `end`, differ first; the result is in the later. */
+function matchEnd(view: DataView, earlier: number, later: number, end: number): number {
+  let a = earlier
+  let b = later
+  while (b + 4 <= end && view.getInt32(a, true) === view.getInt32(b, true)) {
+    a += 4
+    b += 4
+  }
+  while (b < end && view.getUint8(a) === view.getUint8(b)) {
+    a++
+    b++
+  }
+  return b
 }
 
 /** Size of `size` bytes as one run of literals. */

@@ -1,5 +1,6 @@
 import type { PageSize } from '../page-size.ts'
 import { JsKernel } from './js-kernel.ts'
+import { WasmKernel } from './wasm-kernel.ts'
 
 /** What one call of PageKernel.decode found. */
 export interface DecodeStep {
@@ -56,14 +57,30 @@ export interface PageKernel {
   checksumPages(count: number): void
 }
 
-/** Size of a kernel. */
+/** Size and kind of a kernel. */
 export interface KernelOptions {
   readonly pageSize: PageSize
   /** Bytes of pages in a batch, rounded down to whole pages, at least one. Default 1 MiB. Memory is a little over twice this. */
-  readonly batchBytes?: number
+  readonly batchBytes?: number | undefined
+  /**
+   * `wasm`: WebAssembly with SIMD. `js`: plain JavaScript, several times slower, equal in every byte. `auto` (default): `wasm`, or
+   * `js` where the platform has none or a Content-Security-Policy forbids it.
+   */
+  readonly backend?: 'auto' | 'wasm' | 'js' | undefined
 }
 
-/** A kernel for one page size. Throws RangeError if the page size is none. */
+/**
+ * A kernel for one page size. Throws RangeError if the page size is none, and what the platform throws if `wasm` is asked for
+ * and cannot be had.
+ */
 export function createKernel(options: KernelOptions): PageKernel {
-  return new JsKernel(options)
+  const { backend = 'auto' } = options
+  if (backend === 'js') return new JsKernel(options)
+  if (backend === 'wasm') return new WasmKernel(options)
+  try {
+    return new WasmKernel(options)
+  } catch {
+    // No WebAssembly, no SIMD, forbidden, or no room for one more memory; wrong options fail here again.
+    return new JsKernel(options)
+  }
 }
