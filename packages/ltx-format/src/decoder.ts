@@ -4,27 +4,18 @@ import { flaggedChecksum } from './checksum.ts'
 import { Crc64 } from './crc64.ts'
 import { DatabaseSum, mismatch } from './database-sum.ts'
 import { LTXError } from './errors.ts'
+import { type FrameSource, KernelFrames, type PageBatch } from './frame-source.ts'
 import { decodeHeader, HEADER_SIZE, type Header, PROOF_OFFSET, tracksChecksums } from './header.ts'
 import { IndexDigest } from './index-digest.ts'
 import { createKernel, type PageKernel } from './kernel/page-kernel.ts'
 import { PageOrder } from './page-order.ts'
 import type { Page } from './page-size.ts'
+import type { KernelPool } from './pool/kernel-pool.ts'
+import { PoolFrames } from './pool/pool-frames.ts'
 import { decodeTrailer, TRAILER_SIZE, type Trailer } from './trailer.ts'
 import { isSnapshot } from './txid.ts'
 
-/** Several pages in ascending order; all arrays are views that stay valid until the next batch. */
-export interface PageBatch {
-  readonly count: number
-  readonly pgnos: Uint32Array
-  /** count * pageSize bytes. */
-  readonly data: Uint8Array
-  /** Two words a page, low then high: its checksum, flag bit set. */
-  readonly sums: Uint32Array
-  /** The frames as they are in the file, one after another. */
-  readonly frames: Uint8Array
-  /** Size of each frame. */
-  readonly frameSizes: Uint32Array
-}
+export type { PageBatch }
 
 /** How a Decoder works. */
 export interface DecoderOptions {
@@ -32,6 +23,8 @@ export interface DecoderOptions {
   readonly kernel?: PageKernel | undefined
   /** Size of a new kernel's batches, in bytes of pages. Default 1 MiB. */
   readonly batchBytes?: number | undefined
+  /** Decodes full batches in other threads, some ahead; for files of many MB. It is not closed here. Default: this thread. */
+  readonly pool?: KernelPool | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -45,10 +38,8 @@ export class Decoder implements AsyncIterable<Page> {
   readonly #reader: StreamReader
   readonly #order: PageOrder
   readonly #index = new IndexDigest()
-  /** Bytes in kernel.frames, of which those before #used belong to the batch handed out last. */
-  #available = 0
-  #used = 0
-  /** Offset of kernel.frames[#used] in the file. */
+  readonly #frames: FrameSource
+  /** Where the next frame lies in the file. */
   #offset = HEADER_SIZE
   readonly #sum = new DatabaseSum()
   #state: 'pages' | 'tail' | 'closed' = 'pages'
@@ -68,11 +59,14 @@ export class Decoder implements AsyncIterable<Page> {
   private constructor(reader: StreamReader, headerBytes: Uint8Array, options: DecoderOptions) {
     this.header = decodeHeader(headerBytes)
     const { pageSize } = this.header
-    const { kernel, batchBytes = 1024 * 1024 } = options
+    const { kernel, batchBytes = 1024 * 1024, pool, signal } = options
     this.kernel = kernel?.pageSize === pageSize ? kernel : createKernel({ pageSize, batchBytes })
     this.kernel.reset()
     this.kernel.hash(headerBytes)
     this.#reader = reader
+    this.#frames = pool
+      ? new PoolFrames(this.kernel, reader, HEADER_SIZE, { pool, signal })
+      : new KernelFrames(this.kernel, reader, HEADER_SIZE)
     this.#order = new PageOrder(this.header, undefined)
   }
 
@@ -97,6 +91,7 @@ export class Decoder implements AsyncIterable<Page> {
    * 'truncated', and what reading pages throws; TypeError after close.
    */
   async finish(): Promise<Trailer> {
+    this.#frames.dropPages()
     while (await this.#next());
     if (this.#trailer) return this.#trailer
     if (this.#state !== 'tail') throw new TypeError('the decoder is closed')
@@ -115,7 +110,7 @@ export class Decoder implements AsyncIterable<Page> {
   }
 
   async #next(): Promise<PageBatch | undefined> {
-    return this.#state === 'pages' ? await this.#guard(() => this.#decodeBatch()) : undefined
+    return this.#state === 'pages' ? await this.#guard(() => this.#nextBatch()) : undefined
   }
 
   async #guard<T>(work: () => Promise<T>): Promise<T> {
@@ -128,42 +123,20 @@ export class Decoder implements AsyncIterable<Page> {
     }
   }
 
-  async #decodeBatch(): Promise<PageBatch | undefined> {
-    const { kernel } = this
-    const { frames, pgnos, frameSizes, capacity } = kernel
-    // The previous batch is done with: its frames make room.
-    frames.copyWithin(0, this.#used, this.#available)
-    this.#available = await this.#reader.fill(frames, this.#available - this.#used, frames.byteLength)
-    this.#used = 0
-    const { pages, consumed, end } = kernel.decode(this.#available, capacity, true)
-    this.#used = consumed
-    let offset = this.#offset
-    for (let i = 0; i < pages; i++) {
-      this.#order.admit(pgnos[i]!, offset)
-      this.#index.add(pgnos[i]!, offset, frameSizes[i]!)
-      offset += frameSizes[i]!
+  async #nextBatch(): Promise<PageBatch | undefined> {
+    const batch = await this.#frames.next()
+    const { count, pgnos, frameSizes, sums } = batch
+    for (let i = 0; i < count; i++) {
+      this.#order.admit(pgnos[i]!, this.#offset)
+      this.#index.add(pgnos[i]!, this.#offset, frameSizes[i]!)
+      this.#offset += frameSizes[i]!
     }
-    this.#sum.add(kernel.pageSums, pages)
-    this.#offset += consumed
-    if (end) {
-      this.#order.finish(offset)
-      this.#reader.unread(frames.subarray(consumed, this.#available))
-      this.#available = consumed
+    this.#sum.add(sums, count)
+    if (batch.end) {
+      this.#order.finish(this.#offset)
       this.#state = 'tail'
-    } else if (pages === 0) {
-      throw new LTXError('truncated', 'file ends within its pages', {
-        offset: this.#offset + this.#available,
-      })
     }
-    if (pages === 0) return undefined
-    return {
-      count: pages,
-      pgnos: pgnos.subarray(0, pages),
-      data: kernel.pages.subarray(0, pages * kernel.pageSize),
-      sums: kernel.pageSums.subarray(0, 2 * pages),
-      frames: frames.subarray(0, offset - (this.#offset - consumed)),
-      frameSizes: frameSizes.subarray(0, pages),
-    }
+    return count > 0 ? batch : undefined
   }
 
   /** The index must be exactly what the pages say. Nothing of it is kept, so its size does not matter. */

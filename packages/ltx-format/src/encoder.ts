@@ -5,6 +5,7 @@ import { createKernel, type PageKernel } from './kernel/page-kernel.ts'
 import { PageIndexWriter } from './page-index.ts'
 import { PageOrder } from './page-order.ts'
 import type { Page } from './page-size.ts'
+import type { DoneBlock } from './pool/kernel-pool.ts'
 import { encodeTail } from './tail.ts'
 import { findPostApplyProblem, type Trailer } from './trailer.ts'
 import { isSnapshot } from './txid.ts'
@@ -70,18 +71,29 @@ export class Encoder {
   encode(count: number, options: EncodeOptions = {}): Uint8Array {
     this.#expect('pages')
     const { kernel } = this
-    const { pgnos, frameSizes } = kernel
+    const { pgnos } = kernel
     if (!(count >= 0 && count <= kernel.capacity))
       throw new RangeError(`${count} pages in a kernel for ${kernel.capacity}`)
     const track = this.#sumsUp || options.track === true
     for (let i = 0; i < count; i++) this.#order.admit(pgnos[i]!, this.#offset)
     const size = kernel.encode(count, track)
-    for (let i = 0; i < count; i++) {
-      this.#index.add(pgnos[i]!, this.#offset, frameSizes[i]!)
-      this.#offset += frameSizes[i]!
-    }
-    if (this.#sumsUp) this.#sum.add(kernel.pageSums, count)
+    this.#add(kernel, count)
     return kernel.frames.subarray(0, size)
+  }
+
+  /**
+   * Takes pages that a KernelPool has encoded, with `track` if this is a snapshot: the next ones in the file. The result is a
+   * view of block.frames. Throws as encode does, and RangeError for pages of another size.
+   */
+  append({ block, count, bytes, crc, hashed }: DoneBlock): Uint8Array {
+    this.#expect('pages')
+    if (block.pageSize !== this.header.pageSize) {
+      throw new RangeError(`block for pages of ${block.pageSize} bytes, header says ${this.header.pageSize}`)
+    }
+    for (let i = 0; i < count; i++) this.#order.admit(block.pgnos[i]!, this.#offset)
+    this.kernel.append(crc, hashed)
+    this.#add(block, count)
+    return block.frames.subarray(0, bytes)
   }
 
   /** Encodes one page; the result is the caller's. Throws as encode does, and RangeError for data of another size. */
@@ -127,6 +139,18 @@ export class Encoder {
   get trailer(): Trailer {
     if (!this.#trailer) throw new TypeError('the trailer is known after finish')
     return this.#trailer
+  }
+
+  /** Enters frames that are in the file checksum already into the index and the sum of all pages. */
+  #add(
+    { pgnos, frameSizes, pageSums }: Pick<PageKernel, 'pgnos' | 'frameSizes' | 'pageSums'>,
+    count: number,
+  ): void {
+    for (let i = 0; i < count; i++) {
+      this.#index.add(pgnos[i]!, this.#offset, frameSizes[i]!)
+      this.#offset += frameSizes[i]!
+    }
+    if (this.#sumsUp) this.#sum.add(pageSums, count)
   }
 
   #expect(state: 'new' | 'pages'): void {
