@@ -10,6 +10,7 @@ export interface Kernel {
 /** One source tree, two modules: each package carries what it uses, and neither imports the other. */
 export const KERNELS: readonly Kernel[] = [
   { entry: 'ltx.ts', output: 'packages/ltx-format/src/kernel/wasm-base64.ts' },
+  { entry: 'wal.ts', output: 'packages/wal-format/src/kernel/wasm-base64.ts' },
 ]
 
 /** First address that the compiler may use. Below lies what kernel/memory.ts and kernel/wal-memory.ts place by hand. */
