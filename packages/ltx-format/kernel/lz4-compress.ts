@@ -29,18 +29,20 @@ let base: u32 = 0
 // @ts-ignore: decorator
 @inline
 function slot(v: u64): usize {
-  const x = <u32>v ^ (<u32>(v >>> 8) >>> 11)
-  return TABLE + (((x * 0x9e3779b1) >>> (32 - HASH_BITS)) << 1)
+  return TABLE + (((<u32>(v ^ (v >>> 8)) * 0x9e3779b1) >>> (32 - HASH_BITS)) << 1)
 }
 
-/** Puts `position` into the table and returns where the last page position with that hash is. */
+/**
+ * Puts `position` into the table and returns where the last position of this page with that hash is. `bias` is what a table value has
+ * more than an address.
+ */
 // @ts-ignore: decorator
 @inline
-function exchange(v: u64, position: usize, start: usize): usize {
+function exchange(v: u64, position: usize, start: usize, bias: usize): usize {
   const entry = slot(v)
-  const old = <i32>load<u16>(entry) - <i32>base
-  store<u16>(entry, <u32>(position - start) + base)
-  return start + select(old, 0, old > 0)
+  const old = <isize>(<usize>load<u16>(entry) - bias)
+  store<u16>(entry, position + bias)
+  return select(<usize>old, start, old > <isize>start)
 }
 
 /** Copies `size` bytes, in steps of 16: may write and read up to 15 bytes too many. */
@@ -107,6 +109,8 @@ export function compress(start: usize, size: usize, out: usize): usize {
     memory.fill(TABLE, 0, TABLE_SIZE)
     base = 0
   }
+  const bias = base - start
+  base += <u32>size
   const end = start + size
   const limit = end - TRY_LIMIT
   const last = end - LAST_LITERALS
@@ -116,13 +120,13 @@ export function compress(start: usize, size: usize, out: usize): usize {
   let misses: usize = 0
   while (size > TRY_LIMIT && at < limit) {
     const v = load<u64>(at)
-    let match = exchange(v, at, start)
+    let match = exchange(v, at, start, bias)
     if (load<u32>(match) != <u32>v) {
-      match = exchange(v >>> 8, at + 1, start)
+      match = exchange(v >>> 8, at + 1, start, bias)
       if (load<u32>(match) != <u32>(v >>> 8)) {
-        match = exchange(v >>> 16, at + 2, start)
+        match = exchange(v >>> 16, at + 2, start, bias)
         if (load<u32>(match) != <u32>(v >>> 16)) {
-          match = exchange(v >>> 24, at + 3, start)
+          match = exchange(v >>> 24, at + 3, start, bias)
           if (load<u32>(match) != <u32>(v >>> 24)) {
             at += 4 + (misses >>> 4)
             misses++
@@ -153,9 +157,8 @@ export function compress(start: usize, size: usize, out: usize): usize {
     }
     anchor = stop
     at = stop
-    if (at < limit) exchange(load<u64>(at - 2), at - 2, start)
+    if (at < limit) exchange(load<u64>(at - 2), at - 2, start, bias)
   }
-  base += <u32>size
   to = writeLiterals(to, anchor, end - anchor)
   if (anchor != start && to - out >= literalSize(size)) to = writeLiterals(out, start, size)
   return to

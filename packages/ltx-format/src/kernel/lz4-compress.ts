@@ -85,8 +85,8 @@ export class BlockCompressor {
 
   /** Puts `at` into the table and returns where the last position with the hash of its five bytes is. */
   #exchange(view: DataView, start: number, at: number): number {
-    const x = view.getInt32(at, true) ^ (view.getInt32(at + 1, true) >>> 11)
-    const entry = Math.imul(x, 0x9e3779b1) >>> (32 - HASH_BITS)
+    const five = view.getInt32(at, true) ^ view.getInt32(at + 1, true)
+    const entry = Math.imul(five, 0x9e3779b1) >>> (32 - HASH_BITS)
     const old = this.#table[entry]! - this.#base
     this.#table[entry] = at - start + this.#base
     return start + Math.max(old, 0)
