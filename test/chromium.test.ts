@@ -1,0 +1,129 @@
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Browser, chromium } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readGolden, readManifest } from '../packages/ltx-format/test/golden.ts'
+import type { GoldenList, Report } from './chromium/page.ts'
+import { type PageServer, type Resource, servePages } from './chromium/server.ts'
+import { bundle } from './support/bundle.ts'
+
+/** Debian's package; another Chromium can be named for machines that are no Debian. */
+const PROGRAM = process.env['SQLSTREAM_CHROMIUM'] ?? '/usr/bin/chromium'
+
+/** --headless, a fresh profile and remote control through a pipe are playwright's. */
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/** Everything from our own origin, WebAssembly among it. */
+const OPEN = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'; img-src data:`
+const STRICT = OPEN.replace(` 'wasm-unsafe-eval'`, '')
+
+const home = mkdtempSync(join(tmpdir(), 'sqlstream-chromium-'))
+const resources = new Map<string, Resource>()
+let browser: Browser | undefined
+
+beforeAll(async () => {
+  try {
+    accessSync(PROGRAM, constants.X_OK)
+  } catch {
+    throw new Error(
+      `no browser at ${PROGRAM}: install it (apt-get install chromium), or name one by SQLSTREAM_CHROMIUM`,
+    )
+  }
+  resources.set('/', {
+    type: 'text/html',
+    body: '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/vectors.js"></script>',
+  })
+  const script = await bundle({ entry: { file: 'test/chromium/page.ts' } })
+  resources.set('/vectors.js', { type: 'text/javascript', body: script })
+  const { files, transactions } = readManifest('l0-plain')
+  const list: GoldenList = {
+    files: files.map(({ path, fileChecksum }) => ({ name: path, checksum: fileChecksum })),
+    image: transactions.at(-1)!.imageSha256,
+  }
+  resources.set('/golden.json', { type: 'application/json', body: JSON.stringify(list) })
+  for (const { path } of files) {
+    resources.set(`/golden/${path}`, {
+      type: 'application/octet-stream',
+      body: readGolden('l0-plain', 'replica', path),
+    })
+  }
+  // Its crash reports would go to the home folder.
+  const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home }
+  browser = await chromium.launch({
+    executablePath: PROGRAM,
+    headless: true,
+    args: FLAGS,
+    env,
+    timeout: 60_000,
+  })
+})
+
+afterAll(async () => {
+  await browser?.close()
+  rmSync(home, { recursive: true, force: true })
+})
+
+interface Visit {
+  readonly report: Report
+  /** What the page complained about: console, uncaught errors, refused requests. */
+  readonly complaints: readonly string[]
+}
+
+async function visit(server: PageServer, query: Readonly<Record<string, string>>): Promise<Visit> {
+  const context = await browser!.newContext()
+  try {
+    const page = await context.newPage()
+    const complaints: string[] = []
+    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
+    page.on('pageerror', (error) => complaints.push(`uncaught: ${error.stack}`))
+    page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`))
+    await page.goto(`${server.origin}/?${new URLSearchParams(query)}`)
+    const report = (await page.evaluate('report').catch((cause: unknown) => {
+      throw new Error(`the page gave no report; it complained: ${complaints.join('; ')}`, { cause })
+    })) as Report
+    return { report, complaints: [...complaints, ...server.missing.map((path) => `missing: ${path}`)] }
+  } finally {
+    await context.close()
+  }
+}
+
+describe.each(['page', 'worker'] as const)('in a %s of Chromium', (where) => {
+  test.each([
+    { asked: 'wasm', expected: 'wasm' },
+    { asked: 'js', expected: 'js' },
+    { asked: 'auto', expected: 'wasm' },
+  ] as const)('every vector passes when $asked is asked for', async (backend) => {
+    await using server = await servePages(resources, OPEN)
+    const { report, complaints } = await visit(server, { ...backend, where })
+    expect(report).toMatchObject({ where, compiles: true, violations: [], failed: [] })
+    expect(report.passed.length).toBeGreaterThan(20)
+    expect(complaints).toEqual([])
+  })
+
+  test('a policy without wasm-unsafe-eval is met by the plain backend, with one report for each package', async () => {
+    await using server = await servePages(resources, STRICT)
+    const { report, complaints } = await visit(server, { asked: 'auto', expected: 'js', where })
+    expect(report).toMatchObject({ where, compiles: false, failed: [] })
+    expect(report.passed.length).toBeGreaterThan(20)
+    // Each package tries once, not once for each kernel; and the page tries by itself.
+    expect(report.violations).toEqual(Array.from({ length: 3 }, () => 'script-src wasm-eval'))
+    expect(complaints).toEqual([])
+  })
+
+  test('under that policy wasm is refused to those who insist on it', async () => {
+    await using server = await servePages(resources, STRICT)
+    const { report } = await visit(server, { asked: 'wasm', expected: 'wasm', where })
+    const refusals = report.failed.filter((each) => each.startsWith('the kernel encodes pages of'))
+    expect(refusals).toHaveLength(8)
+    for (const refusal of refusals) expect(refusal).toMatch(/CompileError: .*WebAssembly/)
+  })
+})

@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** One answer: a body and its media type. */
+export interface Resource {
+  readonly type: string
+  readonly body: string | Uint8Array
+}
+
+export interface PageServer extends AsyncDisposable {
+  /** `http://127.0.0.1:<port>`, a trustworthy origin for browsers. */
+  readonly origin: string
+  /** Paths that were asked for and are not there. */
+  readonly missing: readonly string[]
+}
+
+/** Serves resources by path on a free port of the loopback interface, each with the given policy. */
+export async function servePages(
+  resources: ReadonlyMap<string, Resource>,
+  policy: string,
+): Promise<PageServer> {
+  const missing: string[] = []
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://127.0.0.1')
+    const resource = resources.get(pathname)
+    if (resource === undefined) missing.push(pathname)
+    response.writeHead(resource === undefined ? 404 : 200, {
+      'content-type': resource?.type ?? 'text/plain',
+      'content-security-policy': policy,
+      'cache-control': 'no-store',
+    })
+    response.end(resource?.body)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    missing,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
