@@ -1,6 +1,6 @@
 // Restores a replica in a process of its own, to see what memory that takes. Argument: RestoreOptions.
 import { planRestore, Replica, restore } from '@sqlstream/replica'
-import { fileSink } from '@sqlstream/replica/node'
+import { createKernelPool, fileSink } from '@sqlstream/replica/node'
 import { FileStore } from '@sqlstream/storage-file'
 import { peakMemory } from './process-figures.ts'
 
@@ -12,5 +12,6 @@ export interface RestoreOptions {
 
 const options = JSON.parse(process.argv[2] ?? '') as RestoreOptions
 const replica = new Replica(new FileStore(options.replica))
-await restore(replica, planRestore(await replica.catalog(), { kind: 'latest' }), fileSink(options.output))
+const plan = planRestore(await replica.catalog(), { kind: 'latest' })
+await restore(replica, plan, fileSink(options.output), { pool: createKernelPool })
 process.send?.({ peakBytes: peakMemory() }, () => process.disconnect())

@@ -11,6 +11,7 @@ export type { Identity } from './identity.ts'
 export { type Layout, ltxKey, OWN_PREFIX, type ParsedKey, parseLTXKey } from './layout.ts'
 export { assumeSoleWriter, type Epoch, type Lease } from './lease.ts'
 export { planRestore, type RestorePlan, type RestoreTarget } from './plan-restore.ts'
+export { isWorthPool, type MakePool } from './pool.ts'
 export { type AbortOptions, Replica, type ReplicaOptions } from './replica.ts'
 export {
   type PageSink,

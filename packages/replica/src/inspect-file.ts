@@ -1,9 +1,10 @@
-import { type ChainProof, Decoder, type Header, isLTXError } from '@sqlstream/ltx'
+import { type ChainProof, Decoder, type Header, isLTXError, type KernelPool } from '@sqlstream/ltx'
 import { isStorageError } from '@sqlstream/storage'
 import { isLongEnough, type LTXFile } from './catalog.ts'
 import { isReplicaError } from './errors.ts'
+import { PoolOnDemand } from './pool.ts'
 import { proofOf } from './proof.ts'
-import { checkRange, type Replica, signalOf } from './replica.ts'
+import { checkRange, type Replica } from './replica.ts'
 import type { Finding, VerifyOptions } from './verify.ts'
 
 // Headers are small requests: this many at a time hide the round trips and stay far below any store's limit.
@@ -25,16 +26,25 @@ export async function* inspectFiles(
   options: VerifyOptions,
 ): AsyncGenerator<FileReport, void, void> {
   const isDeep = options.depth === 'bytes'
-  const inspect = (file: LTXFile): Promise<FileReport> =>
-    reportOn(file, () => (isDeep ? readWhole(replica, file, options) : readHeader(replica, file, options)))
   const totalBytes = files.reduce((sum, file) => sum + file.size, 0)
+  const pool = new PoolOnDemand(options.pool, totalBytes)
+  const inspect = (file: LTXFile): Promise<FileReport> =>
+    reportOn(file, () =>
+      isDeep
+        ? readWhole(replica, file, { ...options, pool: pool.for(file.size) })
+        : readHeader(replica, file, options),
+    )
   let bytes = 0
   let count = 0
-  for await (const report of inOrder(files, isDeep ? 1 : PARALLEL_HEADERS, inspect)) {
-    bytes += report.file.size
-    count++
-    options.onProgress?.({ bytes, totalBytes, files: count, totalFiles: files.length })
-    yield report
+  try {
+    for await (const report of inOrder(files, isDeep ? 1 : PARALLEL_HEADERS, inspect)) {
+      bytes += report.file.size
+      count++
+      options.onProgress?.({ bytes, totalBytes, files: count, totalFiles: files.length })
+      yield report
+    }
+  } finally {
+    await pool.close()
   }
 }
 
@@ -43,8 +53,12 @@ async function readHeader(replica: Replica, file: LTXFile, options: VerifyOption
   return { file, header, proof: header.proof }
 }
 
-async function readWhole(replica: Replica, file: LTXFile, options: VerifyOptions): Promise<FileReport> {
-  const decoder = await Decoder.open(replica.open(file, options), signalOf(options))
+async function readWhole(
+  replica: Replica,
+  file: LTXFile,
+  { pool, signal }: { readonly pool: KernelPool | undefined; readonly signal?: AbortSignal | undefined },
+): Promise<FileReport> {
+  const decoder = await Decoder.open(replica.open(file, { signal }), { pool, signal })
   try {
     checkRange(file, decoder.header)
     const proof = proofOf(decoder.header, await decoder.finish())

@@ -13,10 +13,12 @@ import {
   type PageSize,
   type Pos,
 } from '@sqlstream/ltx'
+import { relayBody } from '@sqlstream/storage'
 import type { LTXFile } from './catalog.ts'
 import { ReplicaError } from './errors.ts'
 import { PageSums } from './page-sums.ts'
 import type { RestorePlan } from './plan-restore.ts'
+import { type MakePool, PoolOnDemand } from './pool.ts'
 import { proofOf } from './proof.ts'
 import { type AbortOptions, checkRange, type Replica } from './replica.ts'
 
@@ -63,12 +65,14 @@ export interface Progress {
 export interface RestoreOptions extends AbortOptions {
   /** Called after each chunk that was read. Must be quick and not throw. */
   readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** Threads to decode with, made and closed here, for plans of 64 MB and more. Default: this thread alone. */
+  readonly pool?: MakePool | undefined
 }
 
 /**
  * Applies the files of a plan, oldest first, each read once from front to back and opened only when it is its turn.
  * Nothing becomes visible in the sink before every file's checksum and every chain proof has been compared. Memory: a
- * page batch plus 8 bytes a page.
+ * page batch plus 8 bytes a page; with a pool two batches more and two per thread.
  *
  * Throws ReplicaError `corrupt` (bytes or pages are not what was written) or `diverged` (a file was made for another
  * state than the one before it), the store's errors, the sink's errors, `signal.reason`. The sink is aborted first.
@@ -80,7 +84,8 @@ export async function restore(
   options: RestoreOptions = {},
 ): Promise<RestoreResult> {
   try {
-    const result = await new Rebuild(replica, plan, sink, options).run()
+    const rebuild = new Rebuild(replica, plan, sink, options)
+    const result = await rebuild.run().finally(() => rebuild.close())
     options.signal?.throwIfAborted()
     await sink.commit(result)
     return result
@@ -105,6 +110,7 @@ class Rebuild {
   readonly #options: RestoreOptions
   readonly #sums = new PageSums()
   readonly #totalBytes: number
+  readonly #pool: PoolOnDemand
   #kernel: PageKernel | undefined
   #pageSize: PageSize | undefined
   #commit = 0
@@ -120,6 +126,11 @@ class Rebuild {
     this.#sink = sink
     this.#options = options
     this.#totalBytes = plan.files.reduce((sum, file) => sum + file.size, 0)
+    this.#pool = new PoolOnDemand(options.pool, this.#totalBytes)
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close()
   }
 
   async run(): Promise<RestoreResult> {
@@ -149,7 +160,11 @@ class Rebuild {
   async #apply(file: LTXFile, previous: LTXFile | undefined): Promise<void> {
     const { signal } = this.#options
     const body = this.#counted(this.#replica.open(file, { signal }))
-    const decoder = await Decoder.open(body, { kernel: this.#kernel, signal })
+    const decoder = await Decoder.open(body, {
+      kernel: this.#kernel,
+      pool: this.#pool.for(file.size),
+      signal,
+    })
     this.#kernel = decoder.kernel
     try {
       checkRange(file, decoder.header)
@@ -206,12 +221,13 @@ class Rebuild {
     }
   }
 
-  async *#counted(body: ByteStream): AsyncGenerator<Uint8Array, void, void> {
-    for await (const chunk of body) {
-      this.#bytes += chunk.byteLength
-      this.#report()
-      yield chunk
-    }
+  #counted(body: ByteStream): ByteStream {
+    return relayBody(body, {
+      onChunk: ({ byteLength }) => {
+        this.#bytes += byteLength
+        this.#report()
+      },
+    })
   }
 
   #report(): void {

@@ -12,6 +12,7 @@ import { badNameError, type Catalog, filesOf, headOf, type LTXFile, sortListing 
 import { findGaps, formatRange } from './gaps.ts'
 import { inspectFiles } from './inspect-file.ts'
 import { OWN_PREFIX } from './layout.ts'
+import type { MakePool } from './pool.ts'
 import { type AbortOptions, type Replica, signalOf } from './replica.ts'
 import type { Progress } from './restore.ts'
 
@@ -37,6 +38,8 @@ export interface VerifyOptions extends AbortOptions {
    */
   readonly depth?: 'chain' | 'bytes'
   readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** Threads for depth `bytes`, made and closed here, when there are 64 MB and more to read. Default: this thread alone. */
+  readonly pool?: MakePool | undefined
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   type RestoreTarget,
   restore,
 } from '@sqlstream/replica'
-import { fileSink } from '@sqlstream/replica/node'
+import { createKernelPool, fileSink } from '@sqlstream/replica/node'
 import { adoptRestored, sqliteCheck } from '@sqlstream/replica-core'
 import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
@@ -103,6 +103,7 @@ export default class Restore extends BaseCommand {
     try {
       return await restore(named.replica, plan, sink, {
         signal: this.signal,
+        pool: createKernelPool,
         onProgress: (p) => progress.update(p.bytes, p.totalBytes),
       })
     } finally {

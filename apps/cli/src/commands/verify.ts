@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core'
 import { formatFilename, formatTXID } from '@sqlstream/ltx'
 import { type Finding, headOf, verify } from '@sqlstream/replica'
+import { createKernelPool } from '@sqlstream/replica/node'
 import { BaseCommand } from '../base-command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { allFiles, openReplica, readCatalog } from '../open-replica.ts'
@@ -39,6 +40,7 @@ export default class Verify extends BaseCommand {
       const options = {
         depth: flags.depth,
         signal: this.signal,
+        pool: createKernelPool,
         onProgress: (p: { bytes: number; totalBytes: number }) => progress.update(p.bytes, p.totalBytes),
       }
       for await (const finding of verify(named.replica, options)) findings.push(finding)

@@ -7,6 +7,8 @@ import {
   type TXID,
   toTXID,
 } from '@sqlstream/ltx'
+import { isWorthPool } from '@sqlstream/replica'
+import { createModestPool } from '@sqlstream/replica/node'
 import type { WALIndexHeader } from '@sqlstream/wal'
 import { discontinuous, pageSizeChanged } from '../errors.ts'
 import { applyChanges } from '../state/journal.ts'
@@ -14,11 +16,12 @@ import { Ledger } from '../state/ledger.ts'
 import type { Position, WALPosition } from '../state/position.ts'
 import type { CaptureContext, CapturedFile, LiveSnapshot } from './context.ts'
 import { difference } from './difference.ts'
+import { encodeSnapshot } from './encode-snapshot.ts'
 import { FrameTable } from './frame-table.ts'
 import { type DatabaseView, type PageSource, WALPages } from './page-source.ts'
 import { START_OF_GENERATION, WALScan } from './scan.ts'
 import { takeView } from './view.ts'
-import { encodeSnapshot, writeFile } from './write-file.ts'
+import { writeFile } from './write-file.ts'
 
 const BATCH_BYTES = 256 * 1024
 
@@ -144,18 +147,16 @@ export class Capture {
     )
     this.#c.holder.captured(view.backfilled)
     const pageSize = this.#c.pageSize
+    const pool = isWorthPool(view.pages.count * pageSize) ? createModestPool : undefined
     return {
       header,
       pages: view.pages.count,
       body: (bodyOptions) =>
         // A kernel of its own: captures go on while the snapshot is uploaded.
-        encodeSnapshot(
-          header,
-          view.pages,
-          expected,
-          createKernel({ pageSize, batchBytes: BATCH_BYTES }),
-          bodyOptions,
-        ),
+        encodeSnapshot(header, view.pages, expected, createKernel({ pageSize, batchBytes: BATCH_BYTES }), {
+          ...bodyOptions,
+          pool,
+        }),
     }
   }
 

@@ -70,10 +70,15 @@ export async function difference(
   return { count, pgnos: pgnos.subarray(0, count), indexes, sums: sums.subarray(0, count * 2) }
 }
 
-/** Puts pages of a source and their numbers into the kernel. */
-export function fillBatch(source: PageSource, from: number, count: number, kernel: PageKernel): void {
-  source.read(from, count, kernel.pages.subarray(0, count * source.pageSize))
-  for (let i = 0; i < count; i++) kernel.pgnos[i] = source.pgno(from + i)
+/** Puts pages of a source and their numbers into the memory of a kernel. */
+export function fillBatch(
+  source: PageSource,
+  from: number,
+  count: number,
+  { pages, pgnos }: Pick<PageKernel, 'pages' | 'pgnos'>,
+): void {
+  source.read(from, count, pages.subarray(0, count * source.pageSize))
+  for (let i = 0; i < count; i++) pgnos[i] = source.pgno(from + i)
 }
 
 function grown(old: Uint32Array<ArrayBuffer>, length: number): Uint32Array<ArrayBuffer> {

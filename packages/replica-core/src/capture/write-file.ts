@@ -1,7 +1,7 @@
 import { Encoder, type Header, type PageKernel } from '@sqlstream/ltx'
 import { PrimaryError } from '../errors.ts'
 import type { Spool, SpoolFile } from '../state/spool.ts'
-import { BREATH_BYTES, breathe, type Difference, fillBatch } from './difference.ts'
+import { BREATH_BYTES, breathe, type Difference } from './difference.ts'
 import type { PageSource } from './page-source.ts'
 
 /**
@@ -63,35 +63,17 @@ function assertUnchanged(changes: Difference, from: number, count: number, kerne
   for (let i = 0; i < count; i++) assertSum(changes.sums, (from + i) * 2, i, kernel)
 }
 
-/** @throws PrimaryError `wal-discontinuous` */
-function assertSum(expected: Uint32Array, at: number, i: number, kernel: PageKernel): void {
-  if (kernel.pageSums[i * 2] === expected[at] && kernel.pageSums[i * 2 + 1] === expected[at + 1]) return
-  throw new PrimaryError('wal-discontinuous', `page ${kernel.pgnos[i]} changed while it was captured`)
-}
-
 /**
- * Encodes a whole source as the body of a snapshot.
+ * Compares the i-th page of a batch with the two words at `at`.
  *
- * @param expected the checksums of all pages, two words a page, that the header promises
+ * @throws PrimaryError `wal-discontinuous`
  */
-export async function* encodeSnapshot(
-  header: Header,
-  source: PageSource,
+export function assertSum(
   expected: Uint32Array,
-  kernel: PageKernel,
-  options: { readonly signal?: AbortSignal | undefined; readonly onPages?: (done: number) => void } = {},
-): AsyncGenerator<Uint8Array> {
-  const encoder = new Encoder(header, { kernel })
-  yield encoder.start()
-  for (let from = 0; from < source.count; from += kernel.capacity) {
-    const n = Math.min(kernel.capacity, source.count - from)
-    fillBatch(source, from, n, kernel)
-    const frames = encoder.encode(n, { track: true })
-    for (let i = 0; i < n; i++) assertSum(expected, kernel.pgnos[i]! * 2 - 2, i, kernel)
-    // The view is overwritten by the next batch, and a store may keep what it was given for a while.
-    yield frames.slice()
-    options.onPages?.(from + n)
-    options.signal?.throwIfAborted()
-  }
-  yield encoder.finish()
+  at: number,
+  i: number,
+  { pgnos, pageSums }: Pick<PageKernel, 'pgnos' | 'pageSums'>,
+): void {
+  if (pageSums[i * 2] === expected[at] && pageSums[i * 2 + 1] === expected[at + 1]) return
+  throw new PrimaryError('wal-discontinuous', `page ${pgnos[i]} changed while it was captured`)
 }

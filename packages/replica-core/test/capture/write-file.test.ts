@@ -3,8 +3,9 @@ import { createHeader, createKernel, Decoder, type Header, toTXID } from '@sqlst
 import { TempFolder } from '@sqlstream/testkit'
 import { describe, expect, it } from 'vitest'
 import { difference } from '../../src/capture/difference.ts'
+import { encodeSnapshot } from '../../src/capture/encode-snapshot.ts'
 import type { PageSource } from '../../src/capture/page-source.ts'
-import { encodeSnapshot, writeFile } from '../../src/capture/write-file.ts'
+import { writeFile } from '../../src/capture/write-file.ts'
 import { Ledger } from '../../src/state/ledger.ts'
 import { Spool } from '../../src/state/spool.ts'
 
