@@ -6,6 +6,7 @@
  *   node scripts/build-kernel.ts [--check]
  */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { compileKernel, KERNELS, renderModule } from './kernel-modules.ts'
 
@@ -15,7 +16,7 @@ let stale = 0
 for (const kernel of KERNELS) {
   const wasm = await compileKernel(root, kernel)
   const text = renderModule(wasm)
-  const path = `${root}${kernel.output}`
+  const path = join(root, kernel.output)
   const isStale = readFileSync(path, { encoding: 'utf8', flag: 'a+' }) !== text
   if (isStale) stale++
   if (isStale && !check) writeFileSync(path, text)

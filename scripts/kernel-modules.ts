@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import asc from 'assemblyscript/asc'
 
 /** A module to build: entry file in packages/ltx-format/kernel and the generated source, relative to the repository. */
@@ -18,7 +19,7 @@ const MEMORY_BASE = '20480'
 
 /** The kernel as WebAssembly. Throws an Error with the compiler's words. */
 export async function compileKernel(root: string, kernel: Kernel): Promise<Uint8Array> {
-  const folder = `${root}packages/ltx-format/kernel`
+  const folder = join(root, 'packages/ltx-format/kernel')
   let wasm: Uint8Array | undefined
   const options = [
     ...[

@@ -44,13 +44,21 @@ export function shiftBytes(state: Int32Array, bytes: number): Int32Array {
 export function shiftTable(bytes: number): Int32Array {
   const table = new Int32Array(16 * 16 * 2)
   const factor = powerOfBytes(bytes)
-  const unit = new Int32Array(2)
-  for (let nibble = 0; nibble < 16; nibble++) {
-    for (let value = 0; value < 16; value++) {
-      unit[0] = nibble < 8 ? value << (4 * nibble) : 0
-      unit[1] = nibble < 8 ? 0 : value << (4 * (nibble - 8))
-      table.set(multiply(factor, unit), (nibble * 16 + value) * 2)
+  let lo = factor[0]!
+  let hi = factor[1]!
+  // From the highest bit down, each is the one before times x. Every entry with that bit in its value gets it.
+  for (let bit = 63; bit >= 0; bit--) {
+    const nibble = bit >>> 2
+    const value = 1 << (bit & 3)
+    for (let v = 0; v < 16; v++) {
+      if ((v & value) === 0) continue
+      const at = (nibble * 16 + v) * 2
+      table[at] = table[at]! ^ lo
+      table[at + 1] = table[at + 1]! ^ hi
     }
+    const carry = -(lo & 1)
+    lo = (lo >>> 1) | (hi << 31)
+    hi = (hi >>> 1) ^ (carry & 0xd800_0000)
   }
   return table
 }
