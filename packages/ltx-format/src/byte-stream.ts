@@ -1,12 +1,23 @@
 import { LTXError } from './errors.ts'
 
 /** Any source of bytes in order: a file stream, an object body, a generator. A chunk is used before the next is pulled. */
-export type ByteStream = AsyncIterable<Uint8Array>
+export interface ByteStream extends AsyncIterable<Uint8Array> {
+  /**
+   * Optional, for sources that can spare a copy: puts the next bytes at the beginning of `target` (at least 1 byte) and
+   * resolves with their number, which may be less than fits; 0 is the end. It and the iterator go through the same bytes,
+   * so a reader may change between them, but calls never overlap. Until the promise settles the source may write to
+   * `target`, even if its reader has given up.
+   */
+  readInto?(target: Uint8Array): Promise<number>
+}
 
 const NOTHING: Uint8Array = new Uint8Array(0)
+/** For less than this a chunk is pulled and copied: a call for each few bytes costs more. */
+const DIRECT_SIZE = 64 * 1024
 
 /** Reads a stream in the portions that a caller wants, and gives it back when done. */
 export class StreamReader {
+  readonly #source: ByteStream
   readonly #iterator: AsyncIterator<Uint8Array>
   readonly #signal: AbortSignal | undefined
   #chunk: Uint8Array = NOTHING
@@ -18,18 +29,30 @@ export class StreamReader {
   position = 0
 
   constructor(source: ByteStream, signal: AbortSignal | undefined) {
+    this.#source = source
     this.#iterator = source[Symbol.asyncIterator]()
     this.#signal = signal
   }
 
-  /** Copies to target[from, to) until it is full or the stream ends; returns where it stopped. */
+  /**
+   * Brings bytes to target[from, to) until it is full or the stream ends; returns where it stopped. After an abort the source
+   * may still write there.
+   */
   async fill(target: Uint8Array, from: number, to: number): Promise<number> {
     let at = from
-    while (at < to && (await this.#pull())) {
-      const size = Math.min(to - at, this.#chunk.byteLength - this.#at)
-      target.set(this.#chunk.subarray(this.#at, this.#at + size), at)
-      this.#advance(size)
-      at += size
+    while (at < to) {
+      const isPending = this.#at < this.#chunk.byteLength
+      if (!isPending && to - at >= DIRECT_SIZE && this.#source.readInto !== undefined) {
+        const size = await this.#readInto(target.subarray(at, to))
+        if (size === 0) break
+        at += size
+      } else {
+        if (!(await this.#pull())) break
+        const size = Math.min(to - at, this.#chunk.byteLength - this.#at)
+        target.set(this.#chunk.subarray(this.#at, this.#at + size), at)
+        this.#advance(size)
+        at += size
+      }
     }
     return at
   }
@@ -79,14 +102,25 @@ export class StreamReader {
     this.position += size
   }
 
+  /** Bytes that came straight into `target`, 0 at the end. Only while no chunk is pending. */
+  async #readInto(target: Uint8Array): Promise<number> {
+    this.#signal?.throwIfAborted()
+    if (this.#done) return 0
+    const size = await this.#pulled(this.#source.readInto!(target))
+    if (!(Number.isInteger(size) && size >= 0 && size <= target.byteLength)) {
+      throw new RangeError(`source brought ${size} bytes for ${target.byteLength}`)
+    }
+    if (size === 0) this.#done = true
+    this.position += size
+    return size
+  }
+
   /** True if the current chunk has bytes left, after pulling chunks as needed. */
   async #pull(): Promise<boolean> {
     this.#signal?.throwIfAborted()
     while (this.#at === this.#chunk.byteLength) {
       if (this.#done) return false
-      this.#pulling = true
-      const result = await unlessAborted(this.#iterator.next(), this.#signal)
-      this.#pulling = false
+      const result = await this.#pulled(this.#iterator.next())
       if (result.done) {
         this.#done = true
         return false
@@ -95,6 +129,14 @@ export class StreamReader {
       this.#at = 0
     }
     return true
+  }
+
+  /** What the source answers, unless the signal aborts before. */
+  async #pulled<T>(answer: Promise<T>): Promise<T> {
+    this.#pulling = true
+    const result = await unlessAborted(answer, this.#signal)
+    this.#pulling = false
+    return result
   }
 }
 

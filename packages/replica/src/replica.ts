@@ -7,7 +7,15 @@ import {
   isLTXError,
   type RandomAccessFile,
 } from '@sqlstream/ltx'
-import { type BlobInfo, type BlobStore, getBytes, isStorageError, readResumable } from '@sqlstream/storage'
+import {
+  type BlobInfo,
+  type BlobStore,
+  BodyReader,
+  createBody,
+  getBytes,
+  isStorageError,
+  readResumable,
+} from '@sqlstream/storage'
 import { badNameError, type Catalog, type LTXFile, sortListing } from './catalog.ts'
 import { ReplicaError } from './errors.ts'
 import { decodeIdentity, type Identity } from './identity.ts'
@@ -113,13 +121,21 @@ export class Replica {
 }
 
 /** No request before the first byte is asked for: an idle connection would be closed by the server. */
-async function* openWhenRead(
-  store: BlobStore,
-  key: string,
-  options: AbortOptions,
-): AsyncGenerator<Uint8Array, void, void> {
-  const { body } = await readResumable(store, key, signalOf(options))
-  yield* body
+function openWhenRead(store: BlobStore, key: string, options: AbortOptions): ByteStream {
+  let opening: Promise<BodyReader> | undefined
+  function opened(): Promise<BodyReader> {
+    opening ??= readResumable(store, key, signalOf(options)).then(({ body }) => new BodyReader(body))
+    return opening
+  }
+  return createBody({
+    next: async () => (await opened()).next(),
+    readInto: async (target) => (await opened()).readInto(target),
+    async close() {
+      // One that is still being opened must not be forgotten; a failure was told where it was asked for.
+      const reader = await opening?.catch(() => undefined)
+      await reader?.close()
+    },
+  })
 }
 
 /** A header must tell the range that its file's name tells. Throws ReplicaError `corrupt`. */

@@ -7,6 +7,7 @@ import { keyCases } from './cases/keys.ts'
 import { listCases } from './cases/list.ts'
 import { preconditionCases } from './cases/precondition.ts'
 import { putCases } from './cases/put.ts'
+import { readIntoCases } from './cases/read-into.ts'
 import type { ConformanceTest } from './harness.ts'
 
 /** The contract as data: any runner can execute it. */
@@ -19,4 +20,5 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...deleteCases,
   ...cancelCases,
   ...errorCases,
+  ...readIntoCases,
 ].map(toConformanceTest)

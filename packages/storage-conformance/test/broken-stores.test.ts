@@ -2,7 +2,10 @@ import {
   type BlobBody,
   type BlobInfo,
   type BlobStore,
+  type BlobStream,
   type ETag,
+  type GetOptions,
+  getBytes,
   MemoryStore,
   StorageError,
   withFaults,
@@ -30,6 +33,8 @@ async function noticing(
   return names
 }
 
+type ReadInto = NonNullable<BlobStream['readInto']>
+
 async function* eachOf(entries: readonly BlobInfo[]): AsyncGenerator<BlobInfo> {
   yield* entries
 }
@@ -41,6 +46,21 @@ async function all(store: BlobStore, options?: Parameters<BlobStore['list']>[0])
 }
 
 const escaped = (key: string): string => (key.match(/[A-Za-z0-9._-]+/g) ?? ['x']).join('/')
+
+/** The store with another `readInto`. */
+function withReadInto(
+  store: BlobStore,
+  make: (right: ReadInto, key: string, options: GetOptions | undefined) => ReadInto,
+): Partial<BlobStore> {
+  return {
+    async get(key, options) {
+      const { info, body } = await store.get(key, options)
+      const right: ReadInto = (target) => body.readInto!(target)
+      const readInto = make(right, key, options)
+      return { info, body: { [Symbol.asyncIterator]: () => body[Symbol.asyncIterator](), readInto } }
+    },
+  }
+}
 
 /** What a driver can get wrong, and a clause that must notice. */
 const SABOTAGE: Record<string, [clause: string, sabotage: (store: BlobStore) => Partial<BlobStore>]> = {
@@ -430,6 +450,58 @@ const SABOTAGE: Record<string, [clause: string, sabotage: (store: BlobStore) => 
     (store) => ({
       put: (key, body, options) => store.put(key, body, { precondition: options?.precondition }),
     }),
+  ],
+  'counts the room instead of the bytes': [
+    'S42',
+    (store) =>
+      withReadInto(store, (right) => async (target) => ((await right(target)) > 0 ? target.length : 0)),
+  ],
+  'spoils memory behind the bytes': [
+    'S42',
+    (store) =>
+      withReadInto(store, (right) => async (target) => {
+        const size = await right(target)
+        target.fill(0, size)
+        return size
+      }),
+  ],
+  'fills the whole buffer behind the memory': [
+    'S42',
+    (store) => withReadInto(store, (right) => async (target) => right(new Uint8Array(target.buffer))),
+  ],
+  'reads into memory from the beginning, whatever the iterator brought': [
+    'S42',
+    (store) =>
+      withReadInto(store, (_right, key, options) => {
+        let other: BlobStream | undefined
+        return async (target) => {
+          other ??= (await store.get(key, options)).body
+          return other.readInto!(target)
+        }
+      }),
+  ],
+  'reads the newest version into memory': [
+    'S42',
+    (store) =>
+      withReadInto(store, (right, key, options) => {
+        let at = 0
+        return async (target) => {
+          const size = await right(target)
+          if (size === 0 || options?.range !== undefined) return size
+          const bytes = await getBytes(store, key, { range: { offset: at, length: size } })
+          at += size
+          target.set(bytes)
+          return size
+        }
+      }),
+  ],
+  'takes no room for the end': [
+    'S42',
+    (store) => withReadInto(store, (right) => async (target) => (target.length === 0 ? 0 : right(target))),
+  ],
+  'has no signal while it reads into memory': [
+    'S42',
+    (store) => ({ get: (key, options) => store.get(key, { ...options, signal: undefined }) }),
   ],
   'forgets the key in errors': [
     'S39',

@@ -5,6 +5,8 @@ import { type CallContext, failure, isMissing, systemCode, translateError } from
 import { fileInfo } from './version.ts'
 
 const CHUNK_SIZE = 256 * 1024
+/** Most bytes of one read: beyond it nothing is gained, and an abort waits for a read that runs. */
+const READ_SIZE = 1024 * 1024
 
 /** Opens a file as the content of an object. The descriptor keeps the version that was opened. */
 export async function readFile(path: string, key: string, options: GetOptions): Promise<BlobContent> {
@@ -21,16 +23,25 @@ export async function readFile(path: string, key: string, options: GetOptions): 
     }
     signal?.throwIfAborted()
     let position = interval.start
+    /** Reads at the position into `target`; 0 at the end of the range. */
+    async function readInto(target: Uint8Array): Promise<number> {
+      signal?.throwIfAborted()
+      if (position === interval!.end) return 0
+      const length = Math.min(target.length, READ_SIZE, interval!.end - position)
+      const bytesRead = await readAt(target, length, position)
+      if (bytesRead === 0) throw failure(context, 'unavailable', `${key} was cut to ${position} bytes`)
+      signal?.throwIfAborted()
+      position += bytesRead
+      return bytesRead
+    }
     const body = createBody({
       async next() {
-        signal?.throwIfAborted()
-        if (position === interval.end) return undefined
-        const chunk = await readChunk(handle, position, Math.min(CHUNK_SIZE, interval.end - position))
-        if (chunk.length === 0) throw failure(context, 'unavailable', `${key} was cut to ${position} bytes`)
-        signal?.throwIfAborted()
-        position += chunk.length
-        return chunk
+        // Not from Node's pool and not zeroed first; the reader may keep it.
+        const { buffer } = Buffer.allocUnsafeSlow(Math.min(CHUNK_SIZE, interval.end - position))
+        const size = await readInto(new Uint8Array(buffer))
+        return size === 0 ? undefined : new Uint8Array(buffer, 0, size)
       },
+      readInto,
       close: () => handle.close(),
     })
     return { info, body }
@@ -39,12 +50,9 @@ export async function readFile(path: string, key: string, options: GetOptions): 
     throw error
   }
 
-  async function readChunk(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  async function readAt(target: Uint8Array, length: number, offset: number): Promise<number> {
     try {
-      // Not from Node's pool and not zeroed first; the reader may keep it.
-      const { buffer } = Buffer.allocUnsafeSlow(length)
-      const { bytesRead } = await file.read(new Uint8Array(buffer), 0, length, offset)
-      return new Uint8Array(buffer, 0, bytesRead)
+      return (await handle.read(target, 0, length, offset)).bytesRead
     } catch (error) {
       throw translateError(error, context)
     }

@@ -159,3 +159,31 @@ test('with createRoot: false a root that vanishes is an error and is not made ag
 test.each(['', 'a\0b'])('root %j is refused', (text) => {
   expect(() => new FileStore(text)).toThrow(TypeError)
 })
+
+test('readInto of a file that is cut fails, and the descriptor is given back', async () => {
+  await store.put('a', bytes)
+  const { body } = await store.get('a')
+  const target = new Uint8Array(300_000)
+  expect(await body.readInto!(target)).toBe(300_000)
+  truncateSync(join(root, 'a'), 300_000)
+  await expect(body.readInto!(target)).rejects.toMatchObject({ code: 'unavailable', key: 'a' })
+  expect(await body.readInto!(target)).toBe(0)
+})
+
+test('readInto reads straight into the memory of the reader, WebAssembly too, at most 1 MiB a time', async () => {
+  const content = Uint8Array.from({ length: 1_500_000 }, (_, i) => i % 251)
+  await store.put('a', content)
+  const { buffer } = new WebAssembly.Memory({ initial: 32, maximum: 32 })
+  const memory = new Uint8Array(buffer, 100, 1_900_000)
+  const { body } = await store.get('a', { range: { offset: 7 } })
+  const sizes: number[] = []
+  let at = 0
+  for (;;) {
+    const size = await body.readInto!(memory.subarray(at))
+    if (size === 0) break
+    sizes.push(size)
+    at += size
+  }
+  expect(sizes).toEqual([1 << 20, 1_500_000 - 7 - (1 << 20)])
+  expect(Buffer.compare(memory.subarray(0, at), content.subarray(7))).toBe(0)
+})

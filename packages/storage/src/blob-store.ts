@@ -29,6 +29,17 @@ export interface ReplayableBody {
 /** What `put` takes. A driver must not keep or change the bytes after the call. */
 export type BlobBody = Uint8Array | ReplayableBody
 
+/** The bytes of an object or of a range of it, once, in order. */
+export interface BlobStream extends AsyncIterable<Uint8Array> {
+  /**
+   * Optional, where it spares a copy: puts the next bytes at the beginning of `target` and resolves with their
+   * number, which may be less than fits; 0 is the end. Throws RangeError when `target` has no room at all. It and the
+   * iterator go through the same bytes, so a reader may change between them; calls must not overlap. Until the promise
+   * settles the store may write to `target`.
+   */
+  readInto?(target: Uint8Array): Promise<number>
+}
+
 /** What `get` gives. */
 export interface BlobContent {
   readonly info: BlobInfo
@@ -36,7 +47,7 @@ export interface BlobContent {
    * The bytes, once. Read it to the end, leave the loop early, or call `discardBody`: an abandoned
    * body holds a socket or a descriptor. Chunks are the reader's to keep.
    */
-  readonly body: AsyncIterable<Uint8Array>
+  readonly body: BlobStream
 }
 
 /**

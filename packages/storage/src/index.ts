@@ -1,6 +1,8 @@
 export * from './blob-store.ts'
 export {
   abortable,
+  type Body,
+  BodyReader,
   type BodySource,
   collectBody,
   createBody,

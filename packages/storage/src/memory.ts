@@ -82,6 +82,13 @@ export class MemoryStore implements BlobStore {
         position = Math.min(interval.end, start + this.#chunkSize)
         return bytes.slice(start, position)
       },
+      readInto: async (target) => {
+        signal?.throwIfAborted()
+        const start = position
+        position = Math.min(interval.end, start + this.#chunkSize, start + target.length)
+        target.set(bytes.subarray(start, position))
+        return position - start
+      },
       close: async () => {},
     })
     return { info, body }

@@ -1,5 +1,5 @@
 import type { BlobContent, BlobStore, GetOptions } from './blob-store.ts'
-import { concatBytes, createBody, discardBody } from './body.ts'
+import { BodyReader, createBody, discardBody } from './body.ts'
 import { isStorageError, StorageError, type StorageErrorCode } from './errors.ts'
 import { resolveRange } from './range.ts'
 
@@ -30,7 +30,7 @@ export async function readResumable(
   }
   let position = interval.start
   let fruitless = 0
-  let current: AsyncIterator<Uint8Array> | undefined = first.body[Symbol.asyncIterator]()
+  let current: BodyReader | undefined = new BodyReader(first.body)
 
   function failure(code: StorageErrorCode, message: string): StorageError {
     return new StorageError(message, { code, driver: store.driver, operation: 'get', key })
@@ -50,35 +50,47 @@ export async function readResumable(
         const versions = `${info.etag} is now ${again.info.etag}`
         throw failure('precondition-failed', `${key} was replaced while it was read (${versions})`)
       }
-      current = again.body[Symbol.asyncIterator]()
+      current = new BodyReader(again.body)
     } catch (error) {
       await resume(error)
     }
   }
 
+  /** Lets `take` bring bytes, from further bodies as needed, and counts them. 0 when all were read. */
+  async function advance(take: (source: BodyReader) => Promise<number | undefined>): Promise<number> {
+    while (position < interval!.end) {
+      let cut: unknown
+      try {
+        const size = await take(current!)
+        if (size === 0) continue
+        if (size !== undefined) {
+          position += size
+          fruitless = 0
+          if (position + current!.pending > interval!.end)
+            throw failure('unknown', `${key} has more bytes than it says`)
+          return size
+        }
+        cut = failure('unavailable', `body of ${key} ended at byte ${position} of ${interval!.end}`)
+      } catch (error) {
+        cut = error
+      }
+      await resume(cut)
+    }
+    return 0
+  }
+
   const body = createBody({
     async next() {
-      while (position < interval.end) {
-        let cut: unknown
-        try {
-          const step = await current!.next()
-          if (step.done !== true) {
-            if (step.value.length === 0) continue
-            position += step.value.length
-            fruitless = 0
-            if (position > interval.end) throw failure('unknown', `${key} has more bytes than it says`)
-            return step.value
-          }
-          cut = failure('unavailable', `body of ${key} ended at byte ${position} of ${interval.end}`)
-        } catch (error) {
-          cut = error
-        }
-        await resume(cut)
-      }
-      return undefined
+      let chunk: Uint8Array | undefined
+      const size = await advance(async (source) => {
+        chunk = await source.next()
+        return chunk?.length
+      })
+      return size === 0 ? undefined : chunk
     },
+    readInto: (target) => advance(async (source) => (await source.readInto(target)) || undefined),
     async close() {
-      await current?.return?.()
+      await current?.close()
     },
   })
   return { info, body }
@@ -90,14 +102,13 @@ export async function getBytes(
   key: string,
   options: ResumeOptions = {},
 ): Promise<Uint8Array> {
-  const { body } = await readResumable(store, key, options)
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    chunks.push(chunk)
-    size += chunk.length
-  }
-  return concatBytes(chunks, size)
+  const { info, body } = await readResumable(store, key, options)
+  const { start, end } = resolveRange(options.range, info.size)!
+  const bytes = new Uint8Array(end - start)
+  const reader = new BodyReader(body)
+  for (let at = 0; at < bytes.length; ) at += await reader.readInto(bytes.subarray(at))
+  await reader.close()
+  return bytes
 }
 
 /** A dropped connection surfaces as any error at all, so only what a store knows to be final ends the reading. */

@@ -1,5 +1,5 @@
 import type { BlobContent, BlobInfo, BlobStore, ETag, PutOptions } from './blob-store.ts'
-import { abortable, collectBody, createBody } from './body.ts'
+import { abortable, BodyReader, collectBody, createBody } from './body.ts'
 import { StorageError, type StorageOperationName } from './errors.ts'
 import {
   type DelayFault,
@@ -139,23 +139,28 @@ function failure(
 }
 
 function truncate(content: BlobContent, fault: TruncateFault, error: Error): BlobContent {
-  const reading = content.body[Symbol.asyncIterator]()
+  const reader = new BodyReader(content.body)
   let left = fault.bytes
+  /** True while bytes may come. */
+  function goesOn(): boolean {
+    if (left > 0) return true
+    if (fault.ending === 'silent') return false
+    throw error
+  }
   const body = createBody({
     async next() {
-      if (left > 0) {
-        const step = await reading.next()
-        if (step.done === true) return undefined
-        const chunk = step.value.subarray(0, left)
-        left -= chunk.length
-        return chunk
-      }
-      if (fault.ending === 'silent') return undefined
-      throw error
+      if (!goesOn()) return undefined
+      const chunk = (await reader.next())?.subarray(0, left)
+      left -= chunk?.length ?? 0
+      return chunk
     },
-    async close() {
-      await reading.return?.()
+    async readInto(target) {
+      if (!goesOn()) return 0
+      const size = await reader.readInto(target.subarray(0, left))
+      left -= size
+      return size
     },
+    close: () => reader.close(),
   })
   return { info: content.info, body }
 }

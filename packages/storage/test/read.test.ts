@@ -56,6 +56,28 @@ describe.each(['error', 'silent'] as const)('T29: a body that is cut with ending
     expect(gets).toHaveLength(23)
   })
 
+  test('goes on in the same memory, whatever the sizes', async () => {
+    for (const [cut, room] of [
+      [7, 1],
+      [7, 160],
+      [10, 10],
+      [13, 9],
+      [159, 100],
+    ] as const) {
+      const { store, gets } = await cutStore([{ operation: 'get', fault: 'truncate', bytes: cut, ending }])
+      const { body } = await readResumable(store, 'a')
+      const read: number[] = []
+      for (;;) {
+        const target = new Uint8Array(room)
+        const size = await body.readInto!(target)
+        if (size === 0) break
+        read.push(...target.subarray(0, size))
+      }
+      expect(read).toEqual([...bytes])
+      expect(gets).toHaveLength(Math.ceil(160 / cut))
+    }
+  })
+
   test('fails when it brings nothing more', async () => {
     const { store, gets } = await cutStore([
       { operation: 'get', at: 1, fault: 'truncate', bytes: 50, ending },
