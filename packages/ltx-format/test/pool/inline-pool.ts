@@ -10,7 +10,7 @@ import {
 export interface InlineOptions {
   /** Default 2. */
   readonly size?: number
-  /** How many turns of the event loop job n (0, 1, ...) takes. Default 0. */
+  /** How many turns of the event loop job n (0, 1, ...) takes; Infinity: it hangs. Default 0. */
   readonly turns?: (n: number) => number
   /** Called before job n; what it throws ends its worker. */
   readonly beforeJob?: (n: number, request: KernelRequest) => void
@@ -38,6 +38,7 @@ export class InlinePool extends WorkerPool {
           this.jobs.push(there.job)
           this.most = Math.max(this.most, ++running)
           const work = async () => {
+            if (turns(n) === Number.POSITIVE_INFINITY) return
             for (let i = turns(n); i > 0; i--) await new Promise(setImmediate)
             await undefined
             running--
