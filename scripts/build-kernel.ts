@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 let stale = 0
 for (const kernel of KERNELS) {
   const wasm = await compileKernel(root, kernel)
-  const text = renderModule(wasm)
+  const text = renderModule(wasm, kernel)
   const path = join(root, kernel.output)
   const isStale = readFileSync(path, { encoding: 'utf8', flag: 'a+' }) !== text
   if (isStale) stale++

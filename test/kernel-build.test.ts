@@ -19,7 +19,7 @@ function constants(wasm: Uint8Array): Record<string, number> {
 
 describe.each(KERNELS)('the kernel $entry', (kernel) => {
   test('compiled anew is, byte for byte, the module that is committed', async () => {
-    const built = renderModule(await compileKernel(ROOT, kernel))
+    const built = renderModule(await compileKernel(ROOT, kernel), kernel)
     expect(built).toBe(readFileSync(join(ROOT, kernel.output), 'utf8'))
   })
 
