@@ -65,8 +65,8 @@ export class Encoder {
 
   /**
    * Encodes the first `count` pages of kernel.pages and kernel.pgnos. The result is a view of kernel.frames, valid until
-   * the next call. Throws LTXError 'page-out-of-order', 'page-missing', 'lock-page' or 'bad-page' (page > commit); the
-   * file is then spoilt.
+   * the next encode or page. Throws LTXError 'page-out-of-order', 'page-missing', 'lock-page' or 'bad-page' (page >
+   * commit); the file is then spoilt.
    */
   encode(count: number, options: EncodeOptions = {}): Uint8Array {
     this.#expect('pages')

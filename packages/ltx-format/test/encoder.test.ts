@@ -59,6 +59,23 @@ describe('encoder', () => {
     expect(files[0]!.equals(files[1]!)).toBe(true)
   })
 
+  test.each(['js', 'wasm'] as const)(
+    'finish leaves the frames of the last batch as they are (%s)',
+    (backend) => {
+      const kernel = createKernel({ pageSize: 512, batchBytes: 8 * 512, backend })
+      const pages = pageRange(1, 8)
+      const encoder = new Encoder(header(1, 1, 8), { kernel })
+      const start = encoder.start()
+      for (const [i, { pgno, data }] of pages.entries()) {
+        kernel.pgnos[i] = pgno
+        kernel.pages.set(data, i * 512)
+      }
+      const frames = encoder.encode(8)
+      const end = encoder.finish()
+      expect(Buffer.concat([start, frames, end]).equals(makeFile(header(1, 1, 8), pages))).toBe(true)
+    },
+  )
+
   test('tracked page checksums come with the frames', () => {
     const encoder = new Encoder(header(2, 2, 9))
     encoder.start()

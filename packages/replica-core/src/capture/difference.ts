@@ -1,4 +1,5 @@
 import type { PageKernel } from '@sqlstream/ltx'
+import { BREATH_BYTES, breathe } from '../breathe.ts'
 import type { LedgerChanges } from '../state/journal.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { PageSource } from './page-source.ts'
@@ -7,19 +8,6 @@ import type { PageSource } from './page-source.ts'
 export interface Difference extends LedgerChanges {
   /** Index in the source of each changed page. */
   readonly indexes: Uint32Array
-}
-
-/** Yields to the event loop after this many bytes of pages. */
-export const BREATH_BYTES: number = 8 << 20
-
-/** Lets timers, uploads and signals have their turn during a long scan. */
-export function breathe(signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    setImmediate(() => {
-      if (signal?.aborted) reject(signal.reason)
-      else resolve()
-    })
-  })
 }
 
 /**

@@ -1,7 +1,8 @@
 import { Encoder, type Header, type PageKernel } from '@sqlstream/ltx'
+import { BREATH_BYTES, breathe } from '../breathe.ts'
 import { PrimaryError } from '../errors.ts'
 import type { Spool, SpoolFile } from '../state/spool.ts'
-import { BREATH_BYTES, breathe, type Difference } from './difference.ts'
+import type { Difference } from './difference.ts'
 import type { PageSource } from './page-source.ts'
 
 /**
@@ -22,21 +23,26 @@ export async function writeFile(
   const encoder = new Encoder(header, { kernel, previousCommit: options.previousCommit })
   const writer = spool.create()
   try {
-    writer.write(encoder.start())
+    // Header and tail go with the frames beside them: what fits into one batch is one call.
+    let parts = [encoder.start()]
     let sinceBreath = 0
     for (let from = 0; from < changes.count; ) {
       const n = fillChanged(source, changes, from, kernel)
       const frames = encoder.encode(n, { track: true })
       assertUnchanged(changes, from, n, kernel)
-      writer.write(frames)
+      parts.push(frames)
       from += n
+      if (from === changes.count) break
+      writer.write(...parts)
+      parts = []
       sinceBreath += n * source.pageSize
       if (sinceBreath >= BREATH_BYTES) {
         await breathe(options.signal)
         sinceBreath = 0
       }
     }
-    writer.write(encoder.finish())
+    parts.push(encoder.finish())
+    writer.write(...parts)
     return writer.finish(header)
   } catch (error) {
     writer.abort()

@@ -9,7 +9,7 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writevSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import {
@@ -36,7 +36,11 @@ export interface SpoolFile extends TXIDRange {
 
 /** A file being written to the spool. */
 export interface SpoolWriter {
-  write(bytes: Uint8Array): void
+  /**
+   * Appends the parts, in one call of the system if it takes them all.
+   * @throws PrimaryError `disk-full`, or the system's error
+   */
+  write(...parts: readonly Uint8Array[]): void
   /** Makes the file durable under its name. */
   finish(range: TXIDRange): SpoolFile
   abort(): void
@@ -89,10 +93,9 @@ export class Spool {
       fd = -1
     }
     return {
-      write: (bytes) => {
+      write: (...parts) => {
         try {
-          for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done)
-          size += bytes.length
+          size += writeAll(fd, parts)
         } catch (error) {
           throw wrapFileError(error, temp)
         }
@@ -122,6 +125,24 @@ export class Spool {
   remove(file: SpoolFile): void {
     rmSync(file.path, { force: true })
   }
+}
+
+/** Writes all bytes of all parts and returns their number. */
+function writeAll(fd: number, parts: readonly Uint8Array[]): number {
+  let left = parts.filter(({ length }) => length > 0)
+  let size = 0
+  while (left.length > 0) {
+    let written = writevSync(fd, left)
+    size += written
+    // It may have stopped anywhere, within a part too.
+    const next = left.findIndex(({ length }) => {
+      if (written < length) return true
+      written -= length
+      return false
+    })
+    left = next === -1 ? [] : [left[next]!.subarray(written), ...left.slice(next + 1)]
+  }
+  return size
 }
 
 function openTemp(path: string): number {

@@ -8,6 +8,7 @@ import type { PageSource } from '../../src/capture/page-source.ts'
 import { writeFile } from '../../src/capture/write-file.ts'
 import { Ledger } from '../../src/state/ledger.ts'
 import { Spool } from '../../src/state/spool.ts'
+import { watchWrites } from '../support/write-calls.ts'
 
 const kernel = createKernel({ pageSize: 512, batchBytes: 4 * 512 })
 
@@ -67,6 +68,61 @@ describe('a captured file', () => {
       [4, 4],
       [9, 9],
     ])
+  })
+
+  it('is one write when its pages are one batch, and one more for each further batch', async () => {
+    using folder = new TempFolder('write')
+    mkdirSync(folder.join('spool'))
+    for (const [batchPages, writes] of [
+      [10, 1],
+      [16, 1],
+      [9, 2],
+      [4, 3],
+      [1, 10],
+    ] as const) {
+      const own = createKernel({ pageSize: 512, batchBytes: batchPages * 512 })
+      const source = pages()
+      const changes = await difference(source, new Ledger(), own)
+      const spool = new Spool(folder.join('spool'))
+      using calls = watchWrites()
+      const file = await writeFile(spool, header(2n, 2n), source, changes, own, { previousCommit: 0 })
+      expect(calls.sizes).toHaveLength(writes)
+      const bytes = readFileSync(file.path)
+      expect([calls.sizes.reduce((sum, size) => sum + size), file.size]).toEqual([bytes.length, bytes.length])
+      expect(await decoded(bytes)).toEqual(source.content.map((fill, i) => [i + 1, fill]))
+    }
+  })
+
+  it('without a page is one write too: a database may shrink and change nothing else', async () => {
+    using folder = new TempFolder('write')
+    mkdirSync(folder.join('spool'))
+    using calls = watchWrites()
+    const none = {
+      count: 0,
+      indexes: new Uint32Array(0),
+      pgnos: new Uint32Array(0),
+      sums: new Uint32Array(0),
+    }
+    const spool = new Spool(folder.join('spool'))
+    const file = await writeFile(spool, header(2n, 2n), pages(), none, kernel, { previousCommit: 12 })
+    expect(calls.sizes).toEqual([file.size])
+    expect(await decoded(readFileSync(file.path))).toEqual([])
+  })
+
+  it('K3: a disk that is full leaves nothing in the spool', async () => {
+    using folder = new TempFolder('write')
+    mkdirSync(folder.join('spool'))
+    using calls = watchWrites()
+    calls.take = (call, size) => {
+      if (call < 3) return Math.min(size, 50)
+      throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
+    }
+    const source = pages()
+    const changes = await difference(source, new Ledger(), kernel)
+    const spool = new Spool(folder.join('spool'))
+    const writing = writeFile(spool, header(2n, 2n), source, changes, kernel, { previousCommit: 0 })
+    await expect(writing).rejects.toMatchObject({ code: 'disk-full' })
+    expect(readdirSync(folder.join('spool'))).toEqual([])
   })
 
   it('R3: a page that is no longer what was verified is not written, and the file is dropped', async () => {

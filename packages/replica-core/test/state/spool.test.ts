@@ -4,6 +4,7 @@ import type { BlobBody } from '@sqlstream/storage'
 import { TempFolder } from '@sqlstream/testkit'
 import { describe, expect, it } from 'vitest'
 import { readSpoolHeader, Spool, spoolBody } from '../../src/state/spool.ts'
+import { watchWrites } from '../support/write-calls.ts'
 
 const TEMP = '.capture.tmp'
 
@@ -113,6 +114,50 @@ describe('the spool', () => {
     })
     expect(() => full.create().finish(range(1))).toThrow(expect.objectContaining({ code: 'disk-full' }))
     expect(full.list()).toEqual([])
+  })
+
+  it('writes all parts in one call, and nothing for empty ones', () => {
+    using folder = new TempFolder('spool')
+    using calls = watchWrites()
+    const writer = newSpool(folder).create()
+    writer.write(Uint8Array.of(1), new Uint8Array(0), Uint8Array.of(2, 3))
+    writer.write()
+    writer.write(new Uint8Array(0))
+    const file = writer.finish(range(1))
+    expect(calls.sizes).toEqual([3])
+    expect([file.size, [...readFileSync(file.path)]]).toEqual([3, [1, 2, 3]])
+  })
+
+  it('goes on after a short write, wherever it stopped', () => {
+    using folder = new TempFolder('spool')
+    const parts = [3, 1, 0, 5].map((length, n) => Uint8Array.from({ length }, (_, i) => n * 10 + i))
+    for (let first = 0; first < 9; first++) {
+      for (const then of [1, 2, 9]) {
+        using calls = watchWrites()
+        calls.take = (call, size) => (call === 1 ? first : Math.min(then, size))
+        const writer = newSpool(folder).create()
+        writer.write(...parts)
+        const file = writer.finish(range(1))
+        expect([...readFileSync(file.path)]).toEqual([0, 1, 2, 10, 30, 31, 32, 33, 34])
+        expect(file.size).toBe(9)
+      }
+    }
+  })
+
+  it('K3: a disk that fills up in the middle of a write is an error, and nothing has the name', () => {
+    using folder = new TempFolder('spool')
+    using calls = watchWrites()
+    calls.take = (call) => {
+      if (call === 1) return 4
+      throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
+    }
+    const spool = newSpool(folder)
+    const writer = spool.create()
+    expect(() => writer.write(new Uint8Array(3), new Uint8Array(3))).toThrow(
+      expect.objectContaining({ code: 'disk-full' }),
+    )
+    writer.abort()
+    expect(readdirSync(folder.join('spool'))).toEqual([])
   })
 
   it.each([
