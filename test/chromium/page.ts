@@ -1,4 +1,5 @@
 import * as ltx from '@sqlstream/ltx'
+import * as lz4 from '@sqlstream/ltx/lz4'
 import * as wal from '@sqlstream/wal'
 import * as ltxVectors from '../../packages/ltx-format/test/vectors.ts'
 import * as walVectors from '../../packages/wal-format/test/vectors.ts'
@@ -38,7 +39,10 @@ else Object.assign(globalThis, { report: runVectors('page') })
 async function runVectors(where: 'page' | 'worker'): Promise<Report> {
   const backend = { asked: query.get('asked'), expected: query.get('expected') } as ltxVectors.Backend
   // The longer ones last: violations are told a little later than they happen, and both packages try to compile early.
-  const all = [...walVectors.vectors(wal, backend), ...ltxVectors.vectors(ltx, backend, await fetchGolden())]
+  const all = [
+    ...walVectors.vectors(wal, backend),
+    ...ltxVectors.vectors({ ...ltx, lz4 }, backend, await fetchGolden()),
+  ]
   const canCompile = compiles()
   const passed: string[] = []
   const failed: string[] = []

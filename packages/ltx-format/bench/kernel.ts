@@ -4,12 +4,12 @@ import {
   createKernel,
   Decoder,
   Encoder,
-  lz4,
   mergeFiles,
   type PageKernel,
   type PageSize,
   toTXID,
 } from '@sqlstream/ltx'
+import * as lz4 from '@sqlstream/ltx/lz4'
 
 /*
  * MB/s (10^6 bytes of page data) of each stage, best of several rounds, on pages that look like a table of rows: about 0.65

@@ -11,7 +11,6 @@ import { createKernel, type PageKernel } from './kernel/page-kernel.ts'
 import { PageOrder } from './page-order.ts'
 import type { Page } from './page-size.ts'
 import type { KernelPool } from './pool/kernel-pool.ts'
-import { PoolFrames } from './pool/pool-frames.ts'
 import { decodeTrailer, TRAILER_SIZE, type Trailer } from './trailer.ts'
 import { isSnapshot } from './txid.ts'
 
@@ -65,7 +64,7 @@ export class Decoder implements AsyncIterable<Page> {
     this.kernel.hash(headerBytes)
     this.#reader = reader
     this.#frames = pool
-      ? new PoolFrames(this.kernel, reader, HEADER_SIZE, { pool, signal })
+      ? pool.frames(this.kernel, reader, HEADER_SIZE, { signal })
       : new KernelFrames(this.kernel, reader, HEADER_SIZE)
     this.#order = new PageOrder(this.header, undefined)
   }

@@ -24,20 +24,10 @@ export {
   type HeaderInit,
 } from './header.ts'
 export { createKernel, type DecodeStep, type KernelOptions, type PageKernel } from './kernel/page-kernel.ts'
-export * as lz4 from './lz4.ts'
 export { type MergeOptions, mergeFiles } from './merge.ts'
 export { PageIndex, type PageIndexEntry } from './page-index.ts'
 export { isPageSize, lockPgno, type Page, type PageSize, type Pgno } from './page-size.ts'
-export { Block, type BlockShape } from './pool/block.ts'
-export {
-  createJobRunner,
-  type JobOutcome,
-  type KernelJob,
-  type KernelReply,
-  type KernelRequest,
-} from './pool/job.ts'
 export type { DoneBlock, KernelPool } from './pool/kernel-pool.ts'
-export { type PoolWorker, type PoolWorkerEvents, type StartWorker, WorkerPool } from './pool/worker-pool.ts'
 export {
   type RandomAccessFile,
   type ReadOptions,

@@ -1,4 +1,5 @@
-import { CHECKSUM_FLAG, crc64, encodeHeader, type Header, lz4, type Page } from '@sqlstream/ltx'
+import { CHECKSUM_FLAG, crc64, encodeHeader, type Header, type Page } from '@sqlstream/ltx'
+import * as lz4 from '@sqlstream/ltx/lz4'
 import { PageIndexWriter } from '../src/page-index.ts'
 import { xxh32 } from '../src/xxh32.ts'
 

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createKernel, isLTXError, lz4 } from '@sqlstream/ltx'
+import { createKernel, isLTXError } from '@sqlstream/ltx'
+import * as lz4 from '@sqlstream/ltx/lz4'
 import { expect, test } from 'vitest'
 import { xxh32 } from '../src/xxh32.ts'
 import { pageData } from './files.ts'

@@ -1,4 +1,5 @@
 import * as ltx from '@sqlstream/ltx'
+import * as lz4 from '@sqlstream/ltx/lz4'
 import { describe, test } from 'vitest'
 import { readGolden, readManifest } from './golden.ts'
 import { type Backend, type Golden, vectors } from './vectors.ts'
@@ -20,5 +21,5 @@ const backends: readonly Backend[] = [
 ]
 
 describe.each(backends)('asked for $asked', (backend) => {
-  test.each(vectors(ltx, backend, golden))('$name', ({ run }) => run())
+  test.each(vectors({ ...ltx, lz4 }, backend, golden))('$name', ({ run }) => run())
 })

@@ -1,8 +1,10 @@
 import type * as LTX from '@sqlstream/ltx'
+import type * as LZ4 from '@sqlstream/ltx/lz4'
 import { KNOWN } from './known-answers.ts'
 import { CONTENTS, equal, outcomeOf, PAGE_SIZES, random, sha256, streamOf } from './vector-parts.ts'
 
-type Package = typeof LTX
+/** What is tested: all that the package exports. */
+type Package = typeof LTX & { readonly lz4: typeof LZ4 }
 
 /** One check with known answers. It throws when the package gives another one. */
 export interface Vector {

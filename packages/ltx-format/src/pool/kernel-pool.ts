@@ -1,3 +1,6 @@
+import type { StreamReader } from '../byte-stream.ts'
+import type { FrameSource } from '../frame-source.ts'
+import type { PageKernel } from '../kernel/page-kernel.ts'
 import type { Block } from './block.ts'
 import type { JobOutcome, KernelJob } from './job.ts'
 
@@ -20,6 +23,16 @@ export interface KernelPool {
     block: Block,
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<DoneBlock>
+  /**
+   * For Decoder: the frames that begin at `offset` in a file, decoded by this pool. The kernel has hashed what is before them
+   * and goes along. It is the pool that makes this, so that who has none does not carry its code.
+   */
+  frames(
+    kernel: PageKernel,
+    reader: StreamReader,
+    offset: number,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): FrameSource
   /** Ends all workers; what runs or waits is rejected. Harmless when closed. */
   close(): Promise<void>
 }

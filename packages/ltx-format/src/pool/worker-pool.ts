@@ -1,6 +1,10 @@
+import type { StreamReader } from '../byte-stream.ts'
+import type { FrameSource } from '../frame-source.ts'
+import type { PageKernel } from '../kernel/page-kernel.ts'
 import { Block } from './block.ts'
 import type { KernelJob, KernelReply, KernelRequest } from './job.ts'
 import type { DoneBlock, KernelPool } from './kernel-pool.ts'
+import { PoolFrames } from './pool-frames.ts'
 
 /** A thread that answers one request at a time, with createJobRunner. */
 export interface PoolWorker {
@@ -47,6 +51,15 @@ export class WorkerPool implements KernelPool {
     if (!(Number.isInteger(size) && size >= 1)) throw new RangeError(`pool of ${size} workers`)
     this.size = size
     this.#start = start
+  }
+
+  frames(
+    kernel: PageKernel,
+    reader: StreamReader,
+    offset: number,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): FrameSource {
+    return new PoolFrames(kernel, reader, offset, { pool: this, signal: options.signal })
   }
 
   async run(

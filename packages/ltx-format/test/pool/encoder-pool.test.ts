@@ -1,12 +1,5 @@
-import {
-  Block,
-  createKernel,
-  Encoder,
-  type Header,
-  type KernelPool,
-  type Page,
-  type PageSize,
-} from '@sqlstream/ltx'
+import { createKernel, Encoder, type Header, type KernelPool, type Page, type PageSize } from '@sqlstream/ltx'
+import { Block } from '@sqlstream/ltx/pool'
 import { describe, expect, test } from 'vitest'
 import { databaseChecksum, header, makeFile, page, pageRange } from '../files.ts'
 import { InlinePool } from './inline-pool.ts'

@@ -4,7 +4,7 @@ import {
   type KernelRequest,
   type PoolWorker,
   WorkerPool,
-} from '@sqlstream/ltx'
+} from '@sqlstream/ltx/pool'
 
 /** How the workers of an inline pool behave. */
 export interface InlineOptions {

@@ -6,7 +6,7 @@ import {
   type PoolWorker,
   type PoolWorkerEvents,
   WorkerPool,
-} from '@sqlstream/ltx'
+} from '@sqlstream/ltx/pool'
 import { describe, expect, test } from 'vitest'
 import { pageData } from '../files.ts'
 

@@ -1,4 +1,5 @@
-import { Block, type DoneBlock, Encoder, type Header, type KernelPool, type PageKernel } from '@sqlstream/ltx'
+import { type DoneBlock, Encoder, type Header, type KernelPool, type PageKernel } from '@sqlstream/ltx'
+import { Block } from '@sqlstream/ltx/pool'
 import type { MakePool } from '@sqlstream/replica'
 import { fillBatch } from './difference.ts'
 import type { PageSource } from './page-source.ts'

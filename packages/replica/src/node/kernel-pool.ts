@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { type KernelPool, type StartWorker, WorkerPool } from '@sqlstream/ltx'
+import type { KernelPool } from '@sqlstream/ltx'
+import { type StartWorker, WorkerPool } from '@sqlstream/ltx/pool'
 
 /** More threads than this do not help: one thread feeds them all. */
 const MOST_WORKERS = 8
@@ -29,11 +30,12 @@ export function poolSize(cores: number): number {
   return Math.max(1, Math.min(cores, MOST_WORKERS))
 }
 
-const startWorker: StartWorker = ({ onReply, onEnd }) => {
+/** Starts one thread of a pool. */
+export const startWorker: StartWorker = ({ onReply, onEnd }) => {
   const isSource = import.meta.url.endsWith('.ts')
   const worker = new Worker(new URL(`./kernel-worker${isSource ? '.ts' : '.js'}`, import.meta.url), {
-    // Sources import each other's sources; what is built imports what is built.
-    ...(isSource && { execArgv: ['--conditions=@sqlstream/source'] }),
+    // The process's own flags are not for this thread; sources import sources.
+    execArgv: isSource ? ['--conditions=@sqlstream/source'] : [],
   })
   worker.on('message', onReply)
   worker.on('error', onEnd)

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads'
-import { createJobRunner, type KernelRequest } from '@sqlstream/ltx'
+import { createJobRunner, type KernelRequest } from '@sqlstream/ltx/pool'
 
 const answer = createJobRunner()
 
