@@ -10,8 +10,9 @@ import type { Expected } from './reference-frames.ts'
  */
 const OVERSHOOT = { js: 0, wasm: 16 }
 
-/** Where the WASM kernel keeps its checksum and results, before its windows: kernel/memory.ts, FILE_STATE and RESULT. */
+/** What the WASM kernel changes before its windows, by kernel/memory.ts: FILE_STATE and RESULT in all calls, TABLE in encode. */
 const STATE = { from: 1024, to: 1088 }
+const TABLE = { from: 4096, to: 20480 }
 
 /** One of the buffers in which a kernel's arrays lie, and what must be in it after a call, but for what the call may change. */
 interface Guarded {
@@ -26,11 +27,11 @@ interface Guarded {
 export class Arena {
   readonly kernel: PageKernel
   readonly #guarded: Map<ArrayBufferLike, Guarded>
-  readonly #state: { readonly from: number; readonly to: number }
+  readonly #own: readonly { readonly from: number; readonly to: number }[]
 
   constructor(backend: Backend, pageSize: PageSize, capacity: number, random: Random) {
     this.kernel = kernelOf(backend, pageSize, capacity)
-    this.#state = backend === 'wasm' ? STATE : { from: 0, to: 0 }
+    this.#own = backend === 'wasm' ? [STATE, TABLE] : []
     this.#guarded = new Map(
       this.#views().map(({ buffer }) => {
         const memory = Buffer.from(buffer)
@@ -113,24 +114,56 @@ export class Arena {
     return kernel.digest() === finished(file) ? undefined : 'file checksum'
   }
 
-  /** Puts garbage back wherever the call may have written; then all memory must be garbage again. */
   #guard(length: number, expected: Expected): string | undefined {
     const { kernel } = this
     const { pages, frames, pgnos, frameSizes, pageSums, dataSums, pageSize, backend } = kernel
     const slots = expected.pages + (expected.begun ? 1 : 0)
-    this.#restore(pages, slots > 0 ? slots * pageSize + OVERSHOOT[backend] : 0)
-    this.#restore(frames, length)
-    this.#restore(pgnos, 4 * expected.pages)
-    this.#restore(frameSizes, 4 * expected.pages)
-    this.#restore(pageSums, 8 * expected.pages)
-    this.#restore(dataSums, 8 * expected.pages)
+    return this.#changedBut([
+      [pages, slots > 0 ? slots * pageSize + OVERSHOOT[backend] : 0],
+      [frames, length],
+      [pgnos, 4 * expected.pages],
+      [frameSizes, 4 * expected.pages],
+      [pageSums, 8 * expected.pages],
+      [dataSums, 8 * expected.pages],
+    ])
+  }
+
+  /**
+   * Encodes pages that are in place and returns what is wrong about the memory after it, whatever the frames: those may be written
+   * up to their end and a little further. Leaves the garbage as it was.
+   */
+  encode(count: number, track: boolean): string | undefined {
+    const { pages, frames, pgnos, frameSizes, pageSums, dataSums, pageSize, backend } = this.kernel
+    const [before, numbers] = [pages.slice(0, count * pageSize), pgnos.slice(0, count)]
+    const size = this.kernel.encode(count, track)
+    if (bytesOf(pages).compare(before, 0, before.byteLength, 0, before.byteLength) !== 0)
+      return 'changed a page'
+    if (bytesOf(pgnos.subarray(0, count)).compare(bytesOf(numbers)) !== 0) return 'changed a page number'
+    return this.#changedBut([
+      [pages, count * pageSize],
+      [frames, size + OVERSHOOT[backend]],
+      [pgnos, 4 * count],
+      [frameSizes, 4 * count],
+      [pageSums, 8 * count],
+      [dataSums, 8 * count],
+    ])
+  }
+
+  /** Puts garbage back where a call may have written, in the first bytes of views; then all memory must be garbage again. */
+  #changedBut(allowed: readonly (readonly [Uint8Array | Uint32Array, number])[]): string | undefined {
+    const { pages, frames } = this.kernel
+    for (const [view, size] of allowed) this.#restore(view, size)
     const whole = this.#guarded.get(pages.buffer)!
-    whole.memory.copy(whole.garbage, this.#state.from, this.#state.from, this.#state.to)
+    for (const { from, to } of this.#own) whole.memory.copy(whole.garbage, from, from, to)
     for (const [buffer, { memory, garbage }] of this.#guarded) {
       if (memory.compare(garbage) === 0) continue
       const at = memory.findIndex((byte, i) => byte !== garbage[i])
       garbage.copy(memory)
-      return `wrote at ${at}, pages begin at ${pages.byteOffset}, frames at ${frames.byteOffset}${buffer === pages.buffer ? '' : ' (another array)'}`
+      const place =
+        buffer === pages.buffer
+          ? `pages begin at ${pages.byteOffset}, frames at ${frames.byteOffset}`
+          : 'no page'
+      return `wrote at ${at}, ${place}`
     }
     return undefined
   }
