@@ -3,7 +3,6 @@ import { createHeader, createKernel, Decoder, type Header, toTXID } from '@sqlst
 import { TempFolder } from '@sqlstream/testkit'
 import { describe, expect, it } from 'vitest'
 import { difference } from '../../src/capture/difference.ts'
-import { encodeSnapshot } from '../../src/capture/encode-snapshot.ts'
 import type { PageSource } from '../../src/capture/page-source.ts'
 import { writeFile } from '../../src/capture/write-file.ts'
 import { Ledger } from '../../src/state/ledger.ts'
@@ -137,36 +136,5 @@ describe('a captured file', () => {
       await expect(writing).rejects.toMatchObject({ code: 'wal-discontinuous' })
       expect(readdirSync(folder.join('spool'))).toEqual([])
     }
-  })
-})
-
-describe('a snapshot', () => {
-  async function collect(source: PageSource, sums: Uint32Array, signal?: AbortSignal): Promise<Uint8Array> {
-    const chunks: Uint8Array[] = []
-    const own = createKernel({ pageSize: 512, batchBytes: 4 * 512 })
-    for await (const chunk of encodeSnapshot(header(1n, 5n), source, sums, own, { signal }))
-      chunks.push(chunk)
-    return Buffer.concat(chunks)
-  }
-
-  it('holds all pages, and can be encoded again with the same bytes', async () => {
-    const source = pages()
-    const { sums } = await difference(source, new Ledger(), kernel)
-    const bytes = await collect(source, sums)
-    expect(await decoded(bytes)).toEqual(source.content.map((fill, i) => [i + 1, fill]))
-    expect(Buffer.compare(await collect(source, sums), bytes)).toBe(0)
-  })
-
-  it('R3: a page that is no longer what was promised ends it before anything wrong is sent', async () => {
-    const source = pages()
-    const { sums } = await difference(source, new Ledger(), kernel)
-    source.content[6] = 0
-    await expect(collect(source, sums)).rejects.toMatchObject({ code: 'wal-discontinuous' })
-  })
-
-  it('ends when it is told to', async () => {
-    const source = pages()
-    const { sums } = await difference(source, new Ledger(), kernel)
-    await expect(collect(source, sums, AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
   })
 })
