@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -160,6 +160,39 @@ describe.each(readmes)('%s', (file) => {
     expect(text).toMatch(/^# @sqlstream\//)
     if (!text.includes('(private)')) expect(text).toContain('npm install')
     expect(text).toMatch(/error/i)
+  })
+})
+
+describe('packages/ltx-format/README.md, "Inspect a backup in ten lines"', () => {
+  const file = 'packages/ltx-format/README.md'
+  const [example] = codeBlocks(readText(file)).filter((block) => block.section.startsWith('Inspect a backup'))
+
+  test('has ten lines, and they tell every file and every page of a backup', () => {
+    expect(example!.code.trimEnd().split('\n').length).toBeLessThanOrEqual(10)
+    succeeded(run('sqlstream', ['replicate', 'app.db', 'backup', '--once']))
+    app.exec(`INSERT INTO note (text) VALUES (randomblob(10000))`)
+    succeeded(run('sqlstream', ['replicate', 'app.db', 'backup', '--once']))
+    const outcome = runExamples(dirname(file), [example!])
+    succeeded(outcome)
+    const pages = Number(app.pragma('page_count', { simple: true }))
+    const [snapshot, change, ...more] = outcome.output.split(/^(?=backup)/m).toReversed()
+    expect(more).toEqual([])
+    expect(snapshot).toMatch(
+      /^backup\/ltx\/9\/.*: transactions 1 to 1, then 2 pages\n {2}page 1, 4096 bytes\n {2}page 2, 4096 bytes\n$/,
+    )
+    expect(change).toMatch(new RegExp(`: transactions 2 to 2, then ${pages} pages\n`))
+    expect(change).toContain(`\n  page ${pages}, 4096 bytes\n`)
+  })
+
+  test('they end at a damaged byte with the code of the error', () => {
+    succeeded(run('sqlstream', ['replicate', 'app.db', 'backup', '--once']))
+    const [snapshot = ''] = globSync(join(folder, 'backup/ltx/9/*.ltx'))
+    const bytes = readFileSync(snapshot)
+    bytes[bytes.length - 1] = bytes[bytes.length - 1]! ^ 1
+    writeFileSync(snapshot, bytes)
+    const { status, output } = runExamples(dirname(file), [example!])
+    expect(status).not.toBe(0)
+    expect(output).toMatch(/LTXError: [\s\S]*code: 'checksum-mismatch'/)
   })
 })
 

@@ -34,7 +34,7 @@ export async function bundle({ entry, minify = false }: BundleOptions): Promise<
     },
   })
   try {
-    const { output } = await build.generate({ format: 'esm', minify })
+    const { output } = await build.generate({ format: 'esm', minify, comments: !minify })
     if (output.length !== 1)
       throw new Error(`not one script: ${output.map((each) => basename(each.fileName)).join(', ')}`)
     return output[0].code
