@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { WASM_BASE64, WASM_SIZE } from '../packages/ltx-format/src/kernel/wasm-base64.ts'
 import { HEAP, SLACK } from '../packages/ltx-format/src/kernel/wasm-kernel.ts'
+import { decompressBlock } from '../packages/ltx-format/src/lz4.ts'
 import { HEAP as WAL_HEAP } from '../packages/wal-format/src/kernel/wal-kernel.ts'
 import { compileKernel, KERNELS, renderModule } from '../scripts/kernel-modules.ts'
 import { ROOT } from './support/workspace.ts'
@@ -32,6 +34,13 @@ describe.each(KERNELS)('the kernel $entry', (kernel) => {
     const module = new WebAssembly.Module(new Uint8Array(await compileKernel(ROOT, kernel)))
     expect(WebAssembly.Module.imports(module)).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }])
   })
+})
+
+test('the packed text is an LZ4 block of the module, and shorter than it', async () => {
+  const output = new Uint8Array(WASM_SIZE)
+  expect(decompressBlock(Buffer.from(WASM_BASE64, 'base64'), output)).toBe(WASM_SIZE)
+  expect(Buffer.from(await compileKernel(ROOT, LTX)).equals(output)).toBe(true)
+  expect(WASM_BASE64.length).toBeLessThan(0.8 * WASM_SIZE)
 })
 
 test('the owners of the memories lay their windows where the kernels say', async () => {
