@@ -1,7 +1,7 @@
 import { writeUint32 } from './big-endian.ts'
 import { type Checksum, joinChecksum } from './checksum.ts'
 import { foldBytes, foldFewBytes } from './kernel/crc64.ts'
-import { shiftBytes } from './kernel/shift.ts'
+import { shiftByTable, shiftBytes } from './kernel/shift.ts'
 import type { Page } from './page-size.ts'
 
 /** The CRC of a raw state. */
@@ -28,6 +28,19 @@ export class Crc64 {
 
   update(bytes: Uint8Array): void {
     foldBytes(this.#state, bytes)
+  }
+
+  /** Adds bytes start..end-1, which should be few. */
+  updateFew(bytes: Uint8Array, start: number, end: number): void {
+    foldFewBytes(this.#state, bytes, start, end)
+  }
+
+  /** Adds data that is known by its raw state alone, started at zero (low, high); `table` is the shiftTable of its length. */
+  appendRaw(low: number, high: number, table: Int32Array): void {
+    const state = this.#state
+    shiftByTable(state, table)
+    state[0] = state[0]! ^ low
+    state[1] = state[1]! ^ high
   }
 
   /** The CRC so far, without LTX's flag bit; more bytes may follow. */

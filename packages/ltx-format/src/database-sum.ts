@@ -6,9 +6,9 @@ export class DatabaseSum {
   #low = 0
   #high = 0
 
-  /** Adds the first `count` pages of a kernel's pageSums. */
-  add(sums: Uint32Array, count: number): void {
-    for (let i = 0; i < 2 * count; i += 2) {
+  /** Adds `count` pages of a kernel's pageSums, from the one at `first` on. */
+  add(sums: Uint32Array, count: number, first = 0): void {
+    for (let i = 2 * first; i < 2 * (first + count); i += 2) {
       this.#low ^= sums[i]!
       this.#high ^= sums[i + 1]!
     }

@@ -1,7 +1,8 @@
 import type { ByteStream } from './byte-stream.ts'
 import type { Checksum } from './checksum.ts'
-import { Decoder, type PageBatch } from './decoder.ts'
+import { Decoder } from './decoder.ts'
 import { type Header, tracksChecksums } from './header.ts'
+import { MergeCursor } from './merge-cursor.ts'
 import { lastAlivePages, mergeHeaders, notMeeting } from './merge-header.ts'
 import { MergedFile } from './merged-file.ts'
 import type { Pgno } from './page-size.ts'
@@ -37,92 +38,69 @@ async function* merge(
   inputs: readonly ByteStream[],
   { signal, onProgress }: MergeOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const cursors: Cursor[] = []
+  const decoders: Decoder[] = []
   try {
     const batchBytes = Math.min(CHUNK_SIZE, Math.floor(BATCH_MEMORY / inputs.length))
-    for (const input of inputs) cursors.push(new Cursor(await Decoder.open(input, { signal, batchBytes })))
-    const headers = cursors.map((cursor) => cursor.decoder.header)
+    for (const input of inputs) decoders.push(await Decoder.open(input, { signal, batchBytes }))
+    const headers = decoders.map(({ header }) => header)
     const output = new MergedFile(mergeHeaders(headers), Math.min(...headers.map((h) => h.commit)))
     const alive = lastAlivePages(headers)
+    const cursors = decoders.map((decoder, i) => new MergeCursor(decoder, alive[i]!))
 
     for (const cursor of cursors) await cursor.load()
-    for (;;) {
-      const pgno = cursors.reduce((least, cursor) => Math.min(least, cursor.pgno), Infinity)
-      if (pgno === Infinity) break
-      // Oldest to newest: the last one that has the page, and was not truncated later, wins.
-      let winner: Cursor | undefined
-      for (let i = 0; i < cursors.length; i++) {
-        if (cursors[i]!.pgno === pgno && pgno <= alive[i]!) winner = cursors[i]!
-      }
-      winner?.addTo(output)
-      for (const cursor of cursors) if (cursor.pgno === pgno && !cursor.step()) await cursor.load()
+    while (takeFront(cursors, output)) {
+      for (const cursor of cursors) if (cursor.isPassed) await cursor.load()
       if (output.pending >= CHUNK_SIZE) {
         yield output.take()
-        onProgress?.(pgno, output.header.commit)
+        onProgress?.(output.last, output.header.commit)
       }
     }
-    await finishAll(cursors)
+    await finishAll(decoders)
     output.finish()
     yield output.take()
     onProgress?.(output.header.commit, output.header.commit)
   } finally {
     // One source that cannot be let go must not keep the others, nor hide why the merge failed.
-    await Promise.allSettled(cursors.map(({ decoder }) => decoder.close()))
+    await Promise.allSettled(decoders.map((decoder) => decoder.close()))
   }
 }
 
-/** Where the merge stands in one input. */
-class Cursor {
-  readonly decoder: Decoder
-  /** The page it stands on; Infinity after the last. */
-  pgno = Infinity
-  readonly #batches: AsyncGenerator<PageBatch, void, undefined>
-  #batch: PageBatch | undefined
-  #i = 0
-  #frameAt = 0
-
-  constructor(decoder: Decoder) {
-    this.decoder = decoder
-    this.#batches = decoder.batches()
+/**
+ * Moves the lowest page of all inputs to the result, and as long as only one input stands in front of all others, what it has
+ * up to their next page, at most a batch. False when no input has a page left.
+ */
+function takeFront(cursors: readonly MergeCursor[], output: MergedFile): boolean {
+  let pgno = Infinity
+  let limit = Infinity
+  let holders = 0
+  let winner: MergeCursor | undefined
+  for (const cursor of cursors) {
+    const { pgno: at } = cursor
+    if (at < pgno) {
+      limit = pgno
+      pgno = at
+      holders = 0
+      winner = undefined
+    } else if (at > pgno) {
+      if (at < limit) limit = at
+      continue
+    }
+    holders++
+    // Oldest to newest: the last one that has the page, and was not truncated later, wins.
+    if (at <= cursor.alive) winner = cursor
   }
-
-  /** Hands the page it stands on to the result. */
-  addTo(output: MergedFile): void {
-    const { data, frames, frameSizes, sums } = this.#batch!
-    const { pageSize } = this.decoder.header
-    const i = this.#i
-    output.add(
-      this.pgno,
-      frames.subarray(this.#frameAt, this.#frameAt + frameSizes[i]!),
-      data.subarray(i * pageSize, (i + 1) * pageSize),
-      sums.subarray(2 * i, 2 * i + 2),
-    )
+  if (pgno === Infinity) return false
+  if (holders > 1) limit = pgno + 1
+  for (const cursor of cursors) {
+    if (cursor.pgno === pgno) cursor.pass(limit, cursor === winner ? output : undefined)
   }
-
-  /** To the next page of the batch at hand; false if there is none. */
-  step(): boolean {
-    const { frameSizes, pgnos, count } = this.#batch!
-    this.#frameAt += frameSizes[this.#i]!
-    this.#i++
-    if (this.#i === count) return false
-    this.pgno = pgnos[this.#i]!
-    return true
-  }
-
-  /** To the first page of the next batch. */
-  async load(): Promise<void> {
-    const { value } = await this.#batches.next()
-    this.#batch = value ?? undefined
-    this.#i = 0
-    this.#frameAt = 0
-    this.pgno = value ? value.pgnos[0]! : Infinity
-  }
+  return true
 }
 
 /** Verifies the ends of all inputs, and that apply-checksums meet where LTX's own fields track them. */
-async function finishAll(cursors: readonly Cursor[]): Promise<void> {
+async function finishAll(decoders: readonly Decoder[]): Promise<void> {
   let previous: { header: Header; postApplyChecksum: Checksum } | undefined
-  for (const { decoder } of cursors) {
+  for (const decoder of decoders) {
     const { header } = decoder
     const { postApplyChecksum } = await decoder.finish()
     if (previous && tracksChecksums(previous.header) && tracksChecksums(header)) {

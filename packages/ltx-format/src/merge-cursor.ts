@@ -1,0 +1,58 @@
+import type { Decoder } from './decoder.ts'
+import type { PageBatch } from './frame-source.ts'
+import type { MergedFile } from './merged-file.ts'
+
+/** Pages of an input, and for each the raw CRC state of its data, two words. */
+export interface HashedBatch extends PageBatch {
+  readonly dataSums: Uint32Array
+}
+
+/** Where the merge stands in one input. */
+export class MergeCursor {
+  readonly decoder: Decoder
+  /** The page it stands on; Infinity after the last. */
+  pgno: number = Infinity
+  /** It has passed all pages of its batch: load is due. */
+  isPassed: boolean = false
+  /** The last page that no later input truncates away. */
+  readonly alive: number
+  readonly #batches: AsyncGenerator<PageBatch, void, undefined>
+  #batch: HashedBatch | undefined
+  #i = 0
+  #frameAt = 0
+
+  constructor(decoder: Decoder, alive: number) {
+    this.decoder = decoder
+    this.alive = alive
+    this.#batches = decoder.batches()
+  }
+
+  /** To the first page of the next batch. */
+  async load(): Promise<void> {
+    const { value } = await this.#batches.next()
+    // Without a pool the decoder's kernel is the one that made the batch.
+    this.#batch = value ? { ...value, dataSums: this.decoder.kernel.dataSums } : undefined
+    this.#i = 0
+    this.#frameAt = 0
+    this.pgno = value ? value.pgnos[0]! : Infinity
+    this.isPassed = false
+  }
+
+  /** To the first page of this batch from `limit` on. Those before it go to `output`, unless they are dead; none without it. */
+  pass(limit: number, output: MergedFile | undefined): void {
+    if (output) this.#advance(Math.min(limit, this.alive + 1), output)
+    this.#advance(limit, undefined)
+  }
+
+  #advance(limit: number, output: MergedFile | undefined): void {
+    const { count, pgnos, frameSizes } = this.#batch!
+    const from = this.#i
+    const frameAt = this.#frameAt
+    let i = from
+    for (; i < count && pgnos[i]! < limit; i++) this.#frameAt += frameSizes[i]!
+    this.#i = i
+    this.isPassed = i === count
+    if (i < count) this.pgno = pgnos[i]!
+    if (i > from) output?.add(this.#batch!, from, i, frameAt)
+  }
+}
