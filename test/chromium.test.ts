@@ -1,7 +1,7 @@
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Browser, chromium } from 'playwright-core'
+import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readGolden, readManifest } from '../packages/ltx-format/test/golden.ts'
 import type { GoldenList, Report } from './chromium/page.ts'
@@ -25,6 +25,9 @@ const FLAGS = [
 /** Everything from our own origin, WebAssembly among it. */
 const OPEN = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'; img-src data:`
 const STRICT = OPEN.replace(` 'wasm-unsafe-eval'`, '')
+
+/** For what comes at some time. */
+const PATIENCE = { timeout: 60_000 }
 
 const home = mkdtempSync(join(tmpdir(), 'sqlstream-chromium-'))
 const resources = new Map<string, Resource>()
@@ -72,9 +75,17 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true })
 })
 
+/** What a page and its workers complain about from now on: console, uncaught errors, refused requests. */
+function listen(page: Page): string[] {
+  const complaints: string[] = []
+  page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
+  page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`))
+  page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`))
+  return complaints
+}
+
 interface Visit {
   readonly report: Report
-  /** What the page complained about: console, uncaught errors, refused requests. */
   readonly complaints: readonly string[]
 }
 
@@ -82,10 +93,7 @@ async function visit(server: PageServer, query: Readonly<Record<string, string>>
   const context = await browser!.newContext()
   try {
     const page = await context.newPage()
-    const complaints: string[] = []
-    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
-    page.on('pageerror', (error) => complaints.push(`uncaught: ${error.stack}`))
-    page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`))
+    const complaints = listen(page)
     await page.goto(`${server.origin}/?${new URLSearchParams(query)}`)
     const report = (await page.evaluate('report').catch((cause: unknown) => {
       throw new Error(`the page gave no report; it complained: ${complaints.join('; ')}`, { cause })
@@ -126,4 +134,24 @@ describe.each(['page', 'worker'] as const)('in a %s of Chromium', (where) => {
     expect(refusals).toHaveLength(8)
     for (const refusal of refusals) expect(refusal).toMatch(/CompileError: .*WebAssembly/)
   })
+})
+
+test('what a page or its worker complains about is heard', async () => {
+  const script = `
+    if ('document' in globalThis) new Worker('/canary.js')
+    console.error('canary in ' + ('document' in globalThis ? 'page' : 'worker'))
+    fetch('/nowhere')
+    if ('document' in globalThis) throw new Error('canary falls')`
+  const own = new Map<string, Resource>([
+    ['/', { type: 'text/html', body: '<!doctype html><script src="/canary.js"></script>' }],
+    ['/canary.js', { type: 'text/javascript', body: script }],
+  ])
+  await using server = await servePages(own, OPEN)
+  const page = await browser!.newPage()
+  const complaints = listen(page)
+  await page.goto(server.origin)
+  const expected = ['error: canary in page', 'error: canary in worker', 'uncaught: canary falls']
+  await expect.poll(() => complaints, PATIENCE).toEqual(expect.arrayContaining(expected))
+  await expect.poll(() => server.missing, PATIENCE).toContain('/nowhere')
+  await page.close()
 })
