@@ -83,7 +83,7 @@ function fuzzRound(arenas: readonly Arena[], inputs: number, seed: number, count
 }
 
 function verdict(expected: Expected, available: number, maxPages: number): keyof FuzzCounts {
-  if (expected.refusedAt >= 0) return expected.begun ? 'badBlock' : 'badHeader'
+  if (expected.refusedAt >= 0) return expected.begun >= 0 ? 'badBlock' : 'badHeader'
   return expected.end || expected.consumed === available || expected.pages === maxPages
     ? 'decoded'
     : 'incomplete'

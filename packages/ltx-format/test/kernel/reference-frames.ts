@@ -10,8 +10,8 @@ export interface Expected {
   hashed: number
   /** Where the frame that is refused begins; -1: none is. */
   refusedAt: number
-  /** A page was begun that did not become one: its slot may hold anything. */
-  begun: boolean
+  /** Bytes of the page in that frame before the mistake; -1 if it is not begun because the header is wrong. */
+  begun: number
   readonly pgnos: number[]
   readonly frameSizes: number[]
 }
@@ -39,11 +39,11 @@ export function decodeFrames(
     end: false,
     hashed: 0,
     refusedAt: -1,
-    begun: false,
+    begun: -1,
     pgnos: [],
     frameSizes: [],
   }
-  const refuse = (begun: boolean): Expected => {
+  const refuse = (begun = -1): Expected => {
     expected.refusedAt = expected.consumed
     expected.begun = begun
     return expected
@@ -58,7 +58,7 @@ export function decodeFrames(
       expected.end = true
       break
     }
-    if (pgno === 0 || flags > 1) return refuse(false)
+    if (pgno === 0 || flags > 1) return refuse()
     const header = flags === 1 ? 10 : 6
     const data = flags === 1 ? at + 10 : at + 6 + OLD_PAGE_START.length + 4
     if (
@@ -66,23 +66,24 @@ export function decodeFrames(
       data - 4 <= available &&
       OLD_PAGE_START.some((byte, i) => bytes[at + 6 + i] !== byte)
     ) {
-      return refuse(false)
+      return refuse()
     }
     if (data > available) break
     const size =
       flags === 1
         ? number(bytes, at + 6)
         : bytes[data - 4]! + (bytes[data - 3]! << 8) + (bytes[data - 2]! << 16)
-    if (flags === 1 && size > bound) return refuse(false)
+    if (flags === 1 && size > bound) return refuse()
     const end = data + size + (flags === 1 ? 0 : 4)
     if (end > available) {
       // A frame for which the whole window is too small will never be whole.
-      if (flags === 0 && at === 0 && available === room) return refuse(false)
+      if (flags === 0 && at === 0 && available === room) return refuse()
       break
     }
     const start = expected.pages * pageSize
     const block = bytes.subarray(data, data + size)
-    if (!decodeBlock(block, out, start, start + pageSize)) return refuse(true)
+    const page = decodeBlock(block, out, start, start + pageSize)
+    if (!page.whole) return refuse(page.end - start)
     expected.pgnos.push(pgno)
     expected.frameSizes.push(end - at)
     expected.consumed = end

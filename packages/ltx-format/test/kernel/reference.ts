@@ -79,8 +79,16 @@ export function bitEffects(size: number): Uint32Array {
   return effects
 }
 
-/** Decodes one LZ4 block to exactly out[start, end); false if it is malformed or has another length. */
-export function decodeBlock(block: Uint8Array, out: Uint8Array, start: number, end: number): boolean {
+/** How decoding a block ended. */
+export interface Decoded {
+  /** It is well-formed and fills the window. */
+  readonly whole: boolean
+  /** End of what was decoded before the first mistake. */
+  readonly end: number
+}
+
+/** Decodes one LZ4 block to out[start, end), one byte at a time. */
+export function decodeBlock(block: Uint8Array, out: Uint8Array, start: number, end: number): Decoded {
   let at = 0
   let to = start
   const lengthOf = (nibble: number): number => {
@@ -96,15 +104,15 @@ export function decodeBlock(block: Uint8Array, out: Uint8Array, start: number, e
   while (at < block.byteLength) {
     const token = block[at++]!
     const literals = lengthOf(token >> 4)
-    if (literals < 0 || at + literals > block.byteLength || to + literals > end) return false
+    if (literals < 0 || at + literals > block.byteLength || to + literals > end) break
     for (let i = 0; i < literals; i++) out[to++] = block[at++]!
-    if (at === block.byteLength) return to === end
-    if (at + 2 > block.byteLength) return false
+    if (at === block.byteLength) return { whole: to === end, end: to }
+    if (at + 2 > block.byteLength) break
     const distance = block[at]! + 256 * block[at + 1]!
     at += 2
     const more = lengthOf(token & 15)
-    if (more < 0 || distance < 1 || distance > to - start || to + more + 4 > end) return false
+    if (more < 0 || distance < 1 || distance > to - start || to + more + 4 > end) break
     for (let i = 0; i < more + 4; i++, to++) out[to] = out[to - distance]!
   }
-  return false
+  return { whole: false, end: to }
 }
