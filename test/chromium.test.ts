@@ -5,6 +5,7 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readGolden, readManifest } from '../packages/ltx-format/test/golden.ts'
 import type { GoldenList, Report } from './chromium/page.ts'
+import type { PoolReport } from './chromium/pool-page.ts'
 import { type PageServer, type Resource, servePages } from './chromium/server.ts'
 import { bundle } from './support/bundle.ts'
 
@@ -41,12 +42,21 @@ beforeAll(async () => {
       `no browser at ${PROGRAM}: install it (apt-get install chromium), or name one by SQLSTREAM_CHROMIUM`,
     )
   }
-  resources.set('/', {
-    type: 'text/html',
-    body: '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/vectors.js"></script>',
-  })
-  const script = await bundle({ entry: { file: 'test/chromium/page.ts' } })
-  resources.set('/vectors.js', { type: 'text/javascript', body: script })
+  for (const [path, script] of [
+    ['/', '/vectors.js'],
+    ['/pool', '/pool.js'],
+  ]) {
+    const body = `<!doctype html><link rel="icon" href="data:,"><script type="module" src="${script}"></script>`
+    resources.set(path!, { type: 'text/html', body })
+  }
+  for (const [path, file] of [
+    ['/vectors.js', 'page.ts'],
+    ['/pool.js', 'pool-page.ts'],
+    ['/pool-worker.js', 'pool-worker.ts'],
+  ]) {
+    const body = await bundle({ entry: { file: `test/chromium/${file}` } })
+    resources.set(path!, { type: 'text/javascript', body })
+  }
   const { files, transactions } = readManifest('l0-plain')
   const list: GoldenList = {
     files: files.map(({ path, fileChecksum }) => ({ name: path, checksum: fileChecksum })),
@@ -84,24 +94,29 @@ function listen(page: Page): string[] {
   return complaints
 }
 
-interface Visit {
-  readonly report: Report
+interface Visit<T> {
+  /** What the page left in `globalThis.report`. */
+  readonly report: T
   readonly complaints: readonly string[]
 }
 
-async function visit(server: PageServer, query: Readonly<Record<string, string>>): Promise<Visit> {
+async function visit<T>(server: PageServer, path: string): Promise<Visit<T>> {
   const context = await browser!.newContext()
   try {
     const page = await context.newPage()
     const complaints = listen(page)
-    await page.goto(`${server.origin}/?${new URLSearchParams(query)}`)
+    await page.goto(server.origin + path)
     const report = (await page.evaluate('report').catch((cause: unknown) => {
       throw new Error(`the page gave no report; it complained: ${complaints.join('; ')}`, { cause })
-    })) as Report
+    })) as T
     return { report, complaints: [...complaints, ...server.missing.map((path) => `missing: ${path}`)] }
   } finally {
     await context.close()
   }
+}
+
+function runVectors(server: PageServer, query: Readonly<Record<string, string>>): Promise<Visit<Report>> {
+  return visit(server, `/?${new URLSearchParams(query)}`)
 }
 
 describe.each(['page', 'worker'] as const)('in a %s of Chromium', (where) => {
@@ -111,7 +126,7 @@ describe.each(['page', 'worker'] as const)('in a %s of Chromium', (where) => {
     { asked: 'auto', expected: 'wasm' },
   ] as const)('every vector passes when $asked is asked for', async (backend) => {
     await using server = await servePages(resources, OPEN)
-    const { report, complaints } = await visit(server, { ...backend, where })
+    const { report, complaints } = await runVectors(server, { ...backend, where })
     expect(report).toMatchObject({ where, compiles: true, violations: [], failed: [] })
     expect(report.passed.length).toBeGreaterThan(20)
     expect(complaints).toEqual([])
@@ -119,7 +134,7 @@ describe.each(['page', 'worker'] as const)('in a %s of Chromium', (where) => {
 
   test('a policy without wasm-unsafe-eval is met by the plain backend, with one report for each package', async () => {
     await using server = await servePages(resources, STRICT)
-    const { report, complaints } = await visit(server, { asked: 'auto', expected: 'js', where })
+    const { report, complaints } = await runVectors(server, { asked: 'auto', expected: 'js', where })
     expect(report).toMatchObject({ where, compiles: false, failed: [] })
     expect(report.passed.length).toBeGreaterThan(20)
     // Each package tries once, not once for each kernel; and the page tries by itself.
@@ -129,11 +144,20 @@ describe.each(['page', 'worker'] as const)('in a %s of Chromium', (where) => {
 
   test('under that policy wasm is refused to those who insist on it', async () => {
     await using server = await servePages(resources, STRICT)
-    const { report } = await visit(server, { asked: 'wasm', expected: 'wasm', where })
+    const { report } = await runVectors(server, { asked: 'wasm', expected: 'wasm', where })
     const refusals = report.failed.filter((each) => each.startsWith('the kernel encodes pages of'))
     expect(refusals).toHaveLength(8)
     for (const refusal of refusals) expect(refusal).toMatch(/CompileError: .*WebAssembly/)
   })
+})
+
+test('a pool of Web Workers decodes what the page decodes by itself', async () => {
+  await using server = await servePages(resources, OPEN)
+  const { report, complaints } = await visit<PoolReport>(server, '/pool')
+  expect(report.alone).toMatch(/^200 pages [0-9a-f]{16}$/)
+  expect(report.pooled).toBe(report.alone)
+  expect(report.jobs).toBe(12)
+  expect(complaints).toEqual([])
 })
 
 test('what a page or its worker complains about is heard', async () => {

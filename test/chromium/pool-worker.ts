@@ -1,0 +1,8 @@
+import { createJobRunner, type KernelRequest } from '@sqlstream/ltx/pool'
+
+const answer = createJobRunner()
+
+onmessage = ({ data }: MessageEvent<KernelRequest>) => {
+  const reply = answer(data)
+  postMessage(reply, { transfer: [reply.buffer] })
+}
