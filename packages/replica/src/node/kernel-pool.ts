@@ -34,6 +34,7 @@ export function poolSize(cores: number): number {
 export const startWorker: StartWorker = ({ onReply, onEnd }) => {
   const isSource = import.meta.url.endsWith('.ts')
   const worker = new Worker(new URL(`./kernel-worker${isSource ? '.ts' : '.js'}`, import.meta.url), {
+    name: 'sqlstream-kernel',
     // The process's own flags are not for this thread; sources import sources.
     execArgv: isSource ? ['--conditions=@sqlstream/source'] : [],
   })
