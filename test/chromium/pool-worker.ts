@@ -2,7 +2,7 @@ import { createJobRunner, type KernelRequest } from '@sqlstream/ltx/pool'
 
 const answer = createJobRunner()
 
-onmessage = ({ data }: MessageEvent<KernelRequest>) => {
+addEventListener('message', ({ data }: MessageEvent<KernelRequest>) => {
   const reply = answer(data)
   postMessage(reply, { transfer: [reply.buffer] })
-}
+})

@@ -28,12 +28,10 @@ it('the first snapshot of more than 64 MB is encoded by threads, while the appli
   process.on('worker', onWorker)
   const replica = new Replica(new FileStore(folder.join('replica')))
   const events: PrimaryEvent[] = []
-  let commits = 0
   const onEvent = (event: PrimaryEvent): void => {
     events.push(event)
     if (event.type !== 'snapshot-progress') return
     insert.run(1000)
-    commits++
   }
   const snapshotted = Promise.withResolvers<void>()
   const primary = await Primary.open({
