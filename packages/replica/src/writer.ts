@@ -4,6 +4,7 @@ import {
   type BlobInfo,
   type BlobStore,
   getBytes,
+  holdsBody,
   isStorageError,
   type PutOptions,
 } from '@sqlstream/storage'
@@ -13,7 +14,6 @@ import { decodeIdentity, encodeIdentity, type Identity } from './identity.ts'
 import { IDENTITY_KEY, ltxKey } from './layout.ts'
 import type { Lease } from './lease.ts'
 import type { AbortOptions, Replica } from './replica.ts'
-import { holdsBody } from './same-bytes.ts'
 
 /** Options of `ReplicaWriter.put`. */
 export interface PutFileOptions extends AbortOptions {

@@ -29,12 +29,18 @@ export type {
   StaleListFault,
   TruncateFault,
 } from './faults.ts'
+export { holdsBody } from './holds-body.ts'
+export { codeOfStatus } from './http-status.ts'
 export * from './key.ts'
 export { MemoryStore, type MemoryStoreOptions } from './memory.ts'
+export { type BodyPartsOptions, bodyParts, partSize } from './parts.ts'
+export { type DecisivePut, putDecisively } from './put-decisively.ts'
 export { type ByteInterval, checkRange, resolveRange } from './range.ts'
 export { getBytes, type ResumeOptions, readResumable } from './read.ts'
 export { redactText, redactUrl } from './redact.ts'
+export { type RetryOptions, retryTransient } from './retry.ts'
 export { withConcurrency } from './with-concurrency.ts'
 export { type FaultyStore, withFaults } from './with-faults.ts'
 export { type StorageOperation, withObserver } from './with-observer.ts'
 export { withPrefix } from './with-prefix.ts'
+export { type TimeLimit, withinTime } from './within-time.ts'

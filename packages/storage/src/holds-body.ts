@@ -1,4 +1,5 @@
-import { type BlobBody, type BlobContent, readBody } from '@sqlstream/storage'
+import type { BlobBody, BlobContent } from './blob-store.ts'
+import { readBody } from './body.ts'
 
 /** Whether an object holds exactly the bytes of a body. Reads both to the end, or to the first difference. */
 export async function holdsBody(content: BlobContent, body: BlobBody): Promise<boolean> {
