@@ -17,14 +17,3 @@ export function rate(bytes: number, milliseconds: number): number {
 export function sharedClock(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
-
-/** Runs `work` this often and returns the shortest time, in milliseconds. */
-export async function fastest(rounds: number, work: () => unknown): Promise<number> {
-  let best = Number.POSITIVE_INFINITY
-  for (let round = 0; round < rounds; round++) {
-    const started = performance.now()
-    await work()
-    best = Math.min(best, performance.now() - started)
-  }
-  return best
-}
