@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** A server program to start. */
+export interface ServerCommand {
+  readonly program: string
+  readonly args: readonly string[]
+  /** On 127.0.0.1; the server is ready when it accepts connections there. */
+  readonly port: number
+  readonly env?: NodeJS.ProcessEnv
+  readonly cwd?: string
+  /** Default 30 s. */
+  readonly startLimitMs?: number
+}
+
+const running = new Set<ChildProcess>()
+
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** A real server on 127.0.0.1, in a process of its own; ends with this process at the latest. */
+export class ServerProcess implements AsyncDisposable {
+  readonly port: number
+  readonly #child: ChildProcess
+  #output = ''
+
+  private constructor(child: ChildProcess, port: number) {
+    this.port = port
+    this.#child = child
+    running.add(child)
+    child.once('close', () => running.delete(child))
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#output = (this.#output + text).slice(-20_000)
+      })
+    }
+  }
+
+  /** @throws Error with what it printed when it ends, or does not accept connections in time */
+  static async start(command: ServerCommand): Promise<ServerProcess> {
+    const { program, args, port, env = process.env, cwd, startLimitMs = 30_000 } = command
+    const child = spawn(program, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    const server = new ServerProcess(child, port)
+    let end: string | undefined
+    child.once('error', (error) => {
+      end = error.message
+    })
+    child.once('close', (code, signal) => {
+      end ??= signal ?? `exit code ${code}`
+    })
+    const deadline = Date.now() + startLimitMs
+    while (!(await accepts(port))) {
+      if (end === undefined && Date.now() < deadline) {
+        await sleep(20)
+        continue
+      }
+      const problem = end ?? 'no open port in time'
+      await server[Symbol.asyncDispose]()
+      throw new Error(`${program} ${args.join(' ')}: ${problem}\n${server.output}`)
+    }
+    return server
+  }
+
+  /** The last 20,000 characters that it printed. */
+  get output(): string {
+    return this.#output
+  }
+
+  get pid(): number {
+    return this.#child.pid!
+  }
+
+  /** Sends a signal: SIGSTOP makes it hang, SIGCONT lets it go on. */
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
+  }
+
+  /** Kills it and waits for its end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!running.has(this.#child)) return
+    const closed = once(this.#child, 'close')
+    this.#child.kill('SIGKILL')
+    await closed
+  }
+}
+
+/** A port of 127.0.0.1 that nobody uses at the moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
