@@ -5,7 +5,7 @@ import { CLIError } from './cli-error.ts'
 import { closest } from './closest.ts'
 
 /** Drivers load when a URL names them, so that a file backup never pays for a cloud SDK. */
-const DRIVERS: Readonly<Record<string, () => Promise<StorageDriver>>> = {
+export const BUILT_IN_DRIVERS: Readonly<Record<string, () => Promise<StorageDriver>>> = {
   file: async () => (await import('@sqlstream/storage-file')).fileDriver,
 }
 
@@ -24,8 +24,8 @@ export interface Location {
 export function parseLocation(text: string): Location {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme === undefined) return { url: pathToFileURL(resolve(text)), display: text }
-  if (!Object.hasOwn(DRIVERS, scheme)) {
-    const known = Object.keys(DRIVERS)
+  if (!Object.hasOwn(BUILT_IN_DRIVERS, scheme)) {
+    const known = Object.keys(BUILT_IN_DRIVERS)
     const near = closest(scheme, known)
     const question = near === undefined ? '' : `did you mean ${near}://? `
     throw new CLIError(
@@ -55,7 +55,7 @@ export async function openStore(
   location: Location,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<BlobStore> {
-  const load = DRIVERS[location.url.protocol.slice(0, -1)]
+  const load = BUILT_IN_DRIVERS[location.url.protocol.slice(0, -1)]
   if (load === undefined)
     throw new CLIError('unknown-scheme', `there is no storage driver for ${location.display}`)
   const driver = await load()
