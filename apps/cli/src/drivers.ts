@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type BlobStore, redactUrl, type StorageDriver } from '@sqlstream/storage'
+import { type BlobStore, closest, redactUrl, type StorageDriver } from '@sqlstream/storage'
 import { CLIError } from './cli-error.ts'
-import { closest } from './closest.ts'
 
 /** Drivers load when a URL names them, so that a file backup never pays for a cloud SDK. */
 export const BUILT_IN_DRIVERS: Readonly<Record<string, () => Promise<StorageDriver>>> = {

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run, settings } from '@oclif/core'
+import { closest } from '@sqlstream/storage'
 import { CLIError } from './cli-error.ts'
-import { closest } from './closest.ts'
 import { describeFailure, failureLines } from './failure.ts'
 
 /** The commands as people type them, for a suggestion after a misspelt one. */

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { CLIError } from '../src/cli-error.ts'
-import { closest } from '../src/closest.ts'
 import { parseLocation } from '../src/drivers.ts'
 import { parseDuration } from '../src/duration.ts'
 import { EXIT, EXIT_MEANING, exitCodeOf } from '../src/exit-codes.ts'
@@ -76,12 +75,6 @@ test('plain paths and file URLs are the same place', () => {
   expect(parseLocation('/backups/a b').url.href).toBe('file:///backups/a%20b')
   expect(parseLocation('file:///backups/a%20b').url.href).toBe('file:///backups/a%20b')
   expect(parseLocation('backup').url.href).toMatch(/^file:\/\/\/.*\/backup$/)
-})
-
-test('a suggestion is near, or there is none', () => {
-  expect(closest('restor', ['restore', 'replicate'])).toBe('restore')
-  expect(closest('flie', ['file'])).toBe('file')
-  expect(closest('s3', ['file'])).toBeUndefined()
 })
 
 test('every exit code has a meaning', () => {

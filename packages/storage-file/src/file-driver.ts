@@ -1,6 +1,12 @@
 import { stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { type AbortOptions, redactUrl, type StorageDriver, StorageError } from '@sqlstream/storage'
+import {
+  type AbortOptions,
+  redactUrl,
+  type StorageDriver,
+  StorageError,
+  urlParameters,
+} from '@sqlstream/storage'
 import { FileStore } from './file-store.ts'
 import { DRIVER, isMissing, translateError } from './system-errors.ts'
 
@@ -32,10 +38,7 @@ function folderOf(url: URL): string {
 }
 
 function createRootOf(url: URL): boolean {
-  for (const name of url.searchParams.keys()) {
-    if (name !== 'create') throw invalid(url, `has an unknown parameter ${JSON.stringify(name)}`)
-  }
-  const create = url.searchParams.get('create') ?? 'true'
+  const create = urlParameters(url, ['create'], DRIVER).get('create') ?? 'true'
   if (create !== 'true' && create !== 'false')
     throw invalid(url, 'has a create that is neither true nor false')
   return create === 'true'

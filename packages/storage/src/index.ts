@@ -11,6 +11,7 @@ export {
   readBody,
   relayBody,
 } from './body.ts'
+export { closest } from './closest.ts'
 export type { StorageDriver } from './driver.ts'
 export * from './errors.ts'
 export type {
@@ -33,6 +34,7 @@ export { holdsBody } from './holds-body.ts'
 export { codeOfStatus } from './http-status.ts'
 export * from './key.ts'
 export { MemoryStore, type MemoryStoreOptions } from './memory.ts'
+export { urlParameters } from './parameters.ts'
 export { type BodyPartsOptions, bodyParts, partSize } from './parts.ts'
 export { type ConditionalPutReport, type ProbeOptions, probeConditionalPut } from './probe.ts'
 export { type DecisivePut, putDecisively } from './put-decisively.ts'
@@ -40,6 +42,7 @@ export { type ByteInterval, checkRange, resolveRange } from './range.ts'
 export { getBytes, type ResumeOptions, readResumable } from './read.ts'
 export { redactText, redactUrl } from './redact.ts'
 export { type RetryOptions, retryTransient } from './retry.ts'
+export { Slots } from './slots.ts'
 export { withConcurrency } from './with-concurrency.ts'
 export { type FaultyStore, withFaults } from './with-faults.ts'
 export { type StorageOperation, withObserver } from './with-observer.ts'

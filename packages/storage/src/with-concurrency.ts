@@ -1,5 +1,6 @@
 import type { BlobStore } from './blob-store.ts'
-import { abortable, relayBody } from './body.ts'
+import { relayBody } from './body.ts'
+import { Slots } from './slots.ts'
 
 /**
  * At most `limit` calls at once; others wait their turn, first come first served, until their signal
@@ -9,45 +10,7 @@ import { abortable, relayBody } from './body.ts'
  * @throws RangeError when the limit is not an integer from 1
  */
 export function withConcurrency(store: BlobStore, limit: number): BlobStore {
-  if (!Number.isSafeInteger(limit) || limit < 1)
-    throw new RangeError(`limit ${limit} is not an integer from 1`)
-  let free = limit
-  const waiting: (() => void)[] = []
-
-  async function enter(signal: AbortSignal | undefined): Promise<void> {
-    signal?.throwIfAborted()
-    if (free > 0) {
-      free -= 1
-      return
-    }
-    const { promise, resolve } = Promise.withResolvers<void>()
-    waiting.push(resolve)
-    try {
-      await abortable(promise, signal)
-    } catch (error) {
-      const place = waiting.indexOf(resolve)
-      // Not in the queue any more: it was let in at the same moment, and the place must go on.
-      if (place === -1) leave()
-      else waiting.splice(place, 1)
-      throw error
-    }
-  }
-
-  function leave(): void {
-    const next = waiting.shift()
-    if (next === undefined) free += 1
-    else next()
-  }
-
-  async function limited<T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
-    await enter(signal)
-    try {
-      return await call()
-    } finally {
-      leave()
-    }
-  }
-
+  const slots = new Slots(limit)
   return {
     driver: store.driver,
     capabilities: store.capabilities,
@@ -55,7 +18,7 @@ export function withConcurrency(store: BlobStore, limit: number): BlobStore {
       const entries = store.list(options)[Symbol.asyncIterator]()
       try {
         for (;;) {
-          const step = await limited(options.signal, () => entries.next())
+          const step = await slots.run(() => entries.next(), options)
           if (step.done === true) return
           yield step.value
         }
@@ -63,19 +26,19 @@ export function withConcurrency(store: BlobStore, limit: number): BlobStore {
         await entries.return?.()
       }
     },
-    head: (key, options) => limited(options?.signal, () => store.head(key, options)),
+    head: (key, options) => slots.run(() => store.head(key, options), options),
     async get(key, options) {
-      await enter(options?.signal)
+      await slots.enter(options)
       try {
         const { info, body } = await store.get(key, options)
-        return { info, body: relayBody(body, { onClose: leave }) }
+        return { info, body: relayBody(body, { onClose: () => slots.leave() }) }
       } catch (error) {
-        leave()
+        slots.leave()
         throw error
       }
     },
-    put: (key, body, options) => limited(options?.signal, () => store.put(key, body, options)),
-    delete: (keys, options) => limited(options?.signal, () => store.delete(keys, options)),
+    put: (key, body, options) => slots.run(() => store.put(key, body, options), options),
+    delete: (keys, options) => slots.run(() => store.delete(keys, options), options),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }
 }
