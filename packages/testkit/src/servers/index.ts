@@ -1,2 +1,14 @@
+export { FakeS3 } from './fake-s3.ts'
+export {
+  FaultyHttpServer,
+  type HttpReply,
+  type HttpRequest,
+  type HttpRequestHead,
+  type HttpService,
+  type HttpTraffic,
+} from './faulty-http-server.ts'
+export { type HttpFault, HttpFaultPlan, type HttpFaultRule } from './http-faults.ts'
+export type { S3Bucket, S3Object, S3Upload } from './s3-bucket.ts'
+export type { S3ServiceOptions } from './s3-service.ts'
 export { serverOrReason } from './server-or-reason.ts'
 export { freePort, type ServerCommand, ServerProcess } from './server-process.ts'
