@@ -1,73 +1,125 @@
-import { crc64 } from '@sqlstream/ltx'
-import { walChecksum } from '@sqlstream/wal'
-import type { Benchmark, Figure } from './benchmark.ts'
-import { interleaved, ownWork, type Work } from './interleaved.ts'
-import { decodeFile, encodeFile, mergeFile } from './ltx-file.ts'
-import { AddonCodec, KernelCodec, type PageCodec, pageBuffers } from './page-codec.ts'
+import {
+  atLeast,
+  atMost,
+  type Benchmark,
+  type BenchmarkContext,
+  type Figure,
+  type Report,
+} from './benchmark.ts'
+import { Child } from './child.ts'
+import {
+  checksumEntries,
+  type Entry,
+  fileEntries,
+  type PageGoals,
+  pageEntries,
+  pageWorks,
+  proveNative,
+  type Sample,
+} from './contests.ts'
+import { interleaved, ownWork } from './interleaved.ts'
+import { mixedPages } from './mixed-pages.ts'
+import { NativeProgram } from './native.ts'
+import { encodeAll, KernelCodec } from './page-codec.ts'
 import { fillWithRows } from './row-bytes.ts'
-import { rate } from './statistics.ts'
-import { framesAround, scanFrames } from './wal-frames.ts'
+import { median, rate } from './statistics.ts'
 
-/** Proves that a codec does the work: what it encodes must be the pages again, with the same checksum. */
-function prove(codec: PageCodec, decoder: PageCodec, pages: Buffer): void {
-  const buffers = pageBuffers(pages)
-  const encoded = codec.encode(buffers)
-  const decoded = decoder.decode(buffers)
-  if (encoded !== decoded || !buffers.decoded.equals(pages)) throw new Error(`${codec.name} encodes badly`)
-  buffers.decoded.fill(0)
-  if (codec.decode(buffers) !== encoded || !buffers.decoded.equals(pages)) {
-    throw new Error(`${codec.name} decodes badly`)
+/** Speeds of ours compared with a copy, of others with ours. `times` has what each entry took in each round. */
+function figuresOf(entries: readonly Entry[], times: readonly Float64Array[], bytes: number): Figure[] {
+  const speeds = new Map(entries.map(({ name }, i) => [name, rate(bytes, Math.min(...times[i]!))]))
+  const copy = entries[0]!.name
+  return entries.map(({ name, ours, goal }): Figure => {
+    const value = speeds.get(name)!
+    const ratio = value / speeds.get(ours ?? copy)!
+    return {
+      name,
+      value,
+      unit: 'MB/s',
+      ...(name !== copy && { ratio, than: ours === undefined ? 'a copy' : 'ours' }),
+      ...(goal !== undefined && atLeast(value, goal, 'MB/s')),
+    }
+  })
+}
+
+/** How much longer a work takes with page checksums than without, in the same rounds. */
+function trackingCost(name: string, tracked: Float64Array, untracked: Float64Array): Figure {
+  const value = 100 * (median(tracked.map((time, round) => time / untracked[round]!)) - 1)
+  return { name: `${name}: cost of page checksums`, value, unit: '%', ...atMost(value, 2, '%') }
+}
+
+/** All codecs on the same pages, and with `more` also files and checksums. */
+async function race(
+  context: BenchmarkContext,
+  what: string,
+  pages: Buffer,
+  { goals = {}, more = false }: { goals?: PageGoals; more?: boolean },
+): Promise<Report> {
+  context.say(`pages of ${what}`)
+  const rounds = { full: 21, quick: 7, tiny: 1 }[context.size]
+  const sample: Sample = { what, pages, ...encodeAll(new KernelCodec('wasm'), pages) }
+  const started = await NativeProgram.start(context.folder, pages, sample.batches)
+  await using native = started instanceof NativeProgram ? started : undefined
+  if (native !== undefined) await proveNative(native, sample)
+  const target = Buffer.alloc(pages.length)
+  const entries: Entry[] = [
+    { name: `copy pages of ${what}`, work: ownWork(() => target.set(pages)) },
+    ...pageEntries(sample, native, goals),
+    ...(more ? [...fileEntries(pages), ...checksumEntries(pages, native)] : []),
+  ]
+  const times = await interleaved(
+    rounds,
+    entries.map(({ work }) => work),
+  )
+  const timesOf = (name: string): Float64Array => times[entries.findIndex((entry) => entry.name === name)]!
+  const { encode, decode, untracked } = pageWorks(what)
+  const costs = [encode, decode].map((name) =>
+    trackingCost(name, timesOf(name), timesOf(`${name}, ${untracked}`)),
+  )
+  const part = (batches: readonly Buffer[]): string => {
+    const bytes = batches.reduce((sum, batch) => sum + batch.length, 0)
+    return `${((100 * bytes) / pages.length).toFixed(1)} % of their size`
   }
+  const theirs =
+    started instanceof NativeProgram
+      ? `, by liblz4 ${started.version} ${part(started.batches)}.`
+      : `. ${started.reason}`
+  return {
+    figures: [...figuresOf(entries, times, pages.length), ...costs],
+    notes: [`Pages of ${what} became ${part(sample.batches)}${theirs}`],
+  }
+}
+
+/** How long the first kernel of a process takes: it is unpacked, compiled and instantiated. */
+async function startUp(kind: 'page' | 'WAL', processes: number): Promise<Figure> {
+  const times: number[] = []
+  for (let i = 0; i < processes; i++) {
+    await using child = new Child<{ milliseconds: number }>('startup-main', kind)
+    times.push((await child.receive()).milliseconds)
+    await child.ended()
+  }
+  const value = median(times)
+  return { name: `first ${kind} kernel of a process`, value, unit: 'ms', ...atMost(value, 3, 'ms') }
 }
 
 /** Formats and checksums in memory. */
 export const codec: Benchmark = {
   title: 'Formats and checksums',
   description:
-    'In memory, one thread, 4 KiB pages that look like rows of text (LZ4 brings them to about 0.65). Processor time, best of several interleaved rounds.',
-  async run({ size }) {
-    const bytes = { full: 64, quick: 16, tiny: 1 }[size] << 20
-    const rounds = { full: 15, quick: 5, tiny: 1 }[size]
-    const pages = Buffer.alloc(bytes)
-    fillWithRows(pages, 42)
-    const kernel = new KernelCodec('WebAssembly', 'wasm')
-    const codecs = [kernel, new KernelCodec('JavaScript', 'js'), new AddonCodec()]
-    for (const codec of codecs) prove(codec, kernel, pages)
-    const buffers = pageBuffers(pages)
-    kernel.encode(buffers)
-    // Not into the buffer that is decoded later: blocks of another compressor would be decoded at another speed.
-    const encoded = pageBuffers(pages)
-    const target = Buffer.alloc(bytes)
-    const frames = framesAround(pages)
-    const file = encodeFile(pages)
-    const groups: readonly (readonly Work[])[] = [
-      [ownWork('copy in memory', () => target.set(pages))],
-      codecs.map((codec) => ownWork(`encode pages, ${codec.name}`, () => codec.encode(encoded))),
-      codecs.map((codec) => ownWork(`decode and verify pages, ${codec.name}`, () => codec.decode(buffers))),
-      [ownWork('encode an LTX file, with page checksums', () => encodeFile(pages))],
-      [ownWork('decode an LTX file, every checksum verified', () => decodeFile(file))],
-      [ownWork('merge an LTX file, every checksum verified', () => mergeFile(file))],
-      [ownWork('CRC-64 of a file', () => crc64(pages))],
-      [ownWork('checksum of a WAL', () => walChecksum(new Uint32Array(2), pages, 0, bytes, false))],
-      [ownWork('scan of a WAL, frame by frame, verified', () => scanFrames(frames))],
+    'In memory, one thread, pages of 4 KiB: of a database of people, orders, events, measurements and files, and of random words, which are harder to compress. MB of pages in a second of processor time, best of interleaved rounds. What names nobody is done by our kernels in WebAssembly. Pages are encoded and decoded from buffer to buffer, copied into the kernel and out of it; checksums alone are those of 1 MiB in the kernel’s own memory, to which files are read. The native program makes no page checksums. Start-up: fresh processes, median.',
+  async run(context) {
+    const bytes = { full: 64, quick: 16, tiny: 1 }[context.size] << 20
+    const text = Buffer.alloc(bytes)
+    fillWithRows(text, 42)
+    const reports = [
+      await race(context, 'a database', mixedPages(bytes), { goals: { encode: 700, decode: 2500 } }),
+      await race(context, 'text', text, { more: true }),
     ]
-    const times = await interleaved(rounds, groups.flat())
-    const rates = new Map(groups.flat().map(({ name }, i) => [name, rate(bytes, Math.min(...times[i]!))]))
-    const figures = groups.flatMap((group) =>
-      group.map(({ name }, i): Figure => {
-        const value = rates.get(name) ?? Number.NaN
-        const than = i === 0 ? 'copy in memory' : group[0]!.name
-        if (than === name) return { name, value, unit: 'MB/s' }
-        return {
-          name,
-          value,
-          unit: 'MB/s',
-          ratio: value / rates.get(than)!,
-          than: i === 0 ? 'a copy' : kernel.name,
-        }
-      }),
-    )
-    const length = buffers.ends.at(-1) ?? 0
-    return { figures, notes: [`The pages became ${(length / bytes).toFixed(2)} of their size.`] }
+    context.say('start-up')
+    const processes = { full: 31, quick: 7, tiny: 1 }[context.size]
+    const startUps = [await startUp('page', processes), await startUp('WAL', processes)]
+    return {
+      figures: [...reports.flatMap(({ figures }) => figures), ...startUps],
+      notes: reports.flatMap(({ notes }) => notes),
+    }
   },
 }

@@ -1,14 +1,12 @@
 /** Something measured beside others. */
 export interface Work {
-  readonly name: string
   /** Does it once. Returns the processor time in milliseconds. */
   time(): number | Promise<number>
 }
 
 /** Work of this process: processor time of all its threads, so that compiler and garbage collector are paid for. */
-export function ownWork(name: string, work: () => unknown): Work {
+export function ownWork(work: () => unknown): Work {
   return {
-    name,
     time: async () => {
       const before = process.cpuUsage()
       await work()

@@ -2,81 +2,94 @@ import { checksumPage, crc64, createKernel, type PageKernel } from '@sqlstream/l
 import { compressSync, uncompressSync } from 'lz4-napi'
 
 export const PAGE_SIZE = 4096
+/** Pages that are encoded or decoded together: as many as a kernel holds by default. */
+export const BATCH_PAGES = 256
+export const BATCH_SIZE = BATCH_PAGES * PAGE_SIZE
 const FRAME_HEADER_SIZE = 10
 /** LZ4 makes a page that cannot be compressed a little longer. */
 const LARGEST_FRAME = FRAME_HEADER_SIZE + PAGE_SIZE + 64
-/** Pages a batch: as many as a kernel holds by default. */
-const BATCH = 256
 
-/** What is written into memory of its own before it is measured, and what a codec makes of it. */
-export interface PageBuffers {
-  /** Whole pages, numbered from 1. */
-  readonly pages: Buffer
-  /** Their frames, one after another. */
-  readonly frames: Buffer
-  /** Where each batch of frames ends. */
-  readonly ends: number[]
-  /** Where decoded pages go. */
-  readonly decoded: Buffer
-}
+/** Takes one batch of results, which is valid during the call: like a file that it is written to. */
+export type Sink = (bytes: Buffer) => void
 
 /** The work on pages that LTX asks for: LZ4 blocks in frames, CRC-64 of the file, CRC-64 of each page. */
 export interface PageCodec {
-  readonly name: string
-  /** Pages to frames. Returns the checksum of the file. */
-  encode(buffers: PageBuffers): bigint
-  /** Frames to pages. Returns the checksum of the file. */
-  decode(buffers: PageBuffers): bigint
+  /** Whole batches of pages, numbered from 1, to frames. Returns the checksum of the file. */
+  encode(pages: Buffer, sink: Sink): bigint
+  /** Batches of frames to pages. Returns the checksum of the file. */
+  decode(batches: readonly Buffer[], sink: Sink): bigint
 }
 
-export function pageBuffers(pages: Buffer): PageBuffers {
-  const frames = Buffer.alloc((pages.length / PAGE_SIZE) * LARGEST_FRAME)
-  return { pages, frames, ends: [], decoded: Buffer.alloc(pages.length) }
+/** Cuts the frames of a file into batches. */
+export function batchesOf(frames: Buffer): Buffer[] {
+  const batches: Buffer[] = []
+  let start = 0
+  let pages = 0
+  for (let at = 0; at < frames.length; ) {
+    at += FRAME_HEADER_SIZE + frames.readUInt32BE(at + 6)
+    pages++
+    if (pages % BATCH_PAGES > 0) continue
+    batches.push(frames.subarray(start, at))
+    start = at
+  }
+  return batches
+}
+
+/** The batches that a codec makes of these pages, and their checksum. */
+export function encodeAll(codec: PageCodec, pages: Buffer): { batches: Buffer[]; checksum: bigint } {
+  const batches: Buffer[] = []
+  const checksum = codec.encode(pages, (frames) => batches.push(Buffer.from(frames)))
+  return { batches, checksum }
+}
+
+/** @throws Error unless the codec makes these pages of these frames, and this checksum */
+export function proveDecode(
+  codec: PageCodec,
+  { batches, checksum }: { readonly batches: readonly Buffer[]; readonly checksum: bigint },
+  pages: Buffer,
+): void {
+  let at = 0
+  const actual = codec.decode(batches, (decoded) => {
+    if (!decoded.equals(pages.subarray(at, at + decoded.length))) throw new Error('other pages were decoded')
+    at += decoded.length
+  })
+  if (at !== pages.length || actual !== checksum) throw new Error('not all was decoded')
 }
 
 /** A kernel of ours, between buffers that are not its own: each byte is copied into its memory and out of it. */
 export class KernelCodec implements PageCodec {
-  readonly name: string
   readonly #kernel: PageKernel
   readonly #track: boolean
+  readonly #output = Buffer.alloc(BATCH_PAGES * LARGEST_FRAME)
 
   /** @param track compute checksums of pages, beside that of the file */
-  constructor(name: string, backend: 'js' | 'wasm', track = true) {
-    this.name = name
-    this.#kernel = createKernel({ pageSize: PAGE_SIZE, batchBytes: BATCH * PAGE_SIZE, backend })
+  constructor(backend: 'js' | 'wasm', track = true) {
+    this.#kernel = createKernel({ pageSize: PAGE_SIZE, batchBytes: BATCH_SIZE, backend })
     this.#track = track
   }
 
-  encode({ pages, frames, ends }: PageBuffers): bigint {
+  encode(pages: Buffer, sink: Sink): bigint {
     const kernel = this.#kernel
     kernel.reset()
-    ends.length = 0
-    let at = 0
-    for (let from = 0; from < pages.length; from += kernel.pages.length) {
-      const part = pages.subarray(from, from + kernel.pages.length)
-      const count = part.length / PAGE_SIZE
-      kernel.pages.set(part)
-      for (let i = 0; i < count; i++) kernel.pgnos[i] = from / PAGE_SIZE + i + 1
-      const size = kernel.encode(count, this.#track)
-      frames.set(kernel.frames.subarray(0, size), at)
-      at += size
-      ends.push(at)
+    for (let at = 0; at < pages.length; at += BATCH_SIZE) {
+      kernel.pages.set(pages.subarray(at, at + BATCH_SIZE))
+      for (let i = 0; i < BATCH_PAGES; i++) kernel.pgnos[i] = at / PAGE_SIZE + i + 1
+      const size = kernel.encode(BATCH_PAGES, this.#track)
+      this.#output.set(kernel.frames.subarray(0, size))
+      sink(this.#output.subarray(0, size))
     }
     return kernel.digest()
   }
 
-  decode({ frames, ends, decoded }: PageBuffers): bigint {
+  decode(batches: readonly Buffer[], sink: Sink): bigint {
     const kernel = this.#kernel
     kernel.reset()
-    let at = 0
-    let to = 0
-    for (const end of ends) {
-      kernel.frames.set(frames.subarray(at, end))
-      const { pages, consumed } = kernel.decode(end - at, kernel.capacity, this.#track)
-      if (consumed !== end - at) throw new Error('a frame of the batch is not whole')
-      decoded.set(kernel.pages.subarray(0, pages * PAGE_SIZE), to)
-      to += pages * PAGE_SIZE
-      at = end
+    for (const batch of batches) {
+      kernel.frames.set(batch)
+      const { pages } = kernel.decode(batch.length, kernel.capacity, this.#track)
+      const size = pages * PAGE_SIZE
+      this.#output.set(kernel.pages.subarray(0, size))
+      sink(this.#output.subarray(0, size))
     }
     return kernel.digest()
   }
@@ -84,54 +97,58 @@ export class KernelCodec implements PageCodec {
 
 /** The native addon lz4-napi, block by block, with checksums in JavaScript: what one would write without a kernel. */
 export class AddonCodec implements PageCodec {
-  readonly name = 'lz4-napi, checksums in JavaScript'
-  /** It wants the size of the page before each block, little-endian. */
+  readonly #output = Buffer.alloc(BATCH_PAGES * LARGEST_FRAME)
+  /** The addon wants the size of the page before each block, little-endian. */
   readonly #block = Buffer.alloc(4 + LARGEST_FRAME)
-  /** Checksums of pages, so that they are not computed for nothing. */
-  #sums = 0n
+  /** Of page checksums, so that they are not computed for nothing. */
+  #sum = 0n
 
   constructor() {
     this.#block.writeUInt32LE(PAGE_SIZE)
   }
 
-  encode({ pages, frames, ends }: PageBuffers): bigint {
-    ends.length = 0
+  encode(pages: Buffer, sink: Sink): bigint {
+    const output = this.#output
     let crc = 0n
-    let at = 0
-    for (let from = 0; from < pages.length; from += PAGE_SIZE) {
-      const page = pages.subarray(from, from + PAGE_SIZE)
+    let to = 0
+    for (let at = 0; at < pages.length; at += PAGE_SIZE) {
+      const page = pages.subarray(at, at + PAGE_SIZE)
       const block = compressSync(page).subarray(4)
-      const pgno = from / PAGE_SIZE + 1
-      frames.writeUInt32BE(pgno, at)
-      frames.writeUInt16BE(1, at + 4)
-      frames.writeUInt32BE(block.length, at + 6)
-      frames.set(block, at + FRAME_HEADER_SIZE)
-      crc = this.#hash(frames.subarray(at, at + FRAME_HEADER_SIZE), pgno, page, crc)
-      at += FRAME_HEADER_SIZE + block.length
-      if (pgno % BATCH === 0 || from + PAGE_SIZE === pages.length) ends.push(at)
+      const pgno = at / PAGE_SIZE + 1
+      output.writeUInt32BE(pgno, to)
+      output.writeUInt16BE(1, to + 4)
+      output.writeUInt32BE(block.length, to + 6)
+      const data = to + FRAME_HEADER_SIZE
+      output.set(block, data)
+      crc = this.#hash(output.subarray(to, data), pgno, page, crc)
+      to = data + block.length
+      if (pgno % BATCH_PAGES > 0) continue
+      sink(output.subarray(0, to))
+      to = 0
     }
     return crc
   }
 
-  decode({ frames, ends, decoded }: PageBuffers): bigint {
-    const end = ends.at(-1) ?? 0
+  decode(batches: readonly Buffer[], sink: Sink): bigint {
     let crc = 0n
-    let to = 0
-    for (let at = 0; at < end; ) {
-      const size = frames.readUInt32BE(at + 6)
-      const data = at + FRAME_HEADER_SIZE
-      this.#block.set(frames.subarray(data, data + size), 4)
-      const page = uncompressSync(this.#block.subarray(0, 4 + size))
-      decoded.set(page, to)
-      crc = this.#hash(frames.subarray(at, data), frames.readUInt32BE(at), page, crc)
-      to += PAGE_SIZE
-      at = data + size
+    for (const batch of batches) {
+      let to = 0
+      for (let at = 0; at < batch.length; to += PAGE_SIZE) {
+        const data = at + FRAME_HEADER_SIZE
+        const end = data + batch.readUInt32BE(at + 6)
+        this.#block.set(batch.subarray(data, end), 4)
+        const page = uncompressSync(this.#block.subarray(0, 4 + end - data))
+        this.#output.set(page, to)
+        crc = this.#hash(batch.subarray(at, data), batch.readUInt32BE(at), page, crc)
+        at = end
+      }
+      sink(this.#output.subarray(0, to))
     }
     return crc
   }
 
   #hash(header: Buffer, pgno: number, page: Buffer, crc: bigint): bigint {
-    this.#sums ^= checksumPage({ pgno, data: page })
+    this.#sum ^= checksumPage({ pgno, data: page })
     return crc64(page, crc64(header, crc))
   }
 }

@@ -37,12 +37,14 @@ export function loadResults(folder: string): Results[] {
     .sort((a, b) => (a.date < b.date ? -1 : 1))
 }
 
-/** A page for people: of each benchmark the newest results of full size. */
+/** A page for people: of each benchmark the newest results of full size, beside the first ones of the same processor. */
 export function renderResults(all: readonly Results[]): string {
   const sections = Object.keys(BENCHMARKS).flatMap((name) => {
-    const newest = all.findLast((results) => results.size === 'full' && name in results.benchmarks)
-    const result = newest?.benchmarks[name]
-    return newest === undefined || result === undefined ? [] : [renderResult(name, newest, result)]
+    const runs = all.filter((results) => results.size === 'full' && name in results.benchmarks)
+    const newest = runs.at(-1)
+    if (newest === undefined) return []
+    const first = runs.find(({ machine }) => machine.cpu === newest.machine.cpu)
+    return [renderResult(name, newest, first === newest ? undefined : first)]
   })
   return [
     '# Results',
@@ -53,38 +55,48 @@ export function renderResults(all: readonly Results[]): string {
   ].join('\n')
 }
 
-function renderResult(name: string, results: Results, result: Result): string {
+function renderResult(name: string, results: Results, first: Results | undefined): string {
   const { machine } = results
+  const result = results.benchmarks[name]!
   const where = `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB, ${machine.system}, ${machine.fileSystem}`
-  const what = `commit ${results.commit}${results.modified ? ' with changes' : ''}`
   return [
     `## ${result.title} (\`${name}\`)`,
     '',
     result.description,
     '',
-    `${results.date.slice(0, 16).replace('T', ' ')} UTC, ${what}; ${where}; Node ${machine.node}, SQLite ${machine.sqlite}; load before ${machine.loadBefore}; ${Math.round(result.seconds)} s.`,
+    `${whenAndWhat(results)}; ${where}; Node ${machine.node}, SQLite ${machine.sqlite}; load before ${machine.loadBefore}; ${Math.round(result.seconds)} s.`,
+    ...(first === undefined
+      ? []
+      : ['', `First: ${whenAndWhat(first)}; load before ${first.machine.loadBefore}.`]),
     '',
-    ...renderTable(result),
+    ...renderTable(result, first?.benchmarks[name]),
     '',
     ...result.notes.map((note) => `${note}\n`),
   ].join('\n')
 }
 
-/** The figures as a Markdown table. */
-export function renderTable({ figures }: Report): string[] {
+function whenAndWhat({ date, commit, modified }: Results): string {
+  return `${date.slice(0, 16).replace('T', ' ')} UTC, commit ${commit}${modified ? ' with changes' : ''}`
+}
+
+/** The figures as a Markdown table, beside those of the same name in the first results, if there are any. */
+export function renderTable({ figures }: Report, first?: Report): string[] {
+  const rows = figures.map(({ name, value, unit, ratio, than, goal, met }) => {
+    const before = first?.figures.find((figure) => figure.name === name && figure.unit === unit)
+    const compared = ratio === undefined ? '' : `${digits(ratio)} × ${than}`
+    const verdict = met === undefined ? '' : met ? 'met' : '**missed**'
+    const was = before === undefined ? '' : `${digits(before.value)} ${unit}`
+    return [name, `${digits(value)} ${unit}`, ...(first ? [was] : []), compared, goal ?? '', verdict]
+  })
   return [
-    '| figure | value | ratio | goal | |',
-    '| --- | ---: | --- | --- | --- |',
-    ...figures.map(({ name, value, unit, ratio, than, goal, met }) => {
-      const compared = ratio === undefined ? '' : `${digits(ratio)} × ${than}`
-      const verdict = met === undefined ? '' : met ? 'met' : '**missed**'
-      return `| ${name} | ${digits(value)} ${unit} | ${compared} | ${goal ?? ''} | ${verdict} |`
-    }),
+    `| figure | value |${first ? ' first |' : ''} ratio | goal | |`,
+    `| --- | ---: |${first ? ' ---: |' : ''} --- | --- | --- |`,
+    ...rows.map((cells) => `| ${cells.join(' | ')} |`),
   ]
 }
 
 /** Three digits that count. */
 function digits(value: number): string {
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-US')
-  return String(Number(value.toPrecision(value < 1 ? 2 : 3)))
+  return String(Number(value.toPrecision(Math.abs(value) < 1 ? 2 : 3)))
 }

@@ -1,7 +1,7 @@
 import { FrameScanner, type FrameScannerOptions, WAL_FRAME_HEADER_SIZE, walChecksum } from '@sqlstream/wal'
 import { PAGE_SIZE } from './page-codec.ts'
 
-export const FRAME_SIZE = WAL_FRAME_HEADER_SIZE + PAGE_SIZE
+const FRAME_SIZE = WAL_FRAME_HEADER_SIZE + PAGE_SIZE
 
 /** A WAL without its header: frames with right checksums around these pages. */
 export function framesAround(pages: Uint8Array): Uint8Array {
@@ -24,7 +24,7 @@ export function framesAround(pages: Uint8Array): Uint8Array {
   return frames
 }
 
-/** Verifies such a WAL. */
+/** Verifies such a WAL. @throws Error unless all of it is valid */
 export function scanFrames(frames: Uint8Array, options: FrameScannerOptions = {}): void {
   const count = frames.length / FRAME_SIZE
   const start = {
