@@ -10,6 +10,7 @@ export interface CaseContext {
   open(): Promise<BlobStore>
   readonly signal: AbortSignal | undefined
   readonly manyKeys: number
+  readonly largeBytes: number
   readonly abortPatienceMs: number
 }
 
@@ -31,11 +32,11 @@ export function toConformanceTest(item: Case): ConformanceTest {
         return withPrefix(store, prefix)
       }
       const { signal } = options
-      const { manyKeys = 1005, abortPatienceMs = 5000 } = harness
+      const { manyKeys = 1005, largeBytes = (17 << 20) + 5, abortPatienceMs = 5000 } = harness
       try {
         const store = await open()
         try {
-          await item.run({ harness, store, open, signal, manyKeys, abortPatienceMs })
+          await item.run({ harness, store, open, signal, manyKeys, largeBytes, abortPatienceMs })
         } finally {
           await removeAll(opened[0]!, prefix)
         }

@@ -1,9 +1,11 @@
 import { toConformanceTest } from './case.ts'
+import { atOnceCases } from './cases/at-once.ts'
 import { cancelCases } from './cases/cancel.ts'
 import { deleteCases } from './cases/delete.ts'
 import { errorCases } from './cases/errors.ts'
 import { getCases } from './cases/get.ts'
 import { keyCases } from './cases/keys.ts'
+import { largeCases } from './cases/large.ts'
 import { listCases } from './cases/list.ts'
 import { preconditionCases } from './cases/precondition.ts'
 import { putCases } from './cases/put.ts'
@@ -21,4 +23,6 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...cancelCases,
   ...errorCases,
   ...readIntoCases,
+  ...largeCases,
+  ...atOnceCases,
 ].map(toConformanceTest)

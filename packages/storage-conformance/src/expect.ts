@@ -23,8 +23,9 @@ export function expectList(actual: readonly string[], expected: readonly string[
 
 export function expectBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
   expectEqual(actual.length, expected.length, `${what}, length`)
-  const at = expected.findIndex((byte, i) => actual[i] !== byte)
-  if (at !== -1) throw new Error(`${what}: differs at byte ${at}`)
+  for (let at = 0; at < expected.length; at++) {
+    if (actual[at] !== expected[at]) throw new Error(`${what}: differs at byte ${at}`)
+  }
 }
 
 /** The reason of a rejection; fails when the promise resolves. */

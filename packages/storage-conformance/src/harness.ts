@@ -6,11 +6,22 @@ export interface Harness {
   open(): Promise<BlobStore>
   /** Opens a store whose bucket or folder does not exist, if that means anything here. */
   openMissing?(): Promise<BlobStore>
+  /** Opens a store with credentials that the service refuses, if it has any. */
+  openDenied?(): Promise<BlobStore>
+  /** Opens a store on a service that does not answer: a closed port, a name that leads nowhere. */
+  openUnreachable?(): Promise<BlobStore>
+  /** Secrets that were used to open these stores: no error may show one. Default: none. */
+  readonly secrets?: readonly string[]
   /**
    * How many objects the tests of large listings and deletes write. Default: 1,005, more than a page
    * of any service. Less makes a run over a network quicker and proves less.
    */
   readonly manyKeys?: number
+  /**
+   * Bytes of the large bodies, which should need more than two parts where the service takes such bodies in parts. Default:
+   * 17 MiB and 5 bytes. About twenty of them are written.
+   */
+  readonly largeBytes?: number
   /** How long an aborted call may go on, in milliseconds. Default: 5,000. */
   readonly abortPatienceMs?: number
 }
@@ -22,8 +33,8 @@ export interface ConformanceTest {
   readonly requires?: keyof Capabilities
   /** Skipped when the store declares this capability. */
   readonly unless?: keyof Capabilities
-  /** Skipped when the harness has no `openMissing`. */
-  readonly needsMissing?: boolean
+  /** Skipped when the harness does not have this. */
+  readonly needs?: 'openMissing' | 'openDenied' | 'openUnreachable'
   /**
    * Works under a random prefix and deletes only what it wrote. Rejects when the store breaks the
    * contract. Call `skipReason` first.
@@ -33,9 +44,8 @@ export interface ConformanceTest {
 
 /** Why a test does not apply to this store; undefined when it does. Only capabilities and the harness decide. */
 export async function skipReason(test: ConformanceTest, harness: Harness): Promise<string | undefined> {
-  if (test.needsMissing === true && harness.openMissing === undefined) {
-    return 'the harness has no openMissing()'
-  }
+  if (test.needs !== undefined && harness[test.needs] === undefined)
+    return `the harness has no ${test.needs}()`
   if (test.requires === undefined && test.unless === undefined) return undefined
   await using store = await harness.open()
   const { capabilities } = store

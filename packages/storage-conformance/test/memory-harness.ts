@@ -1,10 +1,22 @@
-import { type BlobStore, MemoryStore, StorageError } from '@sqlstream/storage'
+import {
+  type BlobStore,
+  MemoryStore,
+  StorageError,
+  type StorageErrorCode,
+  type StorageOperationName,
+} from '@sqlstream/storage'
 import type { Harness } from '../src/index.ts'
 
 /** A harness over one MemoryStore; each open() makes another handle on it. */
 export function memoryHarness(wrap: (store: BlobStore) => BlobStore = (store) => store): Harness {
   const shared = new MemoryStore()
-  return { open: async () => wrap(newHandle(shared)), openMissing: async () => wrap(missingStore()) }
+  return {
+    open: async () => wrap(newHandle(shared)),
+    openMissing: async () => wrap(failingStore('not-found')),
+    openDenied: async () => wrap(failingStore('permission-denied')),
+    openUnreachable: async () => wrap(failingStore('unavailable')),
+    secrets: ['hunter2'],
+  }
 }
 
 /** The same objects behind a handle of its own. */
@@ -21,22 +33,22 @@ export function newHandle(store: BlobStore): BlobStore {
   }
 }
 
-/** How a service answers whose bucket is gone. */
-function missingStore(): BlobStore {
-  const gone = async (operation: 'head' | 'get' | 'put' | 'delete'): Promise<never> => {
-    throw new StorageError('no such bucket', { code: 'not-found', driver: 'memory', operation })
+/** A store on which every call fails. */
+export function failingStore(code: StorageErrorCode, message = 'no', transient?: boolean): BlobStore {
+  function failure(operation: StorageOperationName): StorageError {
+    return new StorageError(message, { code, driver: 'memory', operation, transient })
   }
   return {
     driver: 'memory',
     capabilities: { conditionalPut: true, consistentList: true },
     // biome-ignore lint/correctness/useYield: a listing that fails at once
     async *list() {
-      throw new StorageError('no such bucket', { code: 'not-found', driver: 'memory', operation: 'list' })
+      throw failure('list')
     },
-    head: () => gone('head'),
-    get: () => gone('get'),
-    put: () => gone('put'),
-    delete: () => gone('delete'),
+    head: () => Promise.reject(failure('head')),
+    get: () => Promise.reject(failure('get')),
+    put: () => Promise.reject(failure('put')),
+    delete: () => Promise.reject(failure('delete')),
     [Symbol.asyncDispose]: async () => {},
   }
 }

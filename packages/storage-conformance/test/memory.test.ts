@@ -18,4 +18,5 @@ describeConformance(
 const oddChunks = new MemoryStore({ chunkSize: 4099 })
 describeConformance({ describe, it }, 'MemoryStore with odd chunks', {
   open: async () => newHandle(oddChunks),
+  largeBytes: 2_000_003,
 })

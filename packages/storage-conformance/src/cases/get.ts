@@ -27,8 +27,34 @@ export const getCases: readonly Case[] = [
         expectEqual(info.key, 'a', 'key')
         expectEqual(info.size, size, 'size')
         expectEqual(info.etag, put.etag, 'etag')
+        const { modified } = await store.head('a')
+        const apart = Math.abs(info.modified.getTime() - modified.getTime())
+        expectTrue(apart <= 1000, `modified of get and of head differ by ${apart} ms`)
         await discardBody(body)
         expectBytes(await getBytes(store, 'a'), someBytes(size), `${size} bytes`)
+      }
+    },
+  },
+  {
+    name: 'S13: bytes that look like something else are given back as they are',
+    async run({ store }) {
+      const text = (string: string): Uint8Array => new TextEncoder().encode(string)
+      const looks: [string, Uint8Array][] = [
+        [
+          'a.gz',
+          Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0),
+        ],
+        ['a.html', text('<html>\r\n<head></head><body>a b</body></html>\r\n')],
+        ['a.xml', text('<?xml version="1.0"?><Error><Code>NoSuchKey</Code><Message>no</Message></Error>')],
+        ['a.json', text('{"error":{"code":404,"message":"Not Found"}}')],
+        ['a.txt', text('\ufeffline\nline\r\nline\r\0\u001a')],
+        ['a.chunked', text('5;chunk-signature=0000\r\nhello\r\n0;chunk-signature=0000\r\n\r\n')],
+      ]
+      for (const [key, bytes] of looks) {
+        await store.put(key, bytes)
+        expectEqual((await store.head(key)).size, bytes.length, `size of ${key}`)
+        expectBytes(await getBytes(store, key), bytes, key)
+        expectBytes(await getBytes(store, key, { range: { offset: 2, length: 9 } }), bytes.slice(2, 11), key)
       }
     },
   },

@@ -45,14 +45,46 @@ export const listCases: readonly Case[] = [
     },
   },
   {
-    name: 'S4 S5 S7: a listing is complete and ordered across pages',
+    name: 'S4 S5 S7 S10: a listing across pages is complete, from any key, also while keys come and go',
     async run({ store, manyKeys }) {
       const keys = Array.from({ length: manyKeys }, (_, i) => `${i % 3}/${i.toString(16).padStart(4, '0')}`)
       await putAll(store, keys)
       keys.sort()
       expectList(await keysOf(store.list()), keys, 'keys')
-      const last = keys.at(-3)!
-      expectList(await keysOf(store.list({ startAfter: last })), keys.slice(-2), 'keys after the third last')
+      // Within the first page, around the ends of common pages, in the last one.
+      const positions = [0, 1, keys.length >> 1, 998, 999, 1000, 1001, keys.length - 3, keys.length - 1]
+      for (const at of positions.filter((position) => position < keys.length)) {
+        const startAfter = keys[at]!
+        expectList(await keysOf(store.list({ startAfter })), keys.slice(at + 1), `keys after ${startAfter}`)
+        for (const prefix of ['1/', '2/']) {
+          const selected = keys.slice(at + 1).filter((key) => key.startsWith(prefix))
+          expectList(
+            await keysOf(store.list({ startAfter, prefix })),
+            selected,
+            `${prefix} after ${startAfter}`,
+          )
+        }
+      }
+      // A listing that counts entries instead of going on after a key shifts when earlier ones go.
+      const gone = keys.slice(1, 5)
+      const seen: string[] = []
+      for await (const { key } of store.list()) {
+        if (seen.length === 0) {
+          await store.delete(gone)
+          await putAll(store, ['-', '0-', '1-', '2-', '3'])
+        }
+        seen.push(key)
+      }
+      expectTrue(
+        seen.every((key, i) => i === 0 || seen[i - 1]! < key),
+        'keys do not ascend while others come and go',
+      )
+      const stayed = new Set(keys.filter((key) => !gone.includes(key)))
+      expectList(
+        seen.filter((key) => stayed.has(key)),
+        [...stayed],
+        'keys that stayed',
+      )
     },
   },
   {

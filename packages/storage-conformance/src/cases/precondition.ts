@@ -1,7 +1,8 @@
 import { type BlobStore, type ETag, getBytes, isStorageError } from '@sqlstream/storage'
 import { someBytes, watchedBody } from '../bytes.ts'
 import { type Case, keysOf } from '../case.ts'
-import { expectBytes, expectCode, expectEqual, expectList, expectTrue } from '../expect.ts'
+import { expectBytes, expectCode, expectEqual, expectList, expectTrue, reasonOf, within } from '../expect.ts'
+import { expectOvertaken } from '../overtaken.ts'
 
 /** Starts several puts together; all but the winner must be refused. */
 async function race(stores: readonly BlobStore[], key: string, etag: ETag | undefined): Promise<number> {
@@ -44,6 +45,41 @@ export const preconditionCases: readonly Case[] = [
       await store.delete(['a/b'])
       await store.put('a/b', someBytes(10, 3), { precondition })
       expectBytes(await getBytes(store, 'a/b'), someBytes(10, 3), 'object after a delete')
+    },
+  },
+  {
+    name: 'S30 S32: the precondition is judged when the object becomes visible, not before',
+    requires: 'conditionalPut',
+    async run({ store, open }) {
+      const other = await open()
+      await expectOvertaken(store, other, 1000)
+    },
+  },
+  {
+    name: 'S30 S32 S22: after a conditional put that failed or was aborted, the next one is judged as if it had not been',
+    requires: 'conditionalPut',
+    async run({ store, abortPatienceMs }) {
+      for (const end of ['failed', 'aborted'] as const) {
+        const { etag } = await store.put('old', someBytes(100))
+        for (const [key, precondition] of [
+          ['new', { kind: 'absent' }],
+          ['old', { kind: 'match', etag }],
+        ] as const) {
+          const aborter = new AbortController()
+          const reason = new Error('the body broke')
+          async function breakOff(): Promise<void> {
+            if (end === 'failed') throw reason
+            aborter.abort(reason)
+            await new Promise<void>(() => {})
+          }
+          const body = watchedBody({ parts: [someBytes(1000), breakOff] })
+          const put = store.put(key, body, { precondition, signal: aborter.signal })
+          await within(abortPatienceMs, reasonOf(put, `a put that ${end}`), `a put that ${end}`)
+          await store.put(key, someBytes(10, 7), { precondition })
+          expectBytes(await getBytes(store, key), someBytes(10, 7), `${key} after a put that ${end}`)
+        }
+        await store.delete(['new'])
+      }
     },
   },
   {

@@ -7,7 +7,7 @@ import {
   type ReplayableBody,
 } from '@sqlstream/storage'
 import { someBytes, watchedBody } from '../bytes.ts'
-import { type Case, keysOf } from '../case.ts'
+import { type Case, entriesOf, keysOf } from '../case.ts'
 import { expectBytes, expectEqual, expectList, expectTrue, reasonOf, within } from '../expect.ts'
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {
@@ -200,6 +200,12 @@ export const putCases: readonly Case[] = [
       const timestamp = new Date('2001-02-03T04:05:06.789Z')
       await store.put('a', someBytes(3), { timestamp })
       const { modified } = await within(60_000, store.head('a'), 'head')
+      const { info, body } = await store.get('a')
+      await discardBody(body)
+      for (const other of [info, ...(await entriesOf(store.list()))]) {
+        const apart = Math.abs(other.modified.getTime() - modified.getTime())
+        expectTrue(apart <= 1000, `modified of head and of get or list differ by ${apart} ms`)
+      }
       const isTimestamp = Math.abs(modified.getTime() - timestamp.getTime()) <= 2000
       const isNow = Math.abs(modified.getTime() - Date.now()) < 86_400_000
       expectTrue(isTimestamp || isNow, `modified is ${modified.toISOString()}`)
