@@ -6,6 +6,7 @@ import { CLIError } from './cli-error.ts'
 /** Drivers load when a URL names them, so that a file backup never pays for a cloud SDK. */
 export const BUILT_IN_DRIVERS: Readonly<Record<string, () => Promise<StorageDriver>>> = {
   file: async () => (await import('@sqlstream/storage-file')).fileDriver,
+  gs: async () => (await import('@sqlstream/storage-gcs')).gcsDriver,
 }
 
 /** A place in some store, as the user named it. */

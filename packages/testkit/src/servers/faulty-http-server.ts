@@ -102,6 +102,13 @@ export class FaultyHttpServer implements AsyncDisposable {
     return sum
   }
 
+  /** Connections that are open at the moment. */
+  connections(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)))
+    })
+  }
+
   /** Ends all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#server.listening) return

@@ -1,3 +1,4 @@
+export { FakeGCS } from './fake-gcs.ts'
 export { FakeS3 } from './fake-s3.ts'
 export {
   FaultyHttpServer,
@@ -7,6 +8,8 @@ export {
   type HttpService,
   type HttpTraffic,
 } from './faulty-http-server.ts'
+export type { GCSBucket, GCSObject, GCSResource } from './gcs-bucket.ts'
+export type { GCSServiceOptions } from './gcs-service.ts'
 export { type HttpFault, HttpFaultPlan, type HttpFaultRule } from './http-faults.ts'
 export type { S3Bucket, S3Object, S3Upload } from './s3-bucket.ts'
 export type { S3ServiceOptions } from './s3-service.ts'

@@ -1,0 +1,61 @@
+import {
+  type AbortOptions,
+  type BlobStore,
+  type RetryOptions,
+  type StorageDriver,
+  withinTime,
+  withPrefix,
+} from '@sqlstream/storage'
+import { type Authorize, GCSClient } from './gcs-client.ts'
+import { DRIVER, noCredentials } from './gcs-errors.ts'
+import { type GCSPlace, gcsPlace } from './gcs-options.ts'
+import { GCSStore } from './gcs-store.ts'
+
+/** Default time limit of a request. */
+const LIMIT_MS = 30_000
+
+export interface GCSOpenOptions extends AbortOptions {
+  /**
+   * How long a request may take, in milliseconds from 1, and a second more for each 64 KiB that it uploads; the same for
+   * each chunk of a body. Default: 30,000.
+   */
+  readonly limitMs?: number | undefined
+  /** How often and how soon requests are repeated. Default: four tries, as `RetryOptions` says. */
+  readonly retry?: Omit<RetryOptions, 'signal'> | undefined
+}
+
+/** `gs://bucket/prefix` with `?endpoint=…&project=…`, and application default credentials. */
+export const gcsDriver: StorageDriver = {
+  name: DRIVER,
+  schemes: ['gs'],
+  async open(url: URL, options: AbortOptions = {}): Promise<BlobStore> {
+    options.signal?.throwIfAborted()
+    const place = gcsPlace(url, process.env)
+    const store = await openGCSStore(place, options)
+    return place.prefix === '' ? store : withPrefix(store, place.prefix)
+  },
+}
+
+/**
+ * Loads Google's SDK and finds credentials; nothing is sent to the service. The prefix of the place is left to `withPrefix`.
+ * @throws StorageError 'permission-denied' when there are no credentials
+ */
+export async function openGCSStore(place: GCSPlace, options: GCSOpenOptions = {}): Promise<GCSStore> {
+  const { limitMs = LIMIT_MS, retry = {}, signal } = options
+  const fields = { driver: DRIVER, operation: 'open' } as const
+  const authorize = await withinTime({ limitMs, signal, fields }, () => findCredentials(place))
+  return new GCSStore(new GCSClient(place, authorize, limitMs), retry)
+}
+
+/** Of the SDK only its credentials are used: its requests are repeated behind our back, cannot be aborted, and delete on doubt. */
+async function findCredentials({ anonymous }: GCSPlace): Promise<Authorize> {
+  if (anonymous) return async () => []
+  const { Storage } = await import('@google-cloud/storage')
+  const { authClient } = new Storage()
+  try {
+    await authClient.getClient()
+  } catch (error) {
+    throw noCredentials(error)
+  }
+  return (url) => authClient.getRequestHeaders(url)
+}
