@@ -6,6 +6,7 @@ import { CLIError } from './cli-error.ts'
 /** Drivers load when a URL names them, so that a file backup never pays for a cloud SDK. */
 export const BUILT_IN_DRIVERS: Readonly<Record<string, () => Promise<StorageDriver>>> = {
   file: async () => (await import('@sqlstream/storage-file')).fileDriver,
+  s3: async () => (await import('@sqlstream/storage-s3')).s3Driver,
   gs: async () => (await import('@sqlstream/storage-gcs')).gcsDriver,
 }
 
@@ -36,7 +37,10 @@ export function parseLocation(text: string): Location {
   }
   let url: URL
   try {
-    url = new URL(text)
+    // The ARN of an access point has colons, which a URL takes for the mark of a port.
+    url = new URL(
+      text.replace(/^s3:\/\/arn:[^/]*/i, (host) => `s3://${host.slice(5).replaceAll(':', '%3A')}`),
+    )
   } catch {
     throw new CLIError('bad-url', `not a URL: ${redactUrl(text)}`)
   }

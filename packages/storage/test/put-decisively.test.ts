@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
 import {
+  type BlobInfo,
   type BlobStore,
   type ETag,
   type Fault,
   type Precondition,
   putDecisively,
+  StorageError,
   withFaults,
 } from '../src/index.ts'
 import { readAll, storeWith } from './store-under-test.ts'
@@ -85,4 +87,24 @@ test('a replaced version: a lost answer counts, another version does not', async
 test('an error that does not pass ends it at once', async () => {
   const store = await faulty([{ operation: 'put', fault: 'fail', error: 'permission-denied' }])
   await expect(put(store)).rejects.toMatchObject({ code: 'permission-denied' })
+})
+
+test('with an id of the put, what it finds decides: the same bytes of another do not count', async () => {
+  const refused = new StorageError('there', { code: 'precondition-failed', driver: 'x', operation: 'put' })
+  const lostAnswer = new StorageError('lost', { code: 'unavailable', driver: 'x', operation: 'put' })
+  const found: BlobInfo = { key: 'a', size: 3, etag: 'e' as ETag, modified: new Date(0) }
+  const run = (errors: StorageError[], find: () => Promise<BlobInfo | undefined>) =>
+    putDecisively(
+      { send: () => Promise.reject(errors.shift() ?? refused), find },
+      { attempts: 3, pause: async () => {} },
+    )
+  expect(await run([lostAnswer], async () => found)).toBe(found)
+  await expect(run([lostAnswer], async () => undefined)).rejects.toBe(refused)
+  // Something in between sent it twice, and kept the first answer.
+  expect(await run([], async () => found)).toBe(found)
+  await expect(run([], () => Promise.reject(new Error('down')))).rejects.toBe(refused)
+  await expect(run([lostAnswer], () => Promise.reject(new Error('down')))).rejects.toMatchObject({
+    code: 'unavailable',
+    transient: true,
+  })
 })
