@@ -1,32 +1,59 @@
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { type BlobStore, closest, redactUrl, type StorageDriver } from '@sqlstream/storage'
+import { type BlobStore, closest, type OpenOptions, type StorageDriver } from '@sqlstream/storage'
 import { CLIError } from './cli-error.ts'
+import { checkStore, type NamedDriver } from './load-driver.ts'
+import { type Location, parseLocation, schemeOf } from './location.ts'
 
-/** Drivers load when a URL names them, so that a file backup never pays for a cloud SDK. */
-export const BUILT_IN_DRIVERS: Readonly<Record<string, () => Promise<StorageDriver>>> = {
+/** Loads the driver of a scheme. */
+type DriverTable = Readonly<Record<string, () => Promise<StorageDriver>>>
+
+/** A driver loads when a URL names its scheme, so that a file backup never pays for a cloud SDK. One line a scheme. */
+export const BUILT_IN_DRIVERS: DriverTable = {
   file: async () => (await import('@sqlstream/storage-file')).fileDriver,
   s3: async () => (await import('@sqlstream/storage-s3')).s3Driver,
   gs: async () => (await import('@sqlstream/storage-gcs')).gcsDriver,
 }
 
-/** A place in some store, as the user named it. */
-export interface Location {
-  readonly url: URL
-  /** For people: the text as typed, without credentials. */
-  readonly display: string
-}
+/** The drivers that a command can use: the built-in ones, and those that the configuration names. */
+export class Drivers {
+  readonly #loadNamed: () => Promise<readonly NamedDriver[]>
+  #named: Promise<DriverTable> | undefined
 
-/**
- * A URL, or a plain path as a short form of `file://`.
- *
- * @throws CLIError `unknown-scheme`, `bad-url`
- */
-export function parseLocation(text: string): Location {
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
-  if (scheme === undefined) return { url: pathToFileURL(resolve(text)), display: text }
-  if (!Object.hasOwn(BUILT_IN_DRIVERS, scheme)) {
-    const known = Object.keys(BUILT_IN_DRIVERS)
+  /** `loadNamed` is called when a URL has no built-in scheme, once. */
+  constructor(loadNamed: () => Promise<readonly NamedDriver[]> = async () => []) {
+    this.#loadNamed = loadNamed
+  }
+
+  /**
+   * A URL for which there is a driver, or a plain path as a short form of `file://`.
+   *
+   * @throws CLIError `unknown-scheme`, `bad-url`, and those of the configuration and its drivers
+   */
+  async locate(text: string): Promise<Location> {
+    await this.#find(schemeOf(text) ?? 'file')
+    return parseLocation(text)
+  }
+
+  /** Opens the store that a location names. @throws CLIError `bad-driver` */
+  async open(location: Location, options: OpenOptions = {}): Promise<BlobStore> {
+    const load = await this.#find(location.url.protocol.slice(0, -1))
+    const driver = await load()
+    return checkStore(await driver.open(location.url, options), driver)
+  }
+
+  /** Loads the drivers that the configuration names, to see whether they can be used. */
+  async loadAll(): Promise<void> {
+    this.#named ??= this.#loadNamed().then(tableOf)
+    await this.#named
+  }
+
+  async #find(scheme: string): Promise<() => Promise<StorageDriver>> {
+    const builtIn = driverOf(BUILT_IN_DRIVERS, scheme)
+    if (builtIn !== undefined) return builtIn
+    this.#named ??= this.#loadNamed().then(tableOf)
+    const named = await this.#named
+    const found = driverOf(named, scheme)
+    if (found !== undefined) return found
+    const known = [...Object.keys(BUILT_IN_DRIVERS), ...Object.keys(named)]
     const near = closest(scheme, known)
     const question = near === undefined ? '' : `did you mean ${near}://? `
     throw new CLIError(
@@ -35,33 +62,29 @@ export function parseLocation(text: string): Location {
       `${question}known schemes: ${known.map((name) => `${name}://`).join(', ')}, or a plain path`,
     )
   }
-  let url: URL
-  try {
-    // The ARN of an access point has colons, which a URL takes for the mark of a port.
-    url = new URL(
-      text.replace(/^s3:\/\/arn:[^/]*/i, (host) => `s3://${host.slice(5).replaceAll(':', '%3A')}`),
-    )
-  } catch {
-    throw new CLIError('bad-url', `not a URL: ${redactUrl(text)}`)
-  }
-  if (scheme === 'file' && url.host !== '') {
-    throw new CLIError(
-      'bad-url',
-      `a file:// URL needs an absolute path: ${redactUrl(text)}`,
-      `write file:///${url.host}${url.pathname} or the plain path ${url.host}${url.pathname}`,
-    )
-  }
-  return { url, display: redactUrl(text) }
 }
 
-/** Opens the store that a location names. */
-export async function openStore(
-  location: Location,
-  options: { readonly signal?: AbortSignal } = {},
-): Promise<BlobStore> {
-  const load = BUILT_IN_DRIVERS[location.url.protocol.slice(0, -1)]
-  if (load === undefined)
-    throw new CLIError('unknown-scheme', `there is no storage driver for ${location.display}`)
-  const driver = await load()
-  return driver.open(location.url, options)
+function driverOf(table: DriverTable, scheme: string): (() => Promise<StorageDriver>) | undefined {
+  return Object.hasOwn(table, scheme) ? table[scheme] : undefined
+}
+
+/** @throws CLIError `driver-conflict` when a scheme has two drivers */
+function tableOf(named: readonly NamedDriver[]): DriverTable {
+  const owners = new Map(Object.keys(BUILT_IN_DRIVERS).map((scheme) => [scheme, 'sqlstream itself']))
+  const table: Record<string, () => Promise<StorageDriver>> = {}
+  for (const { packageName, driver } of named) {
+    for (const scheme of driver.schemes) {
+      const owner = owners.get(scheme)
+      if (owner !== undefined) {
+        throw new CLIError(
+          'driver-conflict',
+          `${packageName} and ${owner} are both drivers for ${scheme}:// URLs`,
+          `take ${packageName} out of "drivers", or use a version of it with another scheme`,
+        )
+      }
+      owners.set(scheme, packageName)
+      table[scheme] = async () => driver
+    }
+  }
+  return table
 }

@@ -11,6 +11,7 @@ export const EXIT = {
   notRestorable: 8,
   unsupported: 9,
   diskFull: 10,
+  contractBroken: 11,
   interrupted: 130,
 } as const
 
@@ -30,6 +31,7 @@ export const EXIT_MEANING: Readonly<Record<ExitCode, string>> = {
   8: 'not restorable: a gap, before the first or after the last state',
   9: 'unsupported database: not SQLite, not in WAL mode, exclusively locked, or an unsafe engine',
   10: 'disk full',
+  11: 'the store breaks its contract',
   130: 'interrupted before everything was uploaded',
 }
 
@@ -44,6 +46,11 @@ const TABLE: Readonly<Record<string, ByCode>> = {
     usage: EXIT.usage,
     'unknown-scheme': EXIT.usage,
     'bad-url': EXIT.usage,
+    'bad-config': EXIT.usage,
+    'driver-missing': EXIT.usage,
+    'driver-failed': EXIT.usage,
+    'bad-driver': EXIT.usage,
+    'driver-conflict': EXIT.usage,
     'file-missing': EXIT.notFound,
     'no-backup': EXIT.notFound,
     corrupt: EXIT.corrupt,

@@ -2,7 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type ByteStream, formatFilename, type RandomAccessFile } from '@sqlstream/ltx'
 import { CLIError } from './cli-error.ts'
-import { allFiles, openReplica, readCatalog } from './open-replica.ts'
+import { allFiles, type OpenReplicaOptions, openReplica, readCatalog } from './open-replica.ts'
 
 const CHUNK = 256 * 1024
 
@@ -15,10 +15,6 @@ export interface LTXSource extends AsyncDisposable {
   stream(): ByteStream
 }
 
-interface SourceOptions {
-  readonly signal?: AbortSignal
-}
-
 /**
  * Opens `place` when it is a file on disk, else the file `name` of the replica at `place`.
  *
@@ -27,7 +23,7 @@ interface SourceOptions {
 export async function openLTXSource(
   place: string,
   name: string | undefined,
-  options: SourceOptions = {},
+  options: OpenReplicaOptions,
 ): Promise<LTXSource> {
   if (name !== undefined) return replicaSource(place, name, options)
   const info = await stat(place).catch(() => undefined)
@@ -58,7 +54,7 @@ function localSource(path: string, handle: FileHandle, size: number): LTXSource 
   }
 }
 
-async function replicaSource(place: string, name: string, options: SourceOptions): Promise<LTXSource> {
+async function replicaSource(place: string, name: string, options: OpenReplicaOptions): Promise<LTXSource> {
   const named = await openReplica(place, options)
   const files = allFiles(await readCatalog(named, options))
   const [wanted = '', level] = name.split('/').reverse()

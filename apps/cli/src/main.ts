@@ -15,7 +15,11 @@ const COMMANDS = [
   'ltx show',
   'ltx dump',
   'ltx verify',
+  'config check',
+  'config show',
+  'storage check',
 ] as const
+const TOPICS: ReadonlySet<string> = new Set(COMMANDS.flatMap((command) => command.split(' ').slice(0, -1)))
 
 /**
  * Runs the command line and sets `process.exitCode`.
@@ -42,7 +46,7 @@ export async function main(argv: readonly string[], runFile: string): Promise<vo
 function unknownCommand(argv: readonly string[], error: unknown): CLIError | undefined {
   const message = (error as Error | undefined)?.message ?? ''
   if (!/^command .* not found$/.test(message)) return undefined
-  const typed = argv.filter((word) => !word.startsWith('-')).slice(0, argv[0] === 'ltx' ? 2 : 1)
+  const typed = argv.filter((word) => !word.startsWith('-')).slice(0, TOPICS.has(argv[0] ?? '') ? 2 : 1)
   const near = closest(typed.join(' '), COMMANDS)
   const hint =
     near === undefined ? 'sqlstream --help lists the commands' : `did you mean "sqlstream ${near}"?`

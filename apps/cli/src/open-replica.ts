@@ -1,7 +1,8 @@
 import { type Catalog, type LTXFile, Replica } from '@sqlstream/replica'
-import type { BlobStore } from '@sqlstream/storage'
+import type { AbortOptions, BlobStore, OpenOptions } from '@sqlstream/storage'
 import { CLIError } from './cli-error.ts'
-import { type Location, openStore, parseLocation } from './drivers.ts'
+import type { Drivers } from './drivers.ts'
+import type { Location } from './location.ts'
 
 /** A replica that was named on the command line. */
 export interface NamedReplica extends AsyncDisposable {
@@ -10,13 +11,16 @@ export interface NamedReplica extends AsyncDisposable {
   readonly replica: Replica
 }
 
+/** How a replica is opened. */
+export interface OpenReplicaOptions extends OpenOptions {
+  readonly drivers: Drivers
+}
+
 /** Opens the replica at a URL or path. @throws CLIError `unknown-scheme`, `bad-url` */
-export async function openReplica(
-  text: string,
-  options: { readonly signal?: AbortSignal } = {},
-): Promise<NamedReplica> {
-  const location = parseLocation(text)
-  const store = await openStore(location, options)
+export async function openReplica(text: string, options: OpenReplicaOptions): Promise<NamedReplica> {
+  const { drivers, ...rest } = options
+  const location = await drivers.locate(text)
+  const store = await drivers.open(location, rest)
   return {
     location,
     store,
@@ -31,10 +35,7 @@ export function allFiles(catalog: Catalog): LTXFile[] {
 }
 
 /** The catalog of a replica that must hold something. @throws CLIError `no-backup` */
-export async function readCatalog(
-  named: NamedReplica,
-  options: { readonly signal?: AbortSignal } = {},
-): Promise<Catalog> {
+export async function readCatalog(named: NamedReplica, options: AbortOptions = {}): Promise<Catalog> {
   const catalog = await named.replica.catalog(options)
   if (allFiles(catalog).length === 0) {
     throw new CLIError(

@@ -1,17 +1,25 @@
 import { type CloseReport, Primary, type PrimaryEvent, type PrimaryOptions } from '@sqlstream/replica-core'
+import type { LeaseConfig } from './config/config.ts'
+import type { Drivers } from './drivers.ts'
 import { type NamedReplica, openReplica } from './open-replica.ts'
 
-/** One database and where it goes. */
-export interface Pair {
+/** One database, where it goes, and how. */
+export interface Pair extends Pick<PrimaryOptions, 'syncIntervalMs' | 'onBehind' | 'stateDir'> {
   readonly database: string
   readonly url: string
+  /** The URL for people. */
+  readonly display: string
+  readonly lease: LeaseConfig
+  /** Variables for the storage driver. Default: those of the process. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
 }
 
 /** Receives the events of one database. */
 export type PairListener = (pair: Pair, event: PrimaryEvent) => void
 
 /** What a replication is started with, beside its pair. */
-export interface ReplicationOptions extends Pick<PrimaryOptions, 'syncIntervalMs' | 'onBehind' | 'stateDir'> {
+export interface ReplicationOptions {
+  readonly drivers: Drivers
   readonly signal: AbortSignal
   readonly onEvent: PairListener
 }
@@ -41,8 +49,9 @@ export class Replication {
   }
 
   static async start(pair: Pair, options: ReplicationOptions): Promise<Replication> {
-    const { signal, onEvent, ...rest } = options
-    const named = await openReplica(pair.url, { signal })
+    const { drivers, signal, onEvent } = options
+    const { database, url, display: _display, lease: _lease, environment, ...rest } = pair
+    const named = await openReplica(url, { drivers, signal, environment })
     let fence = (): void => undefined
     const fenced = new Promise<void>((resolve) => {
       fence = resolve
@@ -50,7 +59,7 @@ export class Replication {
     try {
       const primary = await Primary.open({
         ...rest,
-        database: pair.database,
+        database,
         replica: named.replica,
         signal,
         onEvent: (event) => {

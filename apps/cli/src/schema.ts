@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { configCheck, configShow, storageCheck } from './check-schema.ts'
+import { configFile } from './config/file-schema.ts'
 
 /** TXIDs and checksums are 64 bits wide, too wide for a JSON number: 16 hex digits. */
 const hex64 = z.string().regex(/^[0-9a-f]{16}$/)
@@ -186,6 +188,15 @@ const event = z.discriminatedUnion('type', [
     hint: z.string().optional(),
   }),
   z.strictObject({
+    time: instant,
+    type: z.literal('config-warning'),
+    file: z.string(),
+    line: count.optional(),
+    key: z.string(),
+    message: z.string(),
+    hint: z.string().optional(),
+  }),
+  z.strictObject({
     ...eventHead,
     type: z.literal('failed'),
     operation: z.string(),
@@ -211,6 +222,10 @@ export const SCHEMAS = {
   'ltx-verify': ltxVerify,
   verify,
   status,
+  'storage-check': storageCheck,
+  'config-check': configCheck,
+  'config-show': configShow,
+  'config-file': configFile,
   'replicate-event': event,
   error: failure,
 } as const

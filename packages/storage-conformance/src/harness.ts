@@ -42,10 +42,15 @@ export interface ConformanceTest {
   run(harness: Harness, options?: AbortOptions): Promise<void>
 }
 
+const NEEDS: Readonly<Record<NonNullable<ConformanceTest['needs']>, string>> = {
+  openMissing: 'needs a bucket that does not exist: openMissing()',
+  openDenied: 'needs credentials that are refused: openDenied()',
+  openUnreachable: 'needs a service that does not answer: openUnreachable()',
+}
+
 /** Why a test does not apply to this store; undefined when it does. Only capabilities and the harness decide. */
 export async function skipReason(test: ConformanceTest, harness: Harness): Promise<string | undefined> {
-  if (test.needs !== undefined && harness[test.needs] === undefined)
-    return `the harness has no ${test.needs}()`
+  if (test.needs !== undefined && harness[test.needs] === undefined) return NEEDS[test.needs]
   if (test.requires === undefined && test.unless === undefined) return undefined
   await using store = await harness.open()
   const { capabilities } = store

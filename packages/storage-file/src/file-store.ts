@@ -172,8 +172,13 @@ export class FileStore implements BlobStore {
         return [temp, await writeFile(temp, body, options)]
       } catch (error) {
         await removeIfThere(temp)
-        if (systemCode(error) !== 'ENOENT' || attempt === FOLDER_ATTEMPTS) throw error
-        this.#folders.forget()
+        if (systemCode(error) === 'ENOENT' && attempt < FOLDER_ATTEMPTS) {
+          this.#folders.forget()
+          continue
+        }
+        // The folder may have been made for this put alone. The error says more than one of tidying up.
+        await this.#folders.tidy(folder).catch(() => {})
+        throw error
       }
     }
   }

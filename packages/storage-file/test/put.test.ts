@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { getBytes, type StorageError } from '@sqlstream/storage'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -166,6 +166,23 @@ test('a lost answer to link, as of a network file system, is no collision with o
   )
   expect((await put).size).toBe(10)
   expect(await getBytes(store, 'a')).toEqual(bytes)
+})
+
+test('S22: a put that failed takes away the folders that it made, and no other', async () => {
+  await store.put('kept/object', bytes)
+  const failure = new Error('the body broke')
+  const broken = {
+    async *open(): AsyncGenerator<Uint8Array> {
+      yield bytes
+      throw failure
+    },
+  }
+  for (const key of ['new/folder/object', 'kept/other', 'kept/folder/object']) {
+    await expect(store.put(key, broken)).rejects.toBe(failure)
+  }
+  expect(readdirSync(root, { recursive: true }).sort()).toEqual(['kept', 'kept/object'])
+  await store.put('new/folder/object', bytes)
+  expect(await keysOf(store.list())).toEqual(['kept/object', 'new/folder/object'])
 })
 
 test('an empty folder that a crash left does not stand in the way of a key', async () => {

@@ -1,5 +1,14 @@
 import type { AbortOptions, BlobStore } from './blob-store.ts'
 
+/** What a driver gets beside the URL. */
+export interface OpenOptions extends AbortOptions {
+  /**
+   * Variables in which the driver looks for what the URL does not say, credentials above all; each database may bring its own.
+   * Default: `process.env`.
+   */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined
+}
+
 /** How a driver package plugs into configuration by URL. */
 export interface StorageDriver {
   /** The same word as `BlobStore.driver`. */
@@ -11,5 +20,5 @@ export interface StorageDriver {
    * buckets. Must reject with 'invalid-config' for what it does not understand, unknown query
    * parameters included, and must not show credentials in any message.
    */
-  open(url: URL, options?: AbortOptions): Promise<BlobStore>
+  open(url: URL, options?: OpenOptions): Promise<BlobStore>
 }

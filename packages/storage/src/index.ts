@@ -12,7 +12,7 @@ export {
   relayBody,
 } from './body.ts'
 export { closest } from './closest.ts'
-export type { StorageDriver } from './driver.ts'
+export type { OpenOptions, StorageDriver } from './driver.ts'
 export * from './errors.ts'
 export type {
   AppliedButFailedFault,

@@ -3,20 +3,20 @@ import type { CloseReport, PrimaryEvent } from '@sqlstream/replica-core'
 import { redactText } from '@sqlstream/storage'
 import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
-import { parseLocation } from '../drivers.ts'
 import { parseDuration } from '../duration.ts'
 import { EXIT } from '../exit-codes.ts'
-import { eventJSON, eventLine, stoppedJSON, stoppedLine } from '../output/events.ts'
+import { configWarningJSON, eventJSON, eventLine, stoppedJSON, stoppedLine } from '../output/events.ts'
 import { UploadSummary } from '../output/upload-summary.ts'
+import { type PairOptions, pairsFromConfig, pairsFromWords } from '../pairs.ts'
 import { type Pair, Replication, type ReplicationOptions } from '../replication.ts'
 
 export default class Replicate extends BaseCommand {
   static override enableJsonFlag = false
   static override summary = 'Stream every commit of a live database to a replica.'
   static override description =
-    'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. With --json each event is one line of JSON.'
+    'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
   static override usage =
-    'replicate DATABASE URL [DATABASE URL ...] [--sync-interval <duration>] [--once] [--on-behind refuse|snapshot] [--state-dir <path>] [--json]'
+    'replicate [DATABASE URL ...] [--config <file>] [--sync-interval <duration>] [--once] [--on-behind refuse|snapshot] [--state-dir <path>] [--json]'
   static override examples = [
     {
       description: 'Replicate a database into a folder',
@@ -27,6 +27,10 @@ export default class Replicate extends BaseCommand {
       command: '<%= config.bin %> replicate app.db file:///backups/app jobs.db file:///backups/jobs',
     },
     {
+      description: 'All databases of a configuration',
+      command: '<%= config.bin %> replicate --config sqlstream.yml',
+    },
+    {
       description: 'Upload everything that is committed, then end',
       command: '<%= config.bin %> replicate app.db /backups/app --once',
     },
@@ -34,23 +38,22 @@ export default class Replicate extends BaseCommand {
   static override args = {
     pairs: Args.string({
       ignoreStdin: true,
-      required: true,
       multiple: true,
-      description: 'database path and replica URL, as often as you like',
+      description:
+        'database path and replica URL, as often as you like; default: those of the configuration file',
     }),
   }
   static override flags = {
     'sync-interval': Flags.string({
-      default: '1s',
-      description: 'longest time between a commit and its capture',
+      description: 'longest time between a commit and its capture, default 1s',
     }),
     once: Flags.boolean({
       default: false,
       description: 'end when everything committed so far is in the replica',
     }),
     'on-behind': Flags.option({ options: ['refuse', 'snapshot'] as const })({
-      default: 'refuse',
-      description: 'when the replica is ahead of this database: refuse, or start anew from a snapshot',
+      description:
+        'when the replica is ahead of this database: refuse (default), or start anew from a snapshot',
     }),
     'state-dir': Flags.string({
       description: 'folder for local state, default .<database>-sqlstream beside the database',
@@ -63,14 +66,15 @@ export default class Replicate extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Replicate)
     this.#json = flags.json
-    const pairs = toPairs(args.pairs)
-    if (flags['state-dir'] !== undefined && pairs.length > 1) {
-      throw new CLIError('usage', '--state-dir can be given for one database alone')
-    }
-    const running = await this.#start(pairs, {
-      syncIntervalMs: parseDuration(flags['sync-interval']),
-      onBehind: flags['on-behind'],
+    const pairs = await this.#pairs(args.pairs ?? [], {
+      ...(flags['sync-interval'] === undefined
+        ? {}
+        : { syncIntervalMs: parseDuration(flags['sync-interval']) }),
+      ...(flags['on-behind'] === undefined ? {} : { onBehind: flags['on-behind'] }),
       ...(flags['state-dir'] === undefined ? {} : { stateDir: flags['state-dir'] }),
+    })
+    const running = await this.#start(pairs, {
+      drivers: this.drivers,
       signal: this.signal,
       onEvent: (pair, event) => this.#onEvent(pair, event),
     })
@@ -80,6 +84,30 @@ export default class Replicate extends BaseCommand {
     } finally {
       await this.#stop(running)
     }
+  }
+
+  async #pairs(words: readonly string[], options: PairOptions): Promise<Pair[]> {
+    if (words.length > 0) return pairsFromWords(words, this.drivers, options)
+    const { noteText, readConfigFile, usableConfig } = await import('../config/read-config.ts')
+    const result = await readConfigFile(this.configFile)
+    if (result === undefined) {
+      throw new CLIError(
+        'usage',
+        'nothing to replicate: no database and URL, and no configuration file',
+        'sqlstream replicate <db> <url>, or write a sqlstream.yml',
+      )
+    }
+    const config = usableConfig(result)
+    this.useDriversOf(result)
+    for (const warning of result.warnings) {
+      const { file } = result
+      if (this.#json) this.#line(configWarningJSON(file, new Date(), warning))
+      else
+        this.log(
+          `warning: ${noteText(file, warning)}${warning.hint === undefined ? '' : `; ${warning.hint}`}`,
+        )
+    }
+    return pairsFromConfig(config, this.drivers, options)
   }
 
   /** Starts them all; when one cannot start, none runs: a mistake in a deployment must be seen at once. */
@@ -144,24 +172,8 @@ export default class Replicate extends BaseCommand {
   }
 }
 
-function source(pair: Pair): { database: string; replica: string } {
-  return { database: pair.database, replica: parseLocation(pair.url).display }
-}
-
-function toPairs(words: readonly string[]): Pair[] {
-  if (words.length === 0 || words.length % 2 !== 0) {
-    throw new CLIError(
-      'usage',
-      'each database needs a URL',
-      'sqlstream replicate <db> <url> [<db> <url> ...]',
-    )
-  }
-  const pairs: Pair[] = []
-  for (let i = 0; i < words.length; i += 2) pairs.push({ database: words[i] ?? '', url: words[i + 1] ?? '' })
-  const urls = pairs.map((pair) => parseLocation(pair.url).url.href)
-  if (new Set(urls).size !== urls.length)
-    throw new CLIError('usage', 'two databases cannot share one replica', 'give each its own folder')
-  return pairs
+function source({ database, display }: Pair): { database: string; replica: string } {
+  return { database, replica: display }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -60,7 +60,7 @@ export default class Restore extends BaseCommand {
     const { args, flags } = await this.parse(Restore)
     const { signal } = this
     const target = parseRestoreTarget(flags)
-    await using named = await openReplica(args.url, { signal })
+    await using named = await openReplica(args.url, { signal, drivers: this.drivers })
     let catalog = await readCatalog(named, { signal })
     if (target.kind === 'timestamp') {
       catalog = await named.replica.withTimestamps(catalog, target.timestamp, { signal })

@@ -47,7 +47,7 @@ export default class Status extends BaseCommand {
   }
 
   async #replica(url: string, captured: TXID | undefined): Promise<ReplicaStatus> {
-    await using named = await openReplica(url, { signal: this.signal })
+    await using named = await openReplica(url, { signal: this.signal, drivers: this.drivers })
     const catalog = await readCatalog(named, { signal: this.signal })
     const files = allFiles(catalog)
     const head = headOf(catalog)

@@ -31,7 +31,7 @@ export default class Verify extends BaseCommand {
 
   async run(): Promise<VerifyJSON> {
     const { args, flags } = await this.parse(Verify)
-    await using named = await openReplica(args.url, { signal: this.signal })
+    await using named = await openReplica(args.url, { signal: this.signal, drivers: this.drivers })
     const catalog = await readCatalog(named, { signal: this.signal })
     const head = headOf(catalog)
     const progress = this.progress('verifying')

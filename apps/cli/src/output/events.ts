@@ -1,5 +1,6 @@
 import { formatChecksum, formatFilename, formatTXID, type Pos } from '@sqlstream/ltx'
 import type { CloseReport, PrimaryEvent } from '@sqlstream/replica-core'
+import type { ConfigNote } from '../config/parse-config.ts'
 import { describeFailure } from '../failure.ts'
 import type { EventJSON } from '../schema.ts'
 import { fileJSON } from './json.ts'
@@ -48,6 +49,11 @@ export function eventJSON(source: EventSource, time: Date, event: PrimaryEvent):
     case 'warning':
       return { ...head, ...event }
   }
+}
+
+/** What is not heeded in a configuration file, as one line of `replicate --json`. */
+export function configWarningJSON(file: string, time: Date, note: ConfigNote): EventJSON {
+  return { time: time.toISOString(), type: 'config-warning', file, ...note }
 }
 
 /** The last line of `replicate --json` for one database. */

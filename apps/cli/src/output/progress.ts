@@ -7,6 +7,8 @@ export interface ProgressStream {
 }
 
 const REDRAW_MS = 100
+/** A longer line would wrap, and could not be removed. */
+const STEP_WIDTH = 68
 
 /** A single line on a terminal: bytes, share, rate. Writes nothing when the stream is not a terminal. */
 export class Progress {
@@ -35,6 +37,13 @@ export class Progress {
     const total = totalBytes === undefined ? '' : ` of ${formatBytes(totalBytes)}`
     const share = totalBytes ? `  ${Math.floor((bytes / totalBytes) * 100)} %` : ''
     this.#stream.write(`\r\u001b[K${this.#label}  ${formatBytes(bytes)}${total}${share}${rate}`)
+  }
+
+  /** Says what is being done, where there are no bytes to count. */
+  step(text: string): void {
+    if (this.#stream.isTTY !== true) return
+    this.#drawn = true
+    this.#stream.write(`\r\u001b[K${this.#label}  ${text.slice(0, STEP_WIDTH)}`)
   }
 
   /** Removes the line. */

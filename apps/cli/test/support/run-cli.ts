@@ -13,6 +13,8 @@ export interface CLIResult {
 
 export interface CLIOptions {
   readonly cwd?: string
+  /** Over those of the test. */
+  readonly env?: Readonly<Record<string, string>>
   /** A user without root's rights, for tests of permissions. */
   readonly uid?: number
 }
@@ -32,10 +34,10 @@ export function startCLI(args: readonly string[], options: CLIOptions = {}): CLI
 
 /** Starts any program the same way. */
 export function startProgram(program: string, args: readonly string[], options: CLIOptions = {}): CLIProcess {
-  const { cwd, uid } = options
+  const { cwd, env, uid } = options
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1' },
+    env: { ...process.env, NO_COLOR: '1', ...env },
     ...(cwd === undefined ? {} : { cwd }),
     ...(uid === undefined ? {} : { uid, gid: uid }),
   })

@@ -39,7 +39,10 @@ export default class LTXDump extends BaseCommand {
 
   async run(): Promise<DumpJSON> {
     const { args, flags } = await this.parse(LTXDump)
-    await using source = await openLTXSource(args.place, args.name, { signal: this.signal })
+    await using source = await openLTXSource(args.place, args.name, {
+      signal: this.signal,
+      drivers: this.drivers,
+    })
     const index = await readPageIndex(source.random)
     const decoder = await Decoder.open(source.stream(), { signal: this.signal })
     const pages: DumpJSON['pages'] = []

@@ -25,7 +25,7 @@ export default class LTXList extends BaseCommand {
 
   async run(): Promise<ListJSON> {
     const { args } = await this.parse(LTXList)
-    await using named = await openReplica(args.url, { signal: this.signal })
+    await using named = await openReplica(args.url, { signal: this.signal, drivers: this.drivers })
     const catalog = await readCatalog(named, { signal: this.signal })
     const files = allFiles(catalog)
     const head = headOf(catalog)

@@ -43,7 +43,10 @@ export default class LTXShow extends BaseCommand {
 
   async run(): Promise<ShowJSON> {
     const { args } = await this.parse(LTXShow)
-    await using source = await openLTXSource(args.place, args.name, { signal: this.signal })
+    await using source = await openLTXSource(args.place, args.name, {
+      signal: this.signal,
+      drivers: this.drivers,
+    })
     const header = await readHeader(source.random)
     const index = await readPageIndex(source.random)
     const decoder = await Decoder.open(source.stream(), { signal: this.signal })

@@ -42,7 +42,10 @@ export default class LTXVerify extends BaseCommand {
 
   async #check(path: string): Promise<{ report: FileReport; exit: number }> {
     try {
-      await using source = await openLTXSource(path, undefined, { signal: this.signal })
+      await using source = await openLTXSource(path, undefined, {
+        signal: this.signal,
+        drivers: this.drivers,
+      })
       const decoder = await Decoder.open(source.stream(), { signal: this.signal })
       let pages = 0
       for await (const batch of decoder.batches()) pages += batch.count

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+
+// What `storage check`, `config check` and `config show` give with --json.
+
+const count = z.int().min(0)
+const milliseconds = z.number().min(0)
+
+export const storageCheck = z.strictObject({
+  store: z.string(),
+  driver: z.string(),
+  quick: z.boolean(),
+  ok: z.boolean(),
+  claims: z.strictObject({ conditionalPut: z.boolean(), consistentList: z.boolean() }),
+  /** What the driver claims and the service does not keep. */
+  disproved: z.array(z.enum(['conditionalPut', 'consistentList'])),
+  probe: z.strictObject({
+    createOnly: z.boolean(),
+    compareAndSet: z.boolean(),
+    races: z.enum(['one-winner', 'several-winners', 'no-winner', 'not-tried']),
+    honoured: z.boolean(),
+    findings: z.array(z.string()),
+  }),
+  clauses: z.array(
+    z.strictObject({
+      clause: z.string().regex(/^S\d+$/),
+      outcome: z.enum(['kept', 'broken', 'not tried']),
+    }),
+  ),
+  tests: z.array(
+    z.strictObject({
+      name: z.string(),
+      outcome: z.enum(['passed', 'failed', 'skipped']),
+      milliseconds,
+      reason: z.string().optional(),
+      error: z.string().optional(),
+    }),
+  ),
+  milliseconds,
+})
+export type StorageCheckJSON = z.infer<typeof storageCheck>
+
+const configNote = z.strictObject({
+  /** In the file; absent when it is about the whole. */
+  line: count.optional(),
+  key: z.string(),
+  message: z.string(),
+  hint: z.string().optional(),
+})
+const configHead = { file: z.string(), format: z.enum(['sqlstream', 'litestream']) }
+
+export const configCheck = z.strictObject({
+  ...configHead,
+  ok: z.boolean(),
+  databases: count,
+  problems: z.array(configNote),
+  warnings: z.array(configNote),
+})
+export type ConfigCheckJSON = z.infer<typeof configCheck>
+
+export const configShow = z.strictObject({
+  ...configHead,
+  drivers: z.array(z.string()),
+  databases: z.array(
+    z.strictObject({
+      path: z.string(),
+      url: z.string(),
+      syncIntervalMs: milliseconds.optional(),
+      onBehind: z.enum(['refuse', 'snapshot']).optional(),
+      stateDir: z.string().optional(),
+      lease: z.strictObject({ ttlMs: milliseconds.optional(), soleWriter: z.boolean().optional() }),
+      /** Names; the values are hidden. */
+      environment: z.record(z.string(), z.literal('***')),
+    }),
+  ),
+})
+export type ConfigShowJSON = z.infer<typeof configShow>

@@ -1,0 +1,66 @@
+import { Args } from '@oclif/core'
+import { redactUrl } from '@sqlstream/storage'
+import { BaseCommand } from '../../base-command.ts'
+import type { ConfigShowJSON } from '../../check-schema.ts'
+import type { DatabaseConfig } from '../../config/config.ts'
+import { formatDuration } from '../../output/units.ts'
+
+export default class ConfigShow extends BaseCommand {
+  static override summary = 'Show what a configuration file means.'
+  static override description =
+    'Shows each database with its replica and options after variables were put in, paths made absolute, and a litestream.yml was translated. Credentials are replaced by ***; no value of "env" is shown.'
+  static override examples = [
+    { description: 'What replicate would do', command: '<%= config.bin %> config show' },
+    {
+      description: 'What becomes of a file of Litestream',
+      command: '<%= config.bin %> config show litestream.yml',
+    },
+  ]
+  static override args = {
+    file: Args.string({
+      ignoreStdin: true,
+      description: 'configuration file, default ./sqlstream.yml, then /etc/sqlstream.yml',
+    }),
+  }
+
+  async run(): Promise<ConfigShowJSON> {
+    const { args } = await this.parse(ConfigShow)
+    const { neededConfigFile, usableConfig } = await import('../../config/read-config.ts')
+    const result = await neededConfigFile(args.file ?? this.configFile)
+    const config = usableConfig(result)
+    const shown: ConfigShowJSON = {
+      file: result.file,
+      format: result.format,
+      drivers: [...config.drivers],
+      databases: config.databases.map(shownDatabase),
+    }
+    this.log(`${shown.file} (${shown.format})`)
+    if (shown.drivers.length > 0) this.log(`  drivers: ${shown.drivers.join(', ')}`)
+    for (const database of shown.databases) for (const line of linesOf(database)) this.log(`  ${line}`)
+    return shown
+  }
+}
+
+type Shown = ConfigShowJSON['databases'][number]
+
+function shownDatabase({ path, url, lease, environment, ...options }: DatabaseConfig): Shown {
+  return {
+    path,
+    url: redactUrl(url),
+    ...options,
+    lease,
+    environment: Object.fromEntries(Object.keys(environment).map((name) => [name, '***'])),
+  }
+}
+
+function linesOf({ path, url, syncIntervalMs, onBehind, stateDir, lease, environment }: Shown): string[] {
+  const options = [
+    ...(syncIntervalMs === undefined ? [] : [`sync interval ${formatDuration(syncIntervalMs)}`]),
+    ...(onBehind === undefined ? [] : [`on behind: ${onBehind}`]),
+    ...(stateDir === undefined ? [] : [`local state in ${stateDir}`]),
+    ...(lease.ttlMs === undefined ? [] : [`lease of ${formatDuration(lease.ttlMs)}`]),
+    ...(lease.soleWriter === true ? ['sole writer'] : []),
+    ...Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+  ]
+  return [`${path} -> ${url}`, ...options.map((option) => `  ${option}`)]
+}

@@ -1,0 +1,48 @@
+/** How the single writer of a replica is made sure of. */
+export interface LeaseConfig {
+  /** How long a lease holds without renewal, in milliseconds. */
+  readonly ttlMs?: number
+  /** The operator answers for it: for stores without conditional puts. */
+  readonly soleWriter?: boolean
+}
+
+/** One database and where it goes. */
+export interface DatabaseConfig {
+  /** Absolute. */
+  readonly path: string
+  /** With the options of the store as query parameters; may hold credentials. */
+  readonly url: string
+  readonly syncIntervalMs?: number
+  readonly onBehind?: 'refuse' | 'snapshot'
+  /** Absolute. */
+  readonly stateDir?: string
+  readonly lease: LeaseConfig
+  /** Variables for the driver, over those of the process. All of them count as secrets. */
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** What a configuration file says, whatever its format. */
+export interface Config {
+  /** Names of packages, or paths of modules, relative to the folder of the file. */
+  readonly drivers: readonly string[]
+  readonly databases: readonly DatabaseConfig[]
+}
+
+/** Where in a file something is: keys and indexes from the top. */
+export type ConfigPath = readonly (string | number)[]
+
+/** What is wrong with a file, or what is not heeded in it. */
+export interface ConfigProblem {
+  readonly path: ConfigPath
+  /** One sentence without the key and the line. */
+  readonly message: string
+  readonly hint?: string
+}
+
+/** `databases[0].lease.ttl` */
+export function formatPath(path: ConfigPath): string {
+  return path.reduce<string>((text, step) => {
+    if (typeof step === 'number') return `${text}[${step}]`
+    return text === '' ? step : `${text}.${step}`
+  }, '')
+}

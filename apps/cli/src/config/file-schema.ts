@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import { parseDuration } from '../duration.ts'
+
+function isDuration(text: string): boolean {
+  try {
+    return parseDuration(text) > 0
+  } catch {
+    return false
+  }
+}
+
+const text = (expected: string): z.ZodString =>
+  z.string({ error: `expected ${expected}` }).min(1, `expected ${expected}`)
+const duration = z
+  .string({ error: 'expected a duration such as 500ms, 1s or 2m' })
+  .refine(isDuration, { error: 'expected a duration above 0 such as 500ms, 1s or 2m' })
+const truth = z.boolean({ error: 'expected true or false' })
+const mapping = { error: 'expected a mapping' }
+const scalar = z.union([z.string(), z.number(), z.boolean()], {
+  error: 'expected a text, a number, true or false',
+})
+
+const lease = z
+  .strictObject(
+    {
+      ttl: duration.describe('how long a lease holds without renewal').optional(),
+      soleWriter: truth
+        .describe('you answer for it that nobody else writes there: for stores without conditional puts')
+        .optional(),
+    },
+    mapping,
+  )
+  .describe('how the single writer of the replica is made sure of')
+
+const database = z.strictObject(
+  {
+    path: text('the path of a database').describe('relative to the folder of this file'),
+    url: text('the URL or path of a replica').describe(
+      'a relative path is relative to the folder of this file',
+    ),
+    syncInterval: duration.describe('longest time between a commit and its capture, default 1s').optional(),
+    onBehind: z
+      .enum(['refuse', 'snapshot'], { error: 'expected refuse or snapshot' })
+      .describe('when the replica is ahead of the database')
+      .optional(),
+    stateDir: text('the path of a folder').describe('folder for local state').optional(),
+    lease: lease.optional(),
+    store: z
+      .record(z.string(), scalar, mapping)
+      .describe('options of the store, the same as query parameters of its URL')
+      .optional(),
+    env: z
+      .record(z.string(), scalar, mapping)
+      .describe('variables for the storage driver, credentials above all, over those of the process')
+      .optional(),
+  },
+  mapping,
+)
+
+/** `sqlstream.yml`, after variables were put in. Its JSON Schema is for editors. */
+export const configFile = z.strictObject(
+  {
+    drivers: z
+      .array(text('the name of a package'), { error: 'expected a list of package names' })
+      .describe('packages with storage drivers that are not built in')
+      .optional(),
+    databases: z
+      .array(database, { error: 'expected a list of databases' })
+      .describe('what is replicated, and where to'),
+  },
+  mapping,
+)
+export type ConfigFile = z.infer<typeof configFile>
