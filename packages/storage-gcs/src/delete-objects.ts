@@ -1,6 +1,6 @@
 import { type AbortOptions, type RetryOptions, retryTransient } from '@sqlstream/storage'
 import type { GCSClient } from './gcs-client.ts'
-import { type CallContext, isMissingBucket, refusalOf, refused } from './gcs-errors.ts'
+import { type CallContext, failure, missing, missingBucketHint, refusalOf, refused } from './gcs-errors.ts'
 
 /** Requests at once: the service has no call for many keys. */
 const LANES = 16
@@ -15,11 +15,13 @@ export async function deleteObjects(
 ): Promise<void> {
   const left = [...new Set(keys)].values()
   let failed = false
+  let isUnclear = false
   const lane = async (): Promise<void> => {
     for (const key of left) {
       if (failed) return
       try {
-        await retryTransient(() => deleteObject(client, key, signal), { ...retry, signal })
+        const isSure = await retryTransient(() => deleteObject(client, key, signal), { ...retry, signal })
+        isUnclear ||= !isSure
       } catch (error) {
         failed = true
         throw error
@@ -28,9 +30,15 @@ export async function deleteObjects(
   }
   const lanes = await Promise.allSettled(Array.from({ length: Math.min(LANES, keys.length) }, lane))
   for (const outcome of lanes) if (outcome.status === 'rejected') throw outcome.reason
+  if (isUnclear) await retryTransient(() => checkBucket(client, signal), { ...retry, signal })
 }
 
-async function deleteObject(client: GCSClient, key: string, signal: AbortSignal | undefined): Promise<void> {
+/** @returns false when nobody can tell whether the object or the bucket was missing */
+async function deleteObject(
+  client: GCSClient,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const context: CallContext = { operation: 'delete', key }
   const { status, text } = await client.call({
     method: 'DELETE',
@@ -40,5 +48,28 @@ async function deleteObject(client: GCSClient, key: string, signal: AbortSignal 
     signal,
   })
   const refusal = refusalOf(status, text)
-  if (isMissingBucket(refusal)) throw refused(refusal, context, client.bucket)
+  if (missing(refusal) === 'bucket') throw refused(refusal, context, client.bucket)
+  return missing(refusal) !== 'unclear'
+}
+
+/** By a listing: who may delete objects may list them, but seldom see the bucket itself. */
+async function checkBucket(client: GCSClient, signal: AbortSignal | undefined): Promise<void> {
+  const query = { maxResults: '1', fields: 'nextPageToken' }
+  const context: CallContext = { operation: 'delete' }
+  const { status } = await client.call({
+    method: 'GET',
+    path: client.objectPath(),
+    query,
+    accepts: [NOT_FOUND],
+    context,
+    signal,
+  })
+  if (status === NOT_FOUND) {
+    throw failure(
+      context,
+      'not-found',
+      `delete: there is no bucket ${client.bucket}`,
+      missingBucketHint(client.bucket),
+    )
+  }
 }

@@ -1,10 +1,10 @@
 import { Agent as HTTPAgent } from 'node:http'
 import { Agent as HTTPSAgent } from 'node:https'
 import { text } from 'node:stream/consumers'
-import { withinTime } from '@sqlstream/storage'
 import { type CallContext, DRIVER, describe, failure, refusalOf, refused, unanswered } from './gcs-errors.ts'
 import type { GCSPlace } from './gcs-options.ts'
 import { type IncomingAnswer, sendRequest } from './send-request.ts'
+import { whileMoving } from './while-moving.ts'
 
 /** Gives the headers that authenticate a request, with a fresh access token. */
 export type Authorize = (url: URL) => Promise<Iterable<readonly [name: string, value: string]>>
@@ -27,9 +27,6 @@ export interface GCSRequest {
 export interface GCSAnswer extends Pick<IncomingAnswer, 'status' | 'header'> {
   readonly text: string
 }
-
-/** A connection that uploads less in a millisecond is given up. */
-const LEAST_BYTES_PER_MS = 64
 
 /** Sends requests to one endpoint, each in limited time. It repeats none. */
 export class GCSClient {
@@ -70,8 +67,8 @@ export class GCSClient {
 
   /** @throws StorageError */
   call(request: GCSRequest): Promise<GCSAnswer> {
-    return this.#limited(request, async (signal) => {
-      const answer = await this.#send(request, signal)
+    return this.#limited(request, async (signal, moves) => {
+      const answer = await this.#send(request, signal, moves)
       const { status, header } = answer
       return { status, header, text: await textOf(answer, request, signal) }
     })
@@ -79,7 +76,7 @@ export class GCSClient {
 
   /** The body must be read to its end, or closed. @throws StorageError */
   open(request: GCSRequest): Promise<IncomingAnswer> {
-    return this.#limited(request, (signal) => this.#send(request, signal))
+    return this.#limited(request, (signal, moves) => this.#send(request, signal, moves))
   }
 
   /** Ends all connections. */
@@ -87,13 +84,15 @@ export class GCSClient {
     this.#agent.destroy()
   }
 
-  #limited<T>(request: GCSRequest, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const limitMs = this.limitMs + Math.ceil((request.body?.length ?? 0) / LEAST_BYTES_PER_MS)
-    const { context, signal } = request
-    return withinTime({ limitMs, signal, fields: { driver: DRIVER, ...context } }, call)
+  #limited<T>(
+    { context, signal }: GCSRequest,
+    call: (signal: AbortSignal, moves: () => void) => Promise<T>,
+  ): Promise<T> {
+    const limit = { limitMs: this.limitMs, signal, fields: { driver: DRIVER, ...context } }
+    return whileMoving(limit, call)
   }
 
-  async #send(request: GCSRequest, signal: AbortSignal): Promise<IncomingAnswer> {
+  async #send(request: GCSRequest, signal: AbortSignal, moves: () => void): Promise<IncomingAnswer> {
     const { method, path, query = {}, headers = {}, body, accepts = [], context } = request
     const url = new URL(this.#place.endpoint + path)
     for (const [name, value] of Object.entries(query)) {
@@ -105,7 +104,8 @@ export class GCSClient {
     try {
       const authorization = Object.fromEntries(await this.#authorize(url))
       const all = { 'user-agent': 'sqlstream', ...headers, ...authorization }
-      answer = await sendRequest({ url, method, headers: all, body, agent: this.#agent }, signal)
+      const outgoing = { url, method, headers: all, body, agent: this.#agent, onProgress: moves }
+      answer = await sendRequest(outgoing, signal)
     } catch (error) {
       throw unanswered(error, context)
     }

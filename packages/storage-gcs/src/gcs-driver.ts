@@ -11,13 +11,13 @@ import { DRIVER, noCredentials } from './gcs-errors.ts'
 import { type GCSPlace, gcsPlace } from './gcs-options.ts'
 import { GCSStore } from './gcs-store.ts'
 
-/** Default time limit of a request. */
+/** Default of `limitMs`. */
 const LIMIT_MS = 30_000
 
 export interface GCSOpenOptions extends AbortOptions {
   /**
-   * How long a request may take, in milliseconds from 1, and a second more for each 64 KiB that it uploads; the same for
-   * each chunk of a body. Default: 30,000.
+   * How long the service may leave a request without an answer, take no more of an upload, or send no more of a body; in
+   * milliseconds from 1. Default: 30,000.
    */
   readonly limitMs?: number | undefined
   /** How often and how soon requests are repeated. Default: four tries, as `RetryOptions` says. */

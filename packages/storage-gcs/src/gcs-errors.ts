@@ -45,14 +45,20 @@ function parseError(text: string): ErrorObject | undefined {
   }
 }
 
-/** The only 404 that is not about an object. */
-export function isMissingBucket({ status, message }: Refusal): boolean {
-  return status === 404 && /bucket (?:does not exist|not found)|no such bucket/i.test(message)
+/** What a refusal is about. 'unclear' is a 404 with the words of an emulator or a proxy. */
+export function missing({ status, message }: Refusal): 'object' | 'bucket' | 'unclear' | undefined {
+  if (status !== 404) return undefined
+  if (/bucket (?:does not exist|not found)|no such bucket/i.test(message)) return 'bucket'
+  return /no such object/i.test(message) ? 'object' : 'unclear'
 }
 
 const ROLE = 'Grant the account the role Storage Object Admin (roles/storage.objectAdmin) on the bucket.'
 export const LOGIN_HINT: string =
   'Set GOOGLE_APPLICATION_CREDENTIALS to a credentials file, or run: gcloud auth application-default login.'
+
+export function missingBucketHint(bucket: string): string {
+  return `Make the bucket ${bucket}, or correct its name.`
+}
 
 interface Meaning {
   readonly code: StorageErrorCode
@@ -88,7 +94,7 @@ const STATUSES: Readonly<Record<number, string>> = {
 /** The error for an answer that is a refusal. */
 export function refused(refusal: Refusal, context: CallContext, bucket: string): StorageError {
   const { status, reason, message } = refusal
-  const { code, transient, hint } = meaningOf(refusal, bucket)
+  const { code, transient, hint } = meaningOf(refusal, context, bucket)
   const said = message === '' ? `status ${status}` : message
   return new StorageError(`${describe(context)}: ${said}`, {
     driver: DRIVER,
@@ -100,12 +106,13 @@ export function refused(refusal: Refusal, context: CallContext, bucket: string):
   })
 }
 
-function meaningOf(refusal: Refusal, bucket: string): Meaning {
+function meaningOf(refusal: Refusal, { operation }: CallContext, bucket: string): Meaning {
   const { status, reason, message } = refusal
   const known = REASONS[reason]
   if (known !== undefined) return known
-  if (isMissingBucket(refusal)) {
-    return { code: 'not-found', hint: `Make the bucket ${bucket}, or correct its name.` }
+  const isBucketMissing = status === 404 && (operation === 'list' || operation === 'put')
+  if (isBucketMissing || missing(refusal) === 'bucket') {
+    return { code: 'not-found', hint: missingBucketHint(bucket) }
   }
   // The bytes changed on their way. They are still here, so the same call may succeed.
   if (status === 400 && /hash|crc32c|md5/i.test(message)) return { code: 'unavailable' }

@@ -22,9 +22,11 @@ import { type GCSClient, parseAnswer } from './gcs-client.ts'
 import { type CallContext, DRIVER, failure } from './gcs-errors.ts'
 import { listObjects } from './list-objects.ts'
 import { generationMatch, infoOf, OBJECT_FIELDS, timestampMetadata } from './object-resource.ts'
-import { PART_SIZE, uploadInParts } from './upload-in-parts.ts'
+import { uploadInParts } from './upload-in-parts.ts'
 import { type Upload, uploadOnce } from './upload-once.ts'
 
+/** A multiple of the 256 KiB that the service counts in, and no more than memory should hold three times. */
+const PART_SIZE = 8 * 2 ** 20
 /** A lost upload of many parts starts again once: each of its parts was already tried often. */
 const LARGE_ATTEMPTS = 2
 
@@ -34,10 +36,13 @@ export class GCSStore implements BlobStore {
   readonly capabilities: Capabilities = { conditionalPut: true, consistentList: true }
   readonly #client: GCSClient
   readonly #retry: RetryOptions
+  readonly #partSize: number
 
-  constructor(client: GCSClient, retry: RetryOptions) {
+  /** @param partSize bytes of a part, and the most that go in one request; a multiple of 256 KiB */
+  constructor(client: GCSClient, retry: RetryOptions, partSize: number = PART_SIZE) {
     this.#client = client
     this.#retry = retry
+    this.#partSize = partSize
   }
 
   async *list(options: ListOptions = {}): AsyncGenerator<BlobInfo, void> {
@@ -89,7 +94,7 @@ export class GCSStore implements BlobStore {
 
   async #put(upload: Upload, body: BlobBody): Promise<BlobInfo> {
     const { signal } = upload
-    const readParts = () => bodyParts(body, { signal, sizeOf: () => PART_SIZE })
+    const readParts = () => bodyParts(body, { signal, sizeOf: () => this.#partSize })
     const parts = readParts()
     try {
       const first = await parts.next()

@@ -1,4 +1,4 @@
-import http, { type IncomingMessage } from 'node:http'
+import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 
 /** A request as it goes out. */
@@ -8,6 +8,8 @@ export interface OutgoingRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array | undefined
   readonly agent: http.Agent
+  /** Called whenever a piece of the body has gone out. */
+  readonly onProgress: () => void
 }
 
 /** An answer whose body is still to come. */
@@ -25,7 +27,7 @@ export interface IncomingAnswer {
  * caller's matter: by `close`.
  */
 export async function sendRequest(outgoing: OutgoingRequest, signal: AbortSignal): Promise<IncomingAnswer> {
-  const { url, method, headers, body, agent } = outgoing
+  const { url, method, headers, body, agent, onProgress } = outgoing
   signal.throwIfAborted()
   const length = method === 'GET' ? {} : { 'content-length': String(body?.length ?? 0) }
   const send = url.protocol === 'https:' ? https.request : http.request
@@ -41,7 +43,7 @@ export async function sendRequest(outgoing: OutgoingRequest, signal: AbortSignal
     response.on('error', () => {})
     resolve(response)
   })
-  request.end(body)
+  writeBody(request, body ?? EMPTY, onProgress)
   try {
     const data = await promise
     const close = (): void => {
@@ -52,4 +54,21 @@ export async function sendRequest(outgoing: OutgoingRequest, signal: AbortSignal
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
+}
+
+const EMPTY = new Uint8Array(0)
+/** Small enough that a slow line shows progress. */
+const PIECE = 64 * 1024
+
+function writeBody(request: ClientRequest, body: Uint8Array, onProgress: () => void, from = 0): void {
+  for (let at = from; at < body.length; at += PIECE) {
+    if (request.destroyed) return
+    if (request.write(body.subarray(at, at + PIECE))) continue
+    request.once('drain', () => {
+      onProgress()
+      writeBody(request, body, onProgress, at + PIECE)
+    })
+    return
+  }
+  request.end()
 }

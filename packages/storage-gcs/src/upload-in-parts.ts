@@ -12,9 +12,6 @@ import { describe, failure } from './gcs-errors.ts'
 import { infoOf, UPLOAD_FIELDS } from './object-resource.ts'
 import { CONTENT_TYPE, type Upload } from './upload-once.ts'
 
-/** Bytes of a part: a multiple of the 256 KiB that the service counts in, and no more than memory should hold twice. */
-export const PART_SIZE: number = 8 * 2 ** 20
-
 const GOES_ON = 308
 /** The service does not know the session (any more). */
 const LOST: readonly number[] = [404, 410]

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import { isMissingBucket, refusalOf, refused, unanswered } from '../src/gcs-errors.ts'
+import { missing, refusalOf, refused, unanswered } from '../src/gcs-errors.ts'
 
 const context = { operation: 'put', key: 'a/b' } as const
 
@@ -36,7 +36,6 @@ test.each([
   [403, answer('userRateLimitExceeded', 'too much'), 'rate-limited', true, /quota/],
   [403, answer('retentionPolicyNotMet', 'too young'), 'permission-denied', false, /retention/],
   [404, answer('notFound', 'The specified bucket does not exist.'), 'not-found', false, /my-bucket/],
-  [404, answer('notFound', 'No such object: my-bucket/a/b'), 'not-found', false, undefined],
   [408, '', 'timeout', true, undefined],
   [412, answer('conditionNotMet', 'did not hold'), 'precondition-failed', false, undefined],
   [416, '', 'range-not-satisfiable', false, undefined],
@@ -114,12 +113,21 @@ test('an error of the SDK is not passed on: it carries the request with its head
   expect(inspect(unanswered(thrown, context), { depth: 20, showHidden: true })).not.toContain('secret-canary')
 })
 
+test('an object that is not there is no bucket that is not there', () => {
+  const refusal = refusalOf(404, answer('notFound', 'No such object: my-bucket/a/b'))
+  const error = refused(refusal, { operation: 'get', key: 'a/b' }, 'my-bucket')
+  expect(error).toMatchObject({ code: 'not-found', transient: false })
+  expect(error.hint).toBeUndefined()
+})
+
 test.each([
-  [404, 'The specified bucket does not exist.', true],
-  [404, 'bucket not found', true],
-  [404, 'No such object: bucket/not-there', false],
-  [404, '', false],
-  [403, 'The specified bucket does not exist.', false],
-])('%i %s is about the bucket: %s', (status, message, expected) => {
-  expect(isMissingBucket({ status, reason: '', message })).toBe(expected)
+  [404, 'The specified bucket does not exist.', 'bucket'],
+  [404, 'bucket not found', 'bucket'],
+  [404, 'No such object: bucket/not-there', 'object'],
+  [404, 'Not Found', 'unclear'],
+  [404, '', 'unclear'],
+  [403, 'The specified bucket does not exist.', undefined],
+  [204, '', undefined],
+])('%i %s is about: %s', (status, message, expected) => {
+  expect(missing({ status, reason: '', message })).toBe(expected)
 })

@@ -1,4 +1,5 @@
 export { FakeGCS } from './fake-gcs.ts'
+export { type FakeGCSServer, startFakeGCSServer } from './fake-gcs-server.ts'
 export { FakeS3 } from './fake-s3.ts'
 export {
   FaultyHttpServer,

@@ -1,0 +1,20 @@
+import { describeConformance } from '@sqlstream/storage-conformance'
+import { freePort, serverOrReason, startFakeGCSServer } from '@sqlstream/testkit/servers'
+import { afterAll, describe, it } from 'vitest'
+import { openStore } from './fake-store.ts'
+
+const server = await serverOrReason('fake-gcs-server', startFakeGCSServer)
+const closed = `http://127.0.0.1:${await freePort()}`
+
+if ('reason' in server) {
+  describe(`GCSStore on fake-gcs-server (${server.reason})`, () => {
+    it.skip('keeps the BlobStore contract', () => {})
+  })
+} else {
+  afterAll(() => server[Symbol.asyncDispose]())
+  describeConformance({ describe, it }, 'GCSStore on fake-gcs-server', {
+    open: async () => openStore(server.url),
+    openMissing: async () => openStore(server.url, { bucket: 'missing' }),
+    openUnreachable: async () => openStore(closed),
+  })
+}
