@@ -29,10 +29,13 @@ const REGION = 'Set region to the region of the bucket.'
 const ARCHIVED = 'The object is in an archive class: restore it there first.'
 const FULL = 'The service has no more room: free space or raise the quota.'
 
+const FOLDER_IN_THE_WAY = 'One key is a folder of another key; this service keeps objects as files.'
+
 const DENIED: Meaning = { code: 'permission-denied', hint: NO_ACCESS }
 const WRONG_KEYS: Meaning = { code: 'permission-denied', hint: BAD_KEYS }
 const OVER: Meaning = { code: 'permission-denied', hint: EXPIRED }
 const WRONG_REGION: Meaning = { code: 'invalid-config', hint: REGION }
+const AS_FILES: Meaning = { code: 'invalid-key', hint: FOLDER_IN_THE_WAY }
 const SLOWER: Meaning = { code: 'rate-limited' }
 const LATER: Meaning = { code: 'unavailable' }
 
@@ -61,6 +64,11 @@ const CODES: Readonly<Record<string, Meaning>> = {
   IllegalLocationConstraintException: WRONG_REGION,
   InvalidBucketName: { code: 'invalid-config' },
   KeyTooLongError: { code: 'invalid-key' },
+  // versitygw and MinIO.
+  ObjectParentIsFile: AS_FILES,
+  ExistingObjectIsDirectory: AS_FILES,
+  XMinioParentIsObject: AS_FILES,
+  XMinioObjectExistsAsDirectory: AS_FILES,
   SlowDown: SLOWER,
   SlowDownRead: SLOWER,
   SlowDownWrite: SLOWER,
@@ -88,6 +96,9 @@ const CODES: Readonly<Record<string, Meaning>> = {
   },
   TimeoutError: { code: 'timeout' },
 }
+
+/** What the SDK calls an error whose answer had no body. */
+const NAMELESS: ReadonlySet<string> = new Set(['Unknown', 'UnknownError', '409', 'Conflict'])
 
 const NO_HOST: Meaning = { code: 'unavailable', hint: 'Check the endpoint, the region and the name server.' }
 const NO_TLS: Meaning = {
@@ -180,8 +191,8 @@ function meaningOf({ name, system, status }: Facts): Meaning {
   if (byCode !== undefined) return byCode
   if (status === 301 || status === 307) return WRONG_REGION
   if (status === 403) return DENIED
-  // Something else was going on with the object; a HEAD has no more to say.
-  if (status === 409) return LATER
+  // Something else was going on with the object, and a HEAD has no more to say.
+  if (status === 409 && NAMELESS.has(name)) return LATER
   // An answer with a good status that cannot be read was cut or comes from something in between.
   if (status !== undefined) return status < 300 ? LATER : { code: codeOfStatus(status) }
   if (system !== undefined) return SYSTEM[system] ?? LATER

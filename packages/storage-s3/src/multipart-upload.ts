@@ -151,11 +151,14 @@ class MultipartUpload {
           : failure(context, 'precondition-failed', 'gone')
       }
     }
+    const find = (): Promise<BlobInfo | undefined> => findPut(this.#put, this.#putId)
     try {
-      return await putDecisively(
-        { send, find: () => findPut(this.#put, this.#putId) },
-        { ...retry, signal: options.signal },
-      )
+      const info = await putDecisively({ send, find }, { ...retry, signal: options.signal })
+      if (info.etag !== '') return info
+      // Ceph says it is done, and not with which ETag.
+      const found = await find()
+      if (found !== undefined) return found
+      throw failure(context, 'unavailable', `${key} was put, and replaced at once`)
     } catch (error) {
       throw gone !== undefined && isStorageError(error, 'precondition-failed') ? gone : error
     }
