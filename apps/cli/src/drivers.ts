@@ -10,6 +10,8 @@ type DriverTable = Readonly<Record<string, () => Promise<StorageDriver>>>
 export const BUILT_IN_DRIVERS: DriverTable = {
   file: async () => (await import('@sqlstream/storage-file')).fileDriver,
   s3: async () => (await import('@sqlstream/storage-s3')).s3Driver,
+  abs: async () => (await import('@sqlstream/storage-azure')).azureDriver,
+  azblob: async () => (await import('@sqlstream/storage-azure')).azureDriver,
   gs: async () => (await import('@sqlstream/storage-gcs')).gcsDriver,
 }
 

@@ -5,6 +5,8 @@ import { readBody } from './body.ts'
 export interface BodyPartsOptions extends AbortOptions {
   /** Bytes of part `n`, counted from 1; integers from 1. Default: `partSize`. */
   readonly sizeOf?: ((n: number) => number) | undefined
+  /** Gives memory for a part, of exactly this size. Default: a new array; each part is one, so several can be on their way. */
+  readonly allocate?: ((size: number) => Uint8Array) | undefined
 }
 
 const MIB = 2 ** 20
@@ -18,23 +20,22 @@ export function partSize(n: number): number {
 }
 
 /**
- * A body in parts of exactly the wanted sizes; the last is shorter and never empty. An empty body has no part. Each
- * part is a new array, so several can be on their way at once.
+ * A body in parts of exactly the wanted sizes; the last is shorter and never empty. An empty body has no part.
  * @throws RangeError when the body has more or fewer bytes than its `size`
  */
 export async function* bodyParts(
   body: BlobBody,
   options: BodyPartsOptions = {},
 ): AsyncGenerator<Uint8Array, void> {
-  const { sizeOf = partSize, signal } = options
+  const { sizeOf = partSize, allocate = (size) => new Uint8Array(size), signal } = options
   let left = body instanceof Uint8Array ? body.length : body.size
   let n = 1
-  let part = new Uint8Array(0)
+  let part: Uint8Array = new Uint8Array(0)
   let filled = 0
   for await (const bytes of readBody(body, { signal })) {
     let chunk: Uint8Array = bytes
     while (chunk.length > 0) {
-      if (filled === 0) part = new Uint8Array(Math.min(sizeOf(n), left ?? Infinity))
+      if (filled === 0) part = allocate(Math.min(sizeOf(n), left ?? Infinity))
       const size = Math.min(chunk.length, part.length - filled)
       part.set(chunk.subarray(0, size), filled)
       filled += size

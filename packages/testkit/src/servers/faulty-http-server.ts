@@ -30,12 +30,12 @@ export interface HttpReply {
   readonly body?: Uint8Array | string
 }
 
-/** A faked service in memory. Synchronous: each request is carried out as one step, as under one lock. */
+/** A service: a fake in memory, which carries out each request as one step, as under one lock, or a proxy of a real one. */
 export interface HttpService {
   /** The service's name of the operation: for fault rules and counts. */
   nameOf(request: HttpRequestHead): string
   /** @param stale answer from the state before the last change, if that means anything for this request */
-  handle(request: HttpRequest, stale: boolean): HttpReply
+  handle(request: HttpRequest, stale: boolean): HttpReply | Promise<HttpReply>
   /** How the service words an error. */
   refuse(request: HttpRequestHead, status: number, code: string | undefined): HttpReply
 }
@@ -48,7 +48,7 @@ export interface HttpTraffic {
   readonly bytesOut: number
 }
 
-/** Serves a faked service on 127.0.0.1, under a plan of faults. */
+/** Serves a service on 127.0.0.1, under a plan of faults. */
 export class FaultyHttpServer implements AsyncDisposable {
   readonly #service: HttpService
   readonly #server: Server
@@ -138,7 +138,7 @@ export class FaultyHttpServer implements AsyncDisposable {
     if (request.headers.expect !== undefined) response.writeContinue()
     const body = await bodyOf(request)
     traffic.bytesIn += body.length
-    const reply = this.#reply({ ...head, body }, fault)
+    const reply = await this.#reply({ ...head, body }, fault)
     if (reply === undefined) return
     if (reply === 'drop') {
       request.socket.destroy()
@@ -150,11 +150,11 @@ export class FaultyHttpServer implements AsyncDisposable {
     await send(response, { ...reply, body: sent }, fault, head.method === 'HEAD')
   }
 
-  #reply(request: HttpRequest, fault: HttpFault | undefined): HttpReply | 'drop' | undefined {
+  async #reply(request: HttpRequest, fault: HttpFault | undefined): Promise<HttpReply | 'drop' | undefined> {
     const refusal = (status: number, code: string | undefined) => this.#service.refuse(request, status, code)
     if (fault?.kind === 'refuse') return refusal(fault.status, fault.code)
-    if (fault?.kind === 'twice') this.#service.handle(request, false)
-    const reply = this.#service.handle(request, fault?.kind === 'stale')
+    if (fault?.kind === 'twice') await this.#service.handle(request, false)
+    const reply = await this.#service.handle(request, fault?.kind === 'stale')
     if (fault?.kind === 'refuse-after') return refusal(fault.status, fault.code)
     if (fault?.kind === 'drop-answer') return 'drop'
     return fault?.kind === 'hang-answer' ? undefined : reply

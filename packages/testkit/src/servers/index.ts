@@ -1,3 +1,5 @@
+export { AZURE_DIALECT } from './azure-dialect.ts'
+export { type Azurite, startAzurite } from './azurite.ts'
 export { FakeGCS } from './fake-gcs.ts'
 export { type FakeGCSServer, startFakeGCSServer } from './fake-gcs-server.ts'
 export { FakeS3 } from './fake-s3.ts'
@@ -12,6 +14,7 @@ export {
 export type { GCSBucket, GCSObject, GCSResource } from './gcs-bucket.ts'
 export type { GCSServiceOptions } from './gcs-service.ts'
 export { type HttpFault, HttpFaultPlan, type HttpFaultRule } from './http-faults.ts'
+export { type HttpDialect, proxyTo } from './http-proxy.ts'
 export { startMoto } from './moto.ts'
 export { startRadosgw } from './radosgw.ts'
 export type { S3Bucket, S3Object, S3Upload } from './s3-bucket.ts'
