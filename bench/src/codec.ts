@@ -13,7 +13,6 @@ import {
   fileEntries,
   type PageGoals,
   pageEntries,
-  pageWorks,
   proveNative,
   type Sample,
 } from './contests.ts'
@@ -23,6 +22,9 @@ import { NativeProgram } from './native.ts'
 import { encodeAll, KernelCodec } from './page-codec.ts'
 import { fillWithRows } from './row-bytes.ts'
 import { median, rate } from './statistics.ts'
+import { trackingCost } from './tracking-cost.ts'
+
+const ROUNDS = { full: 21, quick: 7, tiny: 1 } as const
 
 /** Speeds of ours compared with a copy, of others with ours. `times` has what each entry took in each round. */
 function figuresOf(entries: readonly Entry[], times: readonly Float64Array[], bytes: number): Figure[] {
@@ -41,10 +43,14 @@ function figuresOf(entries: readonly Entry[], times: readonly Float64Array[], by
   })
 }
 
-/** How much longer a work takes with page checksums than without, in the same rounds. */
-function trackingCost(name: string, tracked: Float64Array, untracked: Float64Array): Figure {
-  const value = 100 * (median(tracked.map((time, round) => time / untracked[round]!)) - 1)
-  return { name: `${name}: cost of page checksums`, value, unit: '%', ...atMost(value, 2, '%') }
+/** What page checksums cost. */
+function costs(context: BenchmarkContext, pages: Buffer): Figure[] {
+  context.say('page checksums')
+  const cost = trackingCost(pages.subarray(0, 16 << 20), ROUNDS[context.size])
+  return (['encode', 'decode'] as const).map((work) => {
+    const value = 100 * cost[work]
+    return { name: `cost of page checksums in ${work}`, value, unit: '%', ...atMost(value, 2, '%') }
+  })
 }
 
 /** All codecs on the same pages, and with `more` also files and checksums. */
@@ -55,7 +61,6 @@ async function race(
   { goals = {}, more = false }: { goals?: PageGoals; more?: boolean },
 ): Promise<Report> {
   context.say(`pages of ${what}`)
-  const rounds = { full: 21, quick: 7, tiny: 1 }[context.size]
   const sample: Sample = { what, pages, ...encodeAll(new KernelCodec('wasm'), pages) }
   const started = await NativeProgram.start(context.folder, pages, sample.batches)
   await using native = started instanceof NativeProgram ? started : undefined
@@ -67,13 +72,8 @@ async function race(
     ...(more ? [...fileEntries(pages), ...checksumEntries(pages, native)] : []),
   ]
   const times = await interleaved(
-    rounds,
+    ROUNDS[context.size],
     entries.map(({ work }) => work),
-  )
-  const timesOf = (name: string): Float64Array => times[entries.findIndex((entry) => entry.name === name)]!
-  const { encode, decode, untracked } = pageWorks(what)
-  const costs = [encode, decode].map((name) =>
-    trackingCost(name, timesOf(name), timesOf(`${name}, ${untracked}`)),
   )
   const part = (batches: readonly Buffer[]): string => {
     const bytes = batches.reduce((sum, batch) => sum + batch.length, 0)
@@ -84,7 +84,7 @@ async function race(
       ? `, by liblz4 ${started.version} ${part(started.batches)}.`
       : `. ${started.reason}`
   return {
-    figures: [...figuresOf(entries, times, pages.length), ...costs],
+    figures: figuresOf(entries, times, pages.length),
     notes: [`Pages of ${what} became ${part(sample.batches)}${theirs}`],
   }
 }
@@ -105,20 +105,22 @@ async function startUp(kind: 'page' | 'WAL', processes: number): Promise<Figure>
 export const codec: Benchmark = {
   title: 'Formats and checksums',
   description:
-    'In memory, one thread, pages of 4 KiB: of a database of people, orders, events, measurements and files, and of random words, which are harder to compress. MB of pages in a second of processor time, best of interleaved rounds. What names nobody is done by our kernels in WebAssembly. Pages are encoded and decoded from buffer to buffer, copied into the kernel and out of it; checksums alone are those of 1 MiB in the kernel’s own memory, to which files are read. The native program makes no page checksums. Start-up: fresh processes, median.',
+    'In memory, one thread, pages of 4 KiB: of a database of people, orders, events, measurements and files, and of random words, which are harder to compress. MB of pages in a second of processor time, best of interleaved rounds. What names nobody is done by our kernels in WebAssembly. Pages are encoded and decoded from buffer to buffer, copied into the kernel and out of it; checksums alone are those of 1 MiB in the kernel’s own memory, to which files are read. The native program makes no page checksums. Page checksums: the same batches with and without by turns. Start-up: fresh processes, median.',
   async run(context) {
     const bytes = { full: 64, quick: 16, tiny: 1 }[context.size] << 20
+    const database = mixedPages(bytes)
     const text = Buffer.alloc(bytes)
     fillWithRows(text, 42)
     const reports = [
-      await race(context, 'a database', mixedPages(bytes), { goals: { encode: 700, decode: 2500 } }),
+      await race(context, 'a database', database, { goals: { encode: 700, decode: 2500 } }),
       await race(context, 'text', text, { more: true }),
     ]
+    const tracking = costs(context, database)
     context.say('start-up')
     const processes = { full: 31, quick: 7, tiny: 1 }[context.size]
     const startUps = [await startUp('page', processes), await startUp('WAL', processes)]
     return {
-      figures: [...reports.flatMap(({ figures }) => figures), ...startUps],
+      figures: [...reports.flatMap(({ figures }) => figures), ...tracking, ...startUps],
       notes: reports.flatMap(({ notes }) => notes),
     }
   },

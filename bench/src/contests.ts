@@ -41,15 +41,6 @@ function contest(
   return [{ name, work, goal }, ...rest]
 }
 
-/** Names of the figures of pageEntries. */
-export function pageWorks(what: string): { encode: string; decode: string; untracked: string } {
-  return {
-    encode: `encode pages of ${what}`,
-    decode: `decode and verify pages of ${what}`,
-    untracked: 'without page checksums',
-  }
-}
-
 /** Pages, their name in figures, and what our kernel makes of them. */
 export interface Sample {
   readonly what: string
@@ -70,22 +61,19 @@ function ignore(): void {}
 export function pageEntries(sample: Sample, native: NativeProgram | undefined, goals: PageGoals): Entry[] {
   const { what, pages, batches } = sample
   const kernel = new KernelCodec('wasm')
-  const untracked = new KernelCodec('wasm', false)
   const javascript = new KernelCodec('js')
   const addon = new AddonCodec()
-  for (const codec of [kernel, untracked, javascript, addon]) {
+  for (const codec of [kernel, javascript, addon]) {
     proveDecode(codec, sample, pages)
     proveDecode(kernel, encodeAll(codec, pages), pages)
   }
   const encode = (codec: PageCodec): Work => ownWork(() => codec.encode(pages, ignore))
   const decode = (codec: PageCodec): Work => ownWork(() => codec.decode(batches, ignore))
-  const names = pageWorks(what)
   return [
     ...contest(
-      names.encode,
+      `encode pages of ${what}`,
       encode(kernel),
       {
-        [names.untracked]: encode(untracked),
         [JAVASCRIPT]: encode(javascript),
         [ADDON]: encode(addon),
         'native liblz4, CRC-64 by tables': native?.work('encode'),
@@ -94,10 +82,9 @@ export function pageEntries(sample: Sample, native: NativeProgram | undefined, g
       goals.encode,
     ),
     ...contest(
-      names.decode,
+      `decode and verify pages of ${what}`,
       decode(kernel),
       {
-        [names.untracked]: decode(untracked),
         [JAVASCRIPT]: decode(javascript),
         [ADDON]: decode(addon),
         'native liblz4, CRC-64 by tables': native?.work('decode'),

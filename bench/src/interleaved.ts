@@ -16,14 +16,25 @@ export function ownWork(work: () => unknown): Work {
   }
 }
 
-/** Rounds in which each takes its turn, in changing order. Returns what each took, one number a round, in the order of `works`. */
+/**
+ * Rounds in which each takes its turn, in random order: what runs before leaves caches and clocks behind. Returns what each took,
+ * one number a round, in the order of `works`.
+ */
 export async function interleaved(rounds: number, works: readonly Work[]): Promise<Float64Array[]> {
   const times = works.map(() => new Float64Array(rounds))
+  const order = works.map((_, which) => which)
   for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < works.length; turn++) {
-      const which = (turn + round) % works.length
-      times[which]![round] = await works[which]!.time()
-    }
+    shuffle(order)
+    for (const which of order) times[which]![round] = await works[which]!.time()
   }
   return times
+}
+
+function shuffle(order: number[]): void {
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1))
+    const moved = order[i]!
+    order[i] = order[j]!
+    order[j] = moved
+  }
 }

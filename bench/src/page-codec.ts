@@ -59,13 +59,10 @@ export function proveDecode(
 /** A kernel of ours, between buffers that are not its own: each byte is copied into its memory and out of it. */
 export class KernelCodec implements PageCodec {
   readonly #kernel: PageKernel
-  readonly #track: boolean
   readonly #output = Buffer.alloc(BATCH_PAGES * LARGEST_FRAME)
 
-  /** @param track compute checksums of pages, beside that of the file */
-  constructor(backend: 'js' | 'wasm', track = true) {
+  constructor(backend: 'js' | 'wasm') {
     this.#kernel = createKernel({ pageSize: PAGE_SIZE, batchBytes: BATCH_SIZE, backend })
-    this.#track = track
   }
 
   encode(pages: Buffer, sink: Sink): bigint {
@@ -74,7 +71,7 @@ export class KernelCodec implements PageCodec {
     for (let at = 0; at < pages.length; at += BATCH_SIZE) {
       kernel.pages.set(pages.subarray(at, at + BATCH_SIZE))
       for (let i = 0; i < BATCH_PAGES; i++) kernel.pgnos[i] = at / PAGE_SIZE + i + 1
-      const size = kernel.encode(BATCH_PAGES, this.#track)
+      const size = kernel.encode(BATCH_PAGES, true)
       this.#output.set(kernel.frames.subarray(0, size))
       sink(this.#output.subarray(0, size))
     }
@@ -86,7 +83,7 @@ export class KernelCodec implements PageCodec {
     kernel.reset()
     for (const batch of batches) {
       kernel.frames.set(batch)
-      const { pages } = kernel.decode(batch.length, kernel.capacity, this.#track)
+      const { pages } = kernel.decode(batch.length, kernel.capacity, true)
       const size = pages * PAGE_SIZE
       this.#output.set(kernel.pages.subarray(0, size))
       sink(this.#output.subarray(0, size))
