@@ -1,12 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type FolderEntry, walkKeys } from '../src/walk.ts'
+import { type FolderEntry, walkFolders } from '../src/index.ts'
 
 /** A tree in memory that counts which folders are read. */
 function tree(keys: readonly string[]) {
   const read: string[] = []
-  async function readFolder(path: string): Promise<FolderEntry[]> {
-    const base = path.slice('root/'.length)
+  async function readFolder(base: string): Promise<FolderEntry[]> {
     read.push(base)
     const entries = new Map<string, FolderEntry>()
     for (const key of keys) {
@@ -22,7 +21,7 @@ function tree(keys: readonly string[]) {
 async function walk(keys: readonly string[], prefix: string, startAfter: string) {
   const { read, readFolder } = tree(keys)
   const walked: string[] = []
-  for await (const key of walkKeys('root', { prefix, startAfter, readFolder })) walked.push(key)
+  for await (const { key } of walkFolders(readFolder, { prefix, startAfter })) walked.push(key)
   return { walked, read }
 }
 
