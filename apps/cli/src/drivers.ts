@@ -13,6 +13,7 @@ export const BUILT_IN_DRIVERS: DriverTable = {
   abs: async () => (await import('@sqlstream/storage-azure')).azureDriver,
   azblob: async () => (await import('@sqlstream/storage-azure')).azureDriver,
   gs: async () => (await import('@sqlstream/storage-gcs')).gcsDriver,
+  sftp: async () => (await import('@sqlstream/storage-sftp')).sftpDriver,
 }
 
 /** The drivers that a command can use: the built-in ones, and those that the configuration names. */
