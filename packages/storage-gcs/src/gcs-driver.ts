@@ -1,6 +1,6 @@
 import {
-  type AbortOptions,
   type BlobStore,
+  type OpenOptions,
   type RetryOptions,
   type StorageDriver,
   withinTime,
@@ -11,10 +11,11 @@ import { DRIVER, noCredentials } from './gcs-errors.ts'
 import { type GCSPlace, gcsPlace } from './gcs-options.ts'
 import { GCSStore } from './gcs-store.ts'
 
+const CREDENTIALS_FILE = 'GOOGLE_APPLICATION_CREDENTIALS'
 /** Default of `limitMs`. */
 const LIMIT_MS = 30_000
 
-export interface GCSOpenOptions extends AbortOptions {
+export interface GCSOpenOptions extends OpenOptions {
   /**
    * How long the service may leave a request without an answer, take no more of an upload, or send no more of a body; in
    * milliseconds from 1. Default: 30,000.
@@ -28,9 +29,9 @@ export interface GCSOpenOptions extends AbortOptions {
 export const gcsDriver: StorageDriver = {
   name: DRIVER,
   schemes: ['gs'],
-  async open(url: URL, options: AbortOptions = {}): Promise<BlobStore> {
+  async open(url: URL, options: OpenOptions = {}): Promise<BlobStore> {
     options.signal?.throwIfAborted()
-    const place = gcsPlace(url, process.env)
+    const place = gcsPlace(url, options.environment ?? process.env)
     const store = await openGCSStore(place, options)
     return place.prefix === '' ? store : withPrefix(store, place.prefix)
   },
@@ -41,17 +42,23 @@ export const gcsDriver: StorageDriver = {
  * @throws StorageError 'permission-denied' when there are no credentials
  */
 export async function openGCSStore(place: GCSPlace, options: GCSOpenOptions = {}): Promise<GCSStore> {
-  const { limitMs = LIMIT_MS, retry = {}, signal } = options
+  const { limitMs = LIMIT_MS, retry = {}, environment = process.env, signal } = options
   const fields = { driver: DRIVER, operation: 'open' } as const
-  const authorize = await withinTime({ limitMs, signal, fields }, () => findCredentials(place))
+  const authorize = await withinTime({ limitMs, signal, fields }, () => findCredentials(place, environment))
   return new GCSStore(new GCSClient(place, authorize, limitMs), retry)
 }
 
 /** Of the SDK only its credentials are used: its requests are repeated behind our back, cannot be aborted, and delete on doubt. */
-async function findCredentials({ anonymous }: GCSPlace): Promise<Authorize> {
+async function findCredentials(
+  { anonymous }: GCSPlace,
+  environment: NonNullable<OpenOptions['environment']>,
+): Promise<Authorize> {
   if (anonymous) return async () => []
   const { Storage } = await import('@google-cloud/storage')
-  const { authClient } = new Storage()
+  const keyFilename = environment[CREDENTIALS_FILE]
+  // The SDK knows the environment of the process alone; told of a file, it warns on the console.
+  const isOwn = keyFilename !== undefined && keyFilename !== process.env[CREDENTIALS_FILE]
+  const { authClient } = new Storage(isOwn ? { keyFilename } : {})
   try {
     await authClient.getClient()
   } catch (error) {

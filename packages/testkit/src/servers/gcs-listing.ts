@@ -13,10 +13,10 @@ export function listPage(bucket: GCSBucket, query: URLSearchParams, stale: boole
   const prefix = query.get('prefix') ?? ''
   const delimiter = query.get('delimiter') ?? ''
   const startOffset = query.get('startOffset') ?? ''
-  const endOffset = query.get('endOffset')
+  const endOffset = query.get('endOffset') || null
   const max = Number(query.get('maxResults') ?? 1000)
   if (!Number.isInteger(max) || max < 1) throw new GCSRefusal(400, 'invalid', 'Invalid value for maxResults')
-  const token = query.get('pageToken')
+  const token = query.get('pageToken') || null
   const after = token === null ? undefined : Buffer.from(token, 'base64url').toString()
   const items: GCSResource[] = []
   const prefixes: string[] = []

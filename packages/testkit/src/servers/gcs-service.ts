@@ -63,8 +63,9 @@ export class GCSService implements HttpService {
       throw new GCSRefusal(401, 'authError', 'Invalid Credentials')
     }
     const query = request.url.searchParams
-    const stray = [...query.keys()].find((name) => !PARAMETERS.has(name))
-    if (stray !== undefined) throw new GCSRefusal(400, 'invalidParameter', `Unknown parameter ${stray}`)
+    // Google's Go client sends some that it knows and that are not set.
+    const stray = [...query].find(([name, value]) => value !== '' && !PARAMETERS.has(name))
+    if (stray !== undefined) throw new GCSRefusal(400, 'invalidParameter', `Unknown parameter ${stray[0]}`)
     const call = callOf(request)
     const bucket = this.buckets.get(call.bucket)
     if (bucket === undefined) throw new GCSRefusal(404, 'notFound', 'The specified bucket does not exist.')
