@@ -22,8 +22,5 @@ export type { S3Server } from './s3-server.ts'
 export type { S3ServiceOptions } from './s3-service.ts'
 export { serverOrReason } from './server-or-reason.ts'
 export { freePort, type ServerCommand, ServerProcess } from './server-process.ts'
-<<<<<<< HEAD
-export { startVersityGW } from './versitygw.ts'
-=======
 export { SSHD, type SSHDOptions, startSSHD } from './sshd.ts'
->>>>>>> 3e7b621 (Back up to any machine with an SSH server: puts are atomic where the server was seen to allow it, and survive a cut at any request)
+export { startVersityGW } from './versitygw.ts'
