@@ -16,11 +16,18 @@ interface Part {
   readonly ChecksumCRC32?: string
 }
 
-/** Uploads parts as they come, several at once, and makes them an object in one step at the end. On any failure nothing is left. */
-export async function putParts(put: Put, parts: AsyncIterator<Uint8Array>): Promise<BlobInfo> {
+/**
+ * Uploads parts as they come, several at once, and makes them an object in one step at the end. On any failure nothing is left.
+ * @param onSent gets each part that is not needed any more
+ */
+export async function putParts(
+  put: Put,
+  parts: AsyncIterator<Uint8Array>,
+  onSent: (part: Uint8Array) => void,
+): Promise<BlobInfo> {
   const upload = await MultipartUpload.create(put)
   try {
-    await upload.send(parts)
+    await upload.send(parts, onSent)
     return await upload.complete()
   } catch (error) {
     await upload.abort()
@@ -61,7 +68,7 @@ class MultipartUpload {
     return new MultipartUpload(put, UploadId, putId)
   }
 
-  async send(parts: AsyncIterator<Uint8Array>): Promise<void> {
+  async send(parts: AsyncIterator<Uint8Array>, onSent: (part: Uint8Array) => void): Promise<void> {
     const { connection, context, key } = this.#put
     const { partConcurrency } = connection.settings
     const running = new Set<Promise<void>>()
@@ -82,6 +89,7 @@ class MultipartUpload {
           () => {
             inFlight -= part.length
             running.delete(sending)
+            onSent(part)
           },
           (error: unknown) => {
             failures.push(error)

@@ -91,13 +91,20 @@ export class S3Store implements BlobStore {
     const needsOneRequest = options.precondition !== undefined && !this.#settings.conditionalComplete
     if (size !== undefined) await refuseEarly(put)
     if (size !== undefined && needsOneRequest) return putStreamed(put, body)
-    const parts = bodyParts(body, { sizeOf, signal: options.signal })
+    const spare = new PartMemory()
+    const parts = bodyParts(body, {
+      sizeOf,
+      allocate: (bytes) => spare.take(bytes),
+      signal: options.signal,
+    })
     try {
       const first = await parts.next()
       const second = first.done === true ? first : await parts.next()
       if (second.done === true) return await putBytes(put, first.value ?? new Uint8Array(0))
       if (size === undefined) await refuseEarly(put)
-      if (!needsOneRequest) return await putParts(put, chain([first.value!, second.value], parts))
+      if (!needsOneRequest) {
+        return await putParts(put, chain([first.value!, second.value], parts), (part) => spare.give(part))
+      }
     } finally {
       await parts.return()
     }
@@ -113,6 +120,20 @@ export class S3Store implements BlobStore {
   /** Waits for uploads that are being taken back, then closes all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection.close()
+  }
+}
+
+/** The memory of parts that were sent, for the next ones of the same size. */
+class PartMemory {
+  #spare: Uint8Array<ArrayBuffer>[] = []
+
+  take(size: number): Uint8Array<ArrayBuffer> {
+    this.#spare = this.#spare.filter((part) => part.length === size)
+    return this.#spare.pop() ?? new Uint8Array(size)
+  }
+
+  give(part: Uint8Array): void {
+    this.#spare.push(new Uint8Array(part.buffer as ArrayBuffer))
   }
 }
 

@@ -3,14 +3,7 @@ import { describeConformance, type Harness } from '@sqlstream/storage-conformanc
 import { freePort } from '@sqlstream/testkit/servers'
 import { describe, it } from 'vitest'
 import { S3Store, type S3StoreOptions } from '../src/index.ts'
-
-export const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'canary-secret-key' }
-const OTHERS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'canary-wrong-key' }
-
-/** Options for a server on this machine. */
-export function localOptions(endpoint: string, more: Partial<S3StoreOptions> = {}): S3StoreOptions {
-  return { bucket: 'bucket', endpoint, credentials: CREDENTIALS, ...more }
-}
+import { CREDENTIALS, localOptions, OTHERS } from './conformance-options.ts'
 
 export interface S3ConformanceOptions extends Pick<Harness, 'manyKeys' | 'largeBytes'> {
   /** Where the server is, when the tests run. */

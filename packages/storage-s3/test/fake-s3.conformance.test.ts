@@ -1,6 +1,7 @@
 import { FakeS3 } from '@sqlstream/testkit/servers'
 import { afterAll, beforeAll } from 'vitest'
-import { CREDENTIALS, s3Conformance } from './conformance.ts'
+import { s3Conformance } from './conformance.ts'
+import { CREDENTIALS } from './conformance-options.ts'
 
 /** Bytes of parts where they are to be many. */
 const PART = 100_000

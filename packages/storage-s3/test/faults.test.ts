@@ -2,7 +2,7 @@ import { type BlobStore, discardBody, getBytes, isStorageError, readResumable } 
 import { FakeS3, type HttpFault } from '@sqlstream/testkit/servers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { S3Store, type S3StoreOptions } from '../src/index.ts'
-import { localOptions } from './conformance.ts'
+import { localOptions } from './conformance-options.ts'
 
 const PART = 1000
 const LIMIT_MS = 300

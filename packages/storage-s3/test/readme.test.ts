@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { runProgram } from '@sqlstream/testkit'
 import { FakeS3 } from '@sqlstream/testkit/servers'
 import { expect, test } from 'vitest'
-import { CREDENTIALS } from './conformance.ts'
+import { CREDENTIALS } from './conformance-options.ts'
 
 const packageFolder = join(import.meta.dirname, '..')
 

@@ -3,7 +3,7 @@ import { discardBody, type ETag, getBytes, isStorageError, probeConditionalPut }
 import { FakeS3, type S3ServiceOptions } from '@sqlstream/testkit/servers'
 import { afterEach, describe, expect, test } from 'vitest'
 import { S3Store, type S3StoreOptions } from '../src/index.ts'
-import { localOptions } from './conformance.ts'
+import { localOptions } from './conformance-options.ts'
 
 const PART = 1000
 const absent = { precondition: { kind: 'absent' } } as const

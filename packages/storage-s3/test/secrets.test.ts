@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { FakeS3, type HttpFault } from '@sqlstream/testkit/servers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { S3Store } from '../src/index.ts'
-import { localOptions } from './conformance.ts'
+import { localOptions } from './conformance-options.ts'
 
 const SECRETS = {
   secretAccessKey: 'canary/secret+access=key',

@@ -61,3 +61,16 @@ test('parts grow so that 10,000 of them hold any object a service takes', () => 
   // Five gibibytes is the most that a part may have.
   expect(partSize(10_000)).toBeLessThanOrEqual(5 * 2 ** 30)
 })
+
+test('parts come in the memory that is given for them', async () => {
+  const given: Uint8Array[] = []
+  const allocate = (size: number): Uint8Array<ArrayBuffer> => {
+    given.push(new Uint8Array(size).fill(9))
+    return given.at(-1) as Uint8Array<ArrayBuffer>
+  }
+  const parts: Uint8Array[] = []
+  for await (const part of bodyParts(chunksBody([countingBytes(5)]), { sizeOf: () => 2, allocate }))
+    parts.push(part)
+  expect(parts.map((part) => [...part])).toEqual([[0, 1], [2, 3], [4]])
+  expect(parts.map(({ buffer }) => buffer)).toEqual(given.map(({ buffer }) => buffer))
+})
