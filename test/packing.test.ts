@@ -1,35 +1,17 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ROOT, tool, workspacePackages } from './support/workspace.ts'
+import { PackedPackages } from './support/pack.ts'
+import { tool } from './support/workspace.ts'
 
-const packages = workspacePackages().filter((each) => each.manifest.private !== true)
-const pnpm = [
-  '-y',
-  (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { packageManager: string }).packageManager,
-]
-const folder = mkdtempSync(join(tmpdir(), 'sqlstream-pack-'))
-
-function tarball(name: string): string {
-  const prefix = `${name.replace('@', '').replace('/', '-')}-`
-  const file = readdirSync(folder).find(
-    (each) => each.startsWith(prefix) && /^\d/.test(each.slice(prefix.length)),
-  )
-  if (file === undefined) throw new Error(`${name} was not packed`)
-  return join(folder, file)
-}
-
-beforeAll(() => {
-  for (const { path } of packages) {
-    execFileSync('npx', [...pnpm, 'pack', '--pack-destination', folder], { cwd: path, stdio: 'pipe' })
-  }
-})
+const packed = new PackedPackages()
+const { folder, packages } = packed
+const tarball = (name: string): string => packed.tarball(name)
 
 afterAll(() => {
-  rmSync(folder, { recursive: true, force: true })
+  packed[Symbol.dispose]()
 })
 
 describe.each(packages)('$manifest.name, packed', ({ manifest }) => {
