@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { TempFolder } from '@sqlstream/testkit'
+import { FakeS3 } from '@sqlstream/testkit/servers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from '../src/exit-codes.ts'
 import { SCHEMAS } from '../src/schema.ts'
@@ -200,6 +201,43 @@ describe('replicate without arguments', () => {
     expect(events.at(-1)).toMatchObject({ type: 'stopped', pendingFiles: 0 })
     const human = await run(['replicate', '--config', 'litestream.yml', '--once'], { WHERE: 'backup' })
     expect(human.stdout).toMatch(/^warning: litestream.yml:1: snapshot is not heeded; /)
+  })
+
+  test('hands the keys of a file of Litestream to S3, each database its own', async () => {
+    const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'right-canary' }
+    await using s3 = await FakeS3.start({ credentials })
+    using app = new App(folder.join('app.db'))
+    app.commit(3)
+    const { accessKeyId, secretAccessKey } = credentials
+    const file = (secret: string): string => `
+dbs:
+  - path: app.db
+    replica:
+      type: s3
+      bucket: bucket
+      path: backups/app
+      endpoint: ${s3.url}
+      force-path-style: true
+      access-key-id: ${accessKeyId}
+      secret-access-key: ${secret}
+`
+    write('litestream.yml', file(secretAccessKey))
+    // Keys of the process are others.
+    const env = { AWS_ACCESS_KEY_ID: 'other', AWS_SECRET_ACCESS_KEY: 'other-canary' }
+    const right = await run(['replicate', '--config', 'litestream.yml', '--once'], env)
+    expect(right).toMatchObject({ status: 0, stderr: '' })
+    expect([...s3.bucket('bucket').objects.keys()]).toContainEqual(
+      expect.stringMatching(/^backups\/app\/0009\/.*\.ltx$/),
+    )
+    write('litestream.yml', file('wrong-canary'))
+    const wrong = await run(['replicate', '--config', 'litestream.yml', '--once'], env)
+    expect(wrong).toMatchObject({
+      status: EXIT.unavailable,
+      stderr: expect.stringContaining('(permission-denied)'),
+    })
+    for (const { stdout, stderr } of [right, wrong]) {
+      expect(stdout + stderr).not.toMatch(/canary/)
+    }
   })
 
   test('flags go before the file', async () => {
