@@ -41,7 +41,6 @@ const PASSING: readonly HttpFault[] = [
   { kind: 'refuse', status: 429, code: 'rateLimitExceeded' },
   { kind: 'refuse', status: 403, code: 'userRateLimitExceeded' },
   { kind: 'refuse-after', status: 500 },
-  { kind: 'refuse-after', status: 502 },
   { kind: 'hang' },
   { kind: 'hang-answer' },
   { kind: 'cut', after: 0 },

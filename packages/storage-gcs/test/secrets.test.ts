@@ -45,7 +45,7 @@ test.each(FAULTS)('no token is in an error of %o, nor in the store', async (faul
   ]
   const outcomes = await Promise.allSettled(calls.map((call) => call()))
   const errors = outcomes.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []))
-  expect(errors.length).toBeGreaterThan(4)
+  expect(errors.length).toBeGreaterThan(2)
   for (const seen of [store, ...errors]) expect(everything(seen)).not.toContain('secret-canary')
 })
 

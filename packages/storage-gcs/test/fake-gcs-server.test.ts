@@ -2,6 +2,7 @@ import { describeConformance } from '@sqlstream/storage-conformance'
 import { freePort, serverOrReason, startFakeGCSServer } from '@sqlstream/testkit/servers'
 import { afterAll, describe, it } from 'vitest'
 import { openStore } from './fake-store.ts'
+import { describeLitestream } from './litestream-cases.ts'
 
 const server = await serverOrReason('fake-gcs-server', startFakeGCSServer)
 const closed = `http://127.0.0.1:${await freePort()}`
@@ -17,4 +18,5 @@ if ('reason' in server) {
     openMissing: async () => openStore(server.url, { bucket: 'missing' }),
     openUnreachable: async () => openStore(closed),
   })
+  describeLitestream('fake-gcs-server', server.url)
 }
