@@ -94,7 +94,7 @@ export class GCSStore implements BlobStore {
 
   async #put(upload: Upload, body: BlobBody): Promise<BlobInfo> {
     const { signal } = upload
-    const readParts = () => bodyParts(body, { signal, sizeOf: () => this.#partSize })
+    const readParts = () => bodyParts(body, { signal, sizeOf: () => this.#partSize, allocate: alternating() })
     const parts = readParts()
     try {
       const first = await parts.next()
@@ -162,4 +162,15 @@ async function* joined(
 ): AsyncGenerator<Uint8Array, void> {
   yield* first
   yield* rest
+}
+
+/** Memory for parts of which one is on its way while the next is read: garbage of their size would pile up. */
+function alternating(): (size: number) => Uint8Array {
+  const buffers: [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)]
+  let turn: 0 | 1 = 1
+  return (size) => {
+    turn = turn === 0 ? 1 : 0
+    if (buffers[turn].length < size) buffers[turn] = new Uint8Array(size)
+    return buffers[turn].subarray(0, size)
+  }
 }

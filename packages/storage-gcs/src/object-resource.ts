@@ -1,4 +1,4 @@
-import type { BlobInfo, ETag, Precondition } from '@sqlstream/storage'
+import { type BlobInfo, type ETag, type Precondition, rfc3339 } from '@sqlstream/storage'
 import { type CallContext, describe, failure } from './gcs-errors.ts'
 
 /** Of an object's JSON, what is asked for. */
@@ -40,5 +40,5 @@ export function generationMatch(precondition: Precondition): string | undefined 
 
 /** User metadata that carries the time of an object's content, named and written as Litestream does. */
 export function timestampMetadata(timestamp: Date): Readonly<Record<string, string>> {
-  return { 'litestream-timestamp': timestamp.toISOString().replace(/\.?0*Z$/, 'Z') }
+  return { 'litestream-timestamp': rfc3339(timestamp) }
 }
