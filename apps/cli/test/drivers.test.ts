@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { type BlobStore, MemoryStore, type StorageDriver } from '@sqlstream/storage'
 import { TempFolder } from '@sqlstream/testkit'
+import { FakeS3 } from '@sqlstream/testkit/servers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { BUILT_IN_DRIVERS, Drivers } from '../src/drivers.ts'
 import { loadDriver } from '../src/load-driver.ts'
@@ -39,7 +40,7 @@ describe.each(Object.entries(BUILT_IN_DRIVERS))('%s://', (scheme, load) => {
 
 describe('only what is used is loaded', () => {
   /** Names of the modules that a run of the command line loaded. */
-  async function loadedBy(args: readonly string[]): Promise<string[]> {
+  async function loadedBy(args: readonly string[], env: Record<string, string> = {}): Promise<string[]> {
     const list = folder.join('loaded')
     writeFile(
       folder,
@@ -51,7 +52,7 @@ describe('only what is used is loaded', () => {
     const hook = pathToFileURL(folder.join('watch.mjs')).href
     const { status, stderr } = await runCLI(args, {
       cwd: folder.path,
-      env: { NODE_OPTIONS: `--import=${hook}` },
+      env: { ...env, NODE_OPTIONS: `--import=${hook}` },
     })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     return readFileSync(list, 'utf8').trim().split('\n')
@@ -67,6 +68,19 @@ describe('only what is used is loaded', () => {
     expect(loaded.filter((url) => /\/storage-file\//.test(url)).length).toBeGreaterThan(3)
     expect(loaded.filter((url) => drivers.test(url) || sdks.test(url))).toEqual([])
     expect(loaded.filter((url) => /\/node_modules\/(?:zod|yaml)\//.test(url))).toEqual([])
+  })
+
+  test('replicate to S3 loads the SDK of that, and no other', async () => {
+    await using s3 = await FakeS3.start()
+    using app = new App(folder.join('app.db'))
+    app.commit(3)
+    const url = `s3://bucket/app?endpoint=${encodeURIComponent(s3.url)}`
+    const env = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' }
+    const loaded = await loadedBy(['replicate', app.path, url, '--once'], env)
+    expect(loaded.some((each) => /\/node_modules\/@aws-sdk\//.test(each))).toBe(true)
+    const others = /\/node_modules\/(?:@google-cloud|@azure|@nats-io|ssh2|webdav)\//
+    expect(loaded.filter((each) => others.test(each))).toEqual([])
+    expect(loaded.filter((each) => drivers.test(each) && !/\/storage-s3\//.test(each))).toEqual([])
   })
 
   test('the watch sees what a configuration needs', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type DatabaseConfig, formatPath } from '../src/config/config.ts'
 import { fromLitestream, type LitestreamResult } from '../src/config/from-litestream.ts'
 import { type LitestreamFile, litestreamFile } from '../src/config/litestream-schema.ts'
+import { Drivers } from '../src/drivers.ts'
 
 const places = { folder: '/srv', home: '/users/me' }
 
@@ -20,6 +21,31 @@ function mapReplica(replica: object, top: object = {}): Partial<DatabaseConfig> 
 
 const none = {}
 
+/** 32 bytes in base64, with a plus and a slash. */
+const KEY = Buffer.alloc(32, 0xfb).fill(0xff, 4, 9).toString('base64')
+
+const S3_SETTINGS = {
+  'access-key-id': 'id',
+  'secret-access-key': 'secret',
+  endpoint: 'http://localhost:9000',
+  region: 'eu-west-1',
+  'force-path-style': true,
+  'skip-verify': true,
+  'sign-payload': false,
+  'require-content-md5': false,
+  'storage-class': 'STANDARD_IA',
+  'part-size': '10MiB',
+  concurrency: 3,
+  'sse-kms-key-id': 'key',
+}
+
+const AZURE_SETTINGS = {
+  'account-name': 'acc',
+  'account-key': 'a2V5',
+  'sas-token': 'sv=1&sig=x',
+  endpoint: 'http://127.0.0.1:10000/acc',
+}
+
 describe('a replica', () => {
   test.each<[string, object, string, Record<string, string>]>([
     // Files.
@@ -36,21 +62,9 @@ describe('a replica', () => {
       'every setting of S3',
       {
         url: 's3://bucket/app',
-        'access-key-id': 'id',
-        'secret-access-key': 'secret',
-        endpoint: 'http://localhost:9000',
-        region: 'eu-west-1',
-        'force-path-style': true,
-        'skip-verify': true,
-        'sign-payload': false,
-        'require-content-md5': false,
-        'storage-class': 'STANDARD_IA',
-        'part-size': '10MiB',
-        concurrency: 3,
-        'sse-customer-algorithm': 'AES256',
-        'sse-kms-key-id': 'key',
+        ...S3_SETTINGS,
       },
-      's3://bucket/app?endpoint=http%3A%2F%2Flocalhost%3A9000&region=eu-west-1&force-path-style=true&skip-verify=true&sign-payload=false&require-content-md5=false&storage-class=STANDARD_IA&part-size=10485760&concurrency=3&sse-customer-algorithm=AES256&sse-kms-key-id=key',
+      's3://bucket/app?endpoint=http%3A%2F%2Flocalhost%3A9000&region=eu-west-1&force-path-style=true&skip-verify=true&sign-payload=false&require-content-md5=false&storage-class=STANDARD_IA&part-size=10485760&concurrency=3&sse-kms-key-id=key',
       { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' },
     ],
     [
@@ -67,12 +81,9 @@ describe('a replica', () => {
       'every setting of Azure',
       {
         type: 'abs',
-        'account-name': 'acc',
-        'account-key': 'a2V5',
-        'sas-token': 'sv=1&sig=x',
+        ...AZURE_SETTINGS,
         bucket: 'container',
         path: '/app',
-        endpoint: 'http://127.0.0.1:10000/acc',
       },
       'abs://acc@container/app?endpoint=http%3A%2F%2F127.0.0.1%3A10000%2Facc',
       { LITESTREAM_AZURE_ACCOUNT_KEY: 'a2V5', LITESTREAM_AZURE_SAS_TOKEN: 'sv=1&sig=x' },
@@ -146,6 +157,20 @@ describe('a replica', () => {
       syncIntervalMs: 90_000,
     })
   })
+})
+
+test.each<[string, object]>([
+  ['S3', { url: 's3://bucket/app', ...S3_SETTINGS }],
+  [
+    'S3 with a key of the customer',
+    { url: 's3://b/app', 'sse-customer-algorithm': 'AES256', 'sse-customer-key': KEY },
+  ],
+  ['Azure', { type: 'abs', bucket: 'container', path: '/app', ...AZURE_SETTINGS }],
+])('what becomes of every setting of %s is understood by our driver', async (_, replica) => {
+  const { url = '', environment = {} } = mapReplica(replica)
+  const drivers = new Drivers()
+  await using store = await drivers.open(await drivers.locate(url), { environment })
+  expect(store.capabilities.conditionalPut).toBe(true)
 })
 
 describe('a database', () => {
