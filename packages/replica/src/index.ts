@@ -8,7 +8,7 @@ export {
 } from './errors.ts'
 export { findGaps } from './gaps.ts'
 export type { Identity } from './identity.ts'
-export { type Layout, ltxKey, OWN_PREFIX, type ParsedKey, parseLTXKey } from './layout.ts'
+export { type Layout, LEASE_KEY, ltxKey, OWN_PREFIX, type ParsedKey, parseLTXKey } from './layout.ts'
 export { assumeSoleWriter, type Epoch, type Lease } from './lease.ts'
 export { planRestore, type RestorePlan, type RestoreTarget } from './plan-restore.ts'
 export { isWorthPool, type MakePool } from './pool.ts'

@@ -18,6 +18,9 @@ export const OWN_PREFIX = '.sqlstream/'
 /** Key of the object that says which database a replica belongs to. */
 export const IDENTITY_KEY: string = `${OWN_PREFIX}identity.json`
 
+/** Key of the object that says who writes a replica. */
+export const LEASE_KEY: string = `${OWN_PREFIX}lease.json`
+
 const HIGHEST_LEVEL = 9
 const BAD_NAME: ParsedKey = { kind: 'bad-name' }
 const FOREIGN: ParsedKey = { kind: 'foreign' }

@@ -13,7 +13,7 @@ import { isReplicaError, ReplicaError } from './errors.ts'
 import { decodeIdentity, encodeIdentity, type Identity } from './identity.ts'
 import { IDENTITY_KEY, ltxKey } from './layout.ts'
 import type { Lease } from './lease.ts'
-import type { AbortOptions, Replica } from './replica.ts'
+import { type AbortOptions, type Replica, signalOf } from './replica.ts'
 
 /** Options of `ReplicaWriter.put`. */
 export interface PutFileOptions extends AbortOptions {
@@ -43,9 +43,10 @@ export function createWriter(replica: Replica, lease: Lease): ReplicaWriter {
     lease,
     async put(level, range, body, options) {
       const key = ltxKey(layout, level, range)
-      const signal = underLease(lease, options)
-      const putOptions = { signal, ...(options && { timestamp: options.timestamp }) }
-      const info = await createOnly(store, key, body, putOptions, lease)
+      const timestamp = options && { timestamp: options.timestamp }
+      const info = await change(lease, { ...options, appends: true }, (signal) =>
+        createOnly(store, key, body, { signal, ...timestamp }),
+      )
       return {
         key,
         level,
@@ -53,35 +54,42 @@ export function createWriter(replica: Replica, lease: Lease): ReplicaWriter {
         maxTXID: range.maxTXID,
         size: info.size,
         modified: info.modified,
-        ...(options && { timestamp: options.timestamp }),
+        ...timestamp,
       }
     },
     async remove(files, options) {
-      const signal = underLease(lease, options)
-      if (files.length > 0)
-        await store.delete(
-          files.map((file) => file.key),
-          { signal },
-        )
+      const keys = files.map((file) => file.key)
+      await change(lease, options, async (signal) => {
+        if (keys.length > 0) await store.delete(keys, { signal })
+      })
     },
     async createIdentity(identity, options) {
-      const signal = underLease(lease, options)
       try {
-        await createOnly(store, IDENTITY_KEY, encodeIdentity(identity), { signal }, lease)
+        const body = encodeIdentity(identity)
+        await change(lease, options, (signal) => createOnly(store, IDENTITY_KEY, body, { signal }))
         return identity
       } catch (error) {
         if (!isReplicaError(error, 'fenced') || lease.signal.aborted) throw error
       }
-      return decodeIdentity(await getBytes(store, IDENTITY_KEY, { signal }))
+      return decodeIdentity(await getBytes(store, IDENTITY_KEY, signalOf(options ?? {})))
     },
   }
 }
 
-/** One signal for the caller's wish to stop and for the loss of the lease. Throws `fenced` when it is lost already. */
-function underLease(lease: Lease, options: AbortOptions = {}): AbortSignal {
+/** Work under a lease. Throws `fenced` when it is lost, before or meanwhile. */
+async function change<T>(
+  lease: Lease,
+  options: Parameters<Lease['during']>[1] = {},
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   options.signal?.throwIfAborted()
   if (lease.signal.aborted) throw leaseLost(lease)
-  return options.signal ? AbortSignal.any([options.signal, lease.signal]) : lease.signal
+  try {
+    return await lease.during(work, options)
+  } catch (error) {
+    if (lease.signal.aborted) throw leaseLost(lease, error)
+    throw error
+  }
 }
 
 /** Creates an object, or finds out that it is there already with the same bytes. */
@@ -90,7 +98,6 @@ async function createOnly(
   key: string,
   body: BlobBody,
   options: PutOptions & { readonly signal: AbortSignal },
-  lease: Lease,
 ): Promise<BlobInfo> {
   const { signal } = options
   try {
@@ -100,7 +107,6 @@ async function createOnly(
     // Without conditional put only the promise of a sole writer protects; an object that is there still is never touched.
     if (!(await exists(store, key, signal))) return await store.put(key, body, options)
   } catch (error) {
-    if (lease.signal.aborted) throw leaseLost(lease, error)
     signal.throwIfAborted()
     if (!mayHaveWritten(error)) throw error
     const found = await readBack(store, key, body, signal, error)
@@ -152,5 +158,8 @@ async function exists(store: BlobStore, key: string, signal: AbortSignal): Promi
 }
 
 function leaseLost(lease: Lease, cause: unknown = lease.signal.reason): ReplicaError {
-  return new ReplicaError('fenced', `${lease.owner} has lost the lease of epoch ${lease.epoch}`, { cause })
+  const why = lease.signal.reason instanceof ReplicaError ? `: ${lease.signal.reason.message}` : ''
+  return new ReplicaError('fenced', `${lease.owner} has lost the lease of epoch ${lease.epoch}${why}`, {
+    cause,
+  })
 }

@@ -179,7 +179,11 @@ describe('put', () => {
 describe('a lease', () => {
   test('W2: that is lost fences every change, before and during it', async () => {
     const controller = new AbortController()
-    const lease: Lease = { ...assumeSoleWriter('old-host'), signal: controller.signal }
+    const lease: Lease = {
+      ...assumeSoleWriter('old-host'),
+      signal: controller.signal,
+      during: (work) => work(controller.signal),
+    }
     const inner = new MemoryStore()
     const store = wrap(inner, {
       put: async (...args) => {
