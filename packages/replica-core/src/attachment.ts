@@ -1,4 +1,5 @@
 import { isPageSize, type PageSize } from '@sqlstream/ltx'
+import type { Lease } from '@sqlstream/replica'
 import { isWALResetBugFixed } from '@sqlstream/wal'
 import { Capture } from './capture/capture.ts'
 import { CheckpointCycle } from './checkpoint-cycle.ts'
@@ -16,6 +17,7 @@ import type { Spool } from './state/spool.ts'
 
 /** What an attachment shares with the rest of a primary. */
 export interface AttachmentParts {
+  readonly lease: Lease
   readonly captureState: CaptureState
   readonly spool: Spool
   readonly serial: Serial
@@ -63,7 +65,7 @@ export class Attachment {
       state: parts.captureState,
       spool: parts.spool,
       pageSize,
-      epoch: options.lease?.epoch ?? 0n,
+      epoch: () => parts.lease.epoch,
       now: options.now ?? Date.now,
       failpoint,
       cutBytes: options.cutBytes,

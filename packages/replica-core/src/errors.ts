@@ -6,7 +6,10 @@
  * - `wal-discontinuous`: frames that should follow the last captured one do not
  * - `behind`: the replica is ahead of this copy of the database
  * - `wrong-database`: the replica belongs to another database
+ * - `diverged`: the replica holds another history, and nothing says that this database belongs there
  * - `locked`: another process replicates this database
+ * - `lease-held`: another writer has the replica
+ * - `lease-unsupported`: the store cannot keep two writers apart
  * - `state-folder`: the folder beside the database cannot be read or written
  * - `disk-full`, `busy`, `closed`, `fenced`: as named
  */
@@ -21,7 +24,10 @@ export type PrimaryErrorCode =
   | 'wal-discontinuous'
   | 'behind'
   | 'wrong-database'
+  | 'diverged'
   | 'locked'
+  | 'lease-held'
+  | 'lease-unsupported'
   | 'state-folder'
   | 'disk-full'
   | 'busy'

@@ -1,5 +1,5 @@
 import type { Pos, TXID } from '@sqlstream/ltx'
-import type { LTXFile } from '@sqlstream/replica'
+import type { Epoch, LTXFile } from '@sqlstream/replica'
 import type { SnapshotReason } from './plan-start.ts'
 import type { CheckpointMode } from './sqlite/checkpointer.ts'
 import type { WALPosition } from './state/position.ts'
@@ -8,6 +8,24 @@ import type { PrimaryState } from './state-machine.ts'
 /** What a primary reports. Callbacks are synchronous and must be cheap; what they throw is ignored. */
 export type PrimaryEvent =
   | { readonly type: 'state'; readonly from: PrimaryState; readonly to: PrimaryState }
+  | {
+      readonly type: 'lease'
+      /** `waiting`: another writer has it, by whom and until when the rest tells; `acquired`: it is ours. */
+      readonly state: 'waiting' | 'acquired'
+      readonly owner: string
+      readonly epoch: Epoch
+      /** By the holder's clock, RFC 3339. */
+      readonly expires: string
+      readonly ttlMs: number
+    }
+  | {
+      /** Captured transactions that are no part of the replica's history any more were moved aside. */
+      readonly type: 'tail-kept'
+      readonly folder: string
+      readonly minTXID: TXID
+      readonly maxTXID: TXID
+      readonly files: number
+    }
   | {
       readonly type: 'captured'
       readonly pos: Pos

@@ -1,6 +1,7 @@
-import type { Lease, Replica } from '@sqlstream/replica'
+import type { Replica } from '@sqlstream/replica'
 import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
+import type { LeaseOptions } from './lease/obtain-lease.ts'
 import type { BehindPolicy } from './plan-start.ts'
 
 /** Options of `Primary.open`. */
@@ -8,8 +9,8 @@ export interface PrimaryOptions {
   /** Path of the live database. */
   readonly database: string
   readonly replica: Replica
-  /** The right to write the replica. Default: the caller's promise to be the only writer. */
-  readonly lease?: Lease
+  /** How to get the right to write the replica. Default: by a lease in the store. */
+  readonly lease?: LeaseOptions
   /** Longest time between a commit and its capture while nobody waits. Default 1000 ms. */
   readonly syncIntervalMs?: number
   /** Quiet time after a file event before the WAL is looked at. Default 5 ms. */
@@ -22,6 +23,11 @@ export interface PrimaryOptions {
   readonly maxBarrierMs?: number
   /** What to do when the replica is ahead of this database. Default `refuse`. */
   readonly onBehind?: BehindPolicy
+  /**
+   * What to do when the replica holds another history and this database was never replicated from here: it may be the wrong
+   * place. Default `refuse`.
+   */
+  readonly onDiverged?: BehindPolicy
   /** Folder of the local state. Default: `.<file>-sqlstream` beside the database. */
   readonly stateDir?: string
   readonly onEvent?: PrimaryListener

@@ -16,14 +16,25 @@ export interface LocalSide {
 
 /** What is known about the replica at start. */
 export interface RemoteSide {
+  /** 0 when there is no file. */
   readonly head: TXID
   /** Undefined when the newest file proves nothing, as those of Litestream. */
   readonly postApplyChecksum?: Checksum | undefined
   /** False when its files do not connect up to the head. */
   readonly connected: boolean
+  /** A base above the head that a former writer was about to send, and that may still arrive. */
+  readonly lateBase?: TXID | undefined
+  /** A former writer may be alive and paused: files that it sent may still appear behind the head. */
+  readonly formerMayWrite?: boolean | undefined
 }
 
-/** What to do when the replica holds transactions that this copy of the database does not have. */
+/**
+ * How far above the head a new base begins when a former writer's files may still appear there: more than it can send before it
+ * finds out. So its history stays whole below the new one, and no file of one stands among those of the other.
+ */
+export const TAKEOVER_GAP = 65_536n
+
+/** What to do when the replica holds what this copy of the database does not have: end with an error, or a new base above it. */
 export type BehindPolicy = 'refuse' | 'snapshot'
 
 /** The decision at start. */
@@ -31,7 +42,15 @@ export type StartPlan =
   /** Upload what is spooled after `head`, then prove the WAL or compare pages. */
   | { readonly kind: 'continue'; readonly head: TXID }
   /** No local state: scan the database; its checksum decides between `continue` and a snapshot. */
-  | { readonly kind: 'compare'; readonly head: TXID; readonly checksum: Checksum }
+  | {
+      readonly kind: 'compare'
+      readonly head: TXID
+      readonly checksum: Checksum
+      /** False: a snapshot is needed even if it is equal. */
+      readonly mayContinue: boolean
+      /** Of the snapshot. */
+      readonly txid: TXID
+    }
   /** Begin a new base under this TXID. What is in the replica stays restorable. */
   | { readonly kind: 'snapshot'; readonly txid: TXID; readonly reason: SnapshotReason }
   | { readonly kind: 'refuse'; readonly head: TXID; readonly local: TXID }
@@ -48,6 +67,7 @@ export type SnapshotReason =
   | 'page-size-changed'
   | 'restored-to-older'
   | 'behind'
+  | 'late-writer'
 
 /** Decides by proof how replication goes on (design 5.5). Pure. */
 export function planStart(input: {
@@ -57,12 +77,11 @@ export function planStart(input: {
   readonly onBehind: BehindPolicy
 }): StartPlan {
   const { local, remote } = input
-  const snapshot = (reason: SnapshotReason): StartPlan => ({
-    kind: 'snapshot',
-    txid: toTXID(max(local?.txid, remote?.head) + 1n),
-    reason,
-  })
-  if (remote === undefined) return snapshot(local === undefined ? 'first-start' : 'replica-empty')
+  const known = max(max(local?.txid, remote?.head), remote?.lateBase)
+  const txid = toTXID(known + 1n + (remote?.formerMayWrite ? TAKEOVER_GAP : 0n))
+  const snapshot = (reason: SnapshotReason): StartPlan => ({ kind: 'snapshot', txid, reason })
+  if (remote === undefined || remote.head === 0n)
+    return snapshot(local === undefined ? 'first-start' : 'replica-empty')
   if (local !== undefined && remote.head > local.txid) {
     if (local.restoredWhenHeadWas === remote.head) return snapshot('restored-to-older')
     if (input.onBehind === 'snapshot') return snapshot('behind')
@@ -70,14 +89,16 @@ export function planStart(input: {
   }
   if (!remote.connected) return snapshot('replica-has-gap')
   if (remote.postApplyChecksum === undefined) return snapshot('replica-unproven')
-  if (local === undefined) return { kind: 'compare', head: remote.head, checksum: remote.postApplyChecksum }
+  const mayContinue = remote.lateBase === undefined
+  if (local === undefined)
+    return { kind: 'compare', head: remote.head, checksum: remote.postApplyChecksum, mayContinue, txid }
   if (local.pageSize !== input.pageSize) return snapshot('page-size-changed')
   if (local.checksumAtHead === undefined) return snapshot('spool-does-not-connect')
   if (local.checksumAtHead !== remote.postApplyChecksum) return snapshot('histories-differ')
-  return { kind: 'continue', head: remote.head }
+  return mayContinue ? { kind: 'continue', head: remote.head } : snapshot('late-writer')
 }
 
-function max(a: TXID | undefined, b: TXID | undefined): bigint {
+function max(a: bigint | undefined, b: bigint | undefined): bigint {
   const x = a ?? 0n
   const y = b ?? 0n
   return x > y ? x : y

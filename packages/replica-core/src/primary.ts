@@ -1,6 +1,9 @@
 import type { Pos, TXID } from '@sqlstream/ltx'
+import type { Lease } from '@sqlstream/replica'
 import { checkReplicable } from './attachment.ts'
 import { PrimaryError, wrapFileError } from './errors.ts'
+import { obtainLease, returnLease } from './lease/obtain-lease.ts'
+import { Lifecycle } from './lifecycle.ts'
 import type { PrimaryOptions } from './options.ts'
 import { Replication } from './replication.ts'
 import { WALSchedule } from './schedule.ts'
@@ -12,6 +15,13 @@ import { Upkeep } from './upkeep.ts'
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 10_000
+const RETURN_LIMIT_MS = 5000
+
+/** What excludes others: on this machine and at the replica. */
+interface Rights {
+  readonly lock: LocalLock
+  readonly lease: Lease
+}
 
 /** How replication stands. */
 export interface PrimaryStatus {
@@ -41,7 +51,7 @@ export interface CloseReport {
  */
 export class Primary {
   readonly #o: PrimaryOptions
-  readonly #lock: LocalLock
+  readonly #rights: Rights
   readonly #replication: Replication
   readonly #upkeep: Upkeep
   #schedule: WALSchedule | undefined
@@ -51,9 +61,9 @@ export class Primary {
   #retryMs = FIRST_RETRY_MS
   #retryAt = 0
 
-  private constructor(options: PrimaryOptions, lock: LocalLock, replication: Replication) {
+  private constructor(options: PrimaryOptions, rights: Rights, replication: Replication) {
     this.#o = options
-    this.#lock = lock
+    this.#rights = rights
     this.#replication = replication
     this.#upkeep = new Upkeep({
       serial: replication.serial,
@@ -68,7 +78,8 @@ export class Primary {
   /**
    * Starts replication: proves that the WAL continues what was captured, else compares pages, else
    * takes a snapshot (SPEC.md, "Start"). Resolves when the database is attached and nothing that was
-   * committed before can be lost; uploads may still be under way.
+   * committed before can be lost; uploads may still be under way. Before, it waits for the lease of
+   * the replica as `options.lease` says.
    *
    * @throws PrimaryError, and the store's errors
    */
@@ -80,16 +91,22 @@ export class Primary {
     const folder = stateFolder(options.database, options.stateDir)
     createStateFolder(folder)
     const lock = takeLocalLock(folder)
+    let lease: Lease | undefined
     let replication: Replication | undefined
     try {
-      replication = new Replication(options, folder)
+      const lifecycle = new Lifecycle(options.onEvent)
+      const { emit } = lifecycle
+      const context = { store: options.replica.store, folder, emit, signal: options.signal }
+      lease = await obtainLease(context, options.lease)
+      replication = new Replication(options, folder, lifecycle, lease)
       await replication.start()
     } catch (error) {
       await replication?.close(AbortSignal.abort())
+      if (lease !== undefined) await returnLease(lease)
       lock.release()
       throw wrapFileError(error, folder.path)
     }
-    const primary = new Primary(options, lock, replication)
+    const primary = new Primary(options, { lock, lease }, replication)
     primary.#listen()
     return primary
   }
@@ -121,11 +138,15 @@ export class Primary {
     return this.#replication.pos as Pos
   }
 
-  /** Resolves when every transaction committed before the call is in the replica. */
+  /** Resolves when every transaction committed before the call is in the replica, with where the newest of them is. */
   async durable(options: { readonly signal?: AbortSignal } = {}): Promise<Pos> {
-    const pos = await this.sync(options)
-    await this.#replication.uploader.waitFor(pos.txid, options.signal)
-    return pos
+    for (;;) {
+      const { bases } = this.#replication
+      const pos = await this.sync(options)
+      await this.#replication.uploader.waitFor(pos.txid, options.signal)
+      // A new base has another TXID; under the one that was waited for there may be another writer's state.
+      if (bases === this.#replication.bases) return pos
+    }
   }
 
   /**
@@ -232,7 +253,8 @@ export class Primary {
   async #close(signal?: AbortSignal): Promise<CloseReport> {
     this.#schedule?.close()
     await this.#replication.close(signal)
-    this.#lock.release()
+    await returnLease(this.#rights.lease, AbortSignal.timeout(RETURN_LIMIT_MS))
+    this.#rights.lock.release()
     const { pos, uploader } = this.#replication
     return {
       ...(pos && { captured: pos }),

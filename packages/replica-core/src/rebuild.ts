@@ -3,7 +3,7 @@ import type { Attachment } from './attachment.ts'
 import type { CapturedFile } from './capture/context.ts'
 import { PrimaryError } from './errors.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import type { SnapshotReason } from './plan-start.ts'
+import { type SnapshotReason, TAKEOVER_GAP } from './plan-start.ts'
 import type { Serial } from './serial.ts'
 import type { CaptureState } from './state/capture-state.ts'
 import type { Position } from './state/position.ts'
@@ -15,6 +15,8 @@ export interface RebuildContext {
   readonly lifecycle: Lifecycle
   readonly captureState: CaptureState
   readonly spool: Spool
+  /** Folder for what was captured and is no part of the replica's history. */
+  readonly keep: string
   readonly serial: Serial
   readonly attachment: () => Attachment
   readonly uploader: () => Uploader
@@ -25,6 +27,15 @@ export interface RebuildContext {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Reasons that mean: the replica's newest state is not what is in the spool. */
+const ANOTHER_HISTORY: ReadonlySet<SnapshotReason> = new Set([
+  'histories-differ',
+  'spool-does-not-connect',
+  'behind',
+  'restored-to-older',
+  'late-writer',
+])
+
 /**
  * The two answers when the WAL alone does not say what was committed: compare every page with the
  * ledger, or take a whole image. Inside `serial`.
@@ -33,9 +44,15 @@ export class Rebuild {
   readonly #c: RebuildContext
   /** Snapshots that read the live database. */
   #reading = 0
+  #bases = 0
 
   constructor(context: RebuildContext) {
     this.#c = context
+  }
+
+  /** How many snapshots were begun. */
+  get bases(): number {
+    return this.#bases
   }
 
   /** True while a snapshot reads the live database: the holder must not move. */
@@ -69,9 +86,11 @@ export class Rebuild {
     const { lifecycle, spool, signal } = this.#c
     const uploader = this.#c.uploader()
     lifecycle.transition('no-base')
+    if (ANOTHER_HISTORY.has(reason)) this.#keepTail()
     uploader.discard()
     for (const file of spool.list()) spool.remove(file)
     lifecycle.emit({ type: 'snapshot-started', txid, reason })
+    this.#bases++
     this.#reading++
     try {
       const snapshot = await this.#c.attachment().capture.snapshot(txid, { signal })
@@ -96,7 +115,16 @@ export class Rebuild {
   /** What was to be uploaded cannot be read any more: a new image stands for all of it. */
   startOver(error: Error, reason: SnapshotReason): void {
     this.#c.lifecycle.emit({ type: 'failed', operation: 'snapshot', error })
-    this.#c.serial.run(() => this.snapshot(reason)).catch(this.#c.onFailure)
+    // Behind a late writer's file there may come more of them.
+    const gap = reason === 'late-writer' ? TAKEOVER_GAP : 0n
+    this.#c.serial.run(() => this.snapshot(reason, toTXID(this.#nextTXID() + gap))).catch(this.#c.onFailure)
+  }
+
+  /** What was captured here while another writer had the replica may be wanted: as files, since it is no part of the history there. */
+  #keepTail(): void {
+    const { spool, lifecycle, keep } = this.#c
+    const kept = spool.keepAll(keep)
+    if (kept !== undefined) lifecycle.emit({ type: 'tail-kept', ...kept })
   }
 
   #nextTXID(): TXID {

@@ -1,10 +1,11 @@
 import type { Pos } from '@sqlstream/ltx'
-import { assumeSoleWriter } from '@sqlstream/replica'
+import type { Lease } from '@sqlstream/replica'
 import { Attachment } from './attachment.ts'
 import type { CapturedFile } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
-import { Lifecycle } from './lifecycle.ts'
+import { judgeCollision } from './lease/late-file.ts'
+import type { Lifecycle } from './lifecycle.ts'
 import type { PrimaryOptions } from './options.ts'
 import { Rebuild } from './rebuild.ts'
 import { Serial } from './serial.ts'
@@ -24,6 +25,7 @@ import { Uploader } from './upload.ts'
 export class Replication {
   readonly serial: Serial = new Serial()
   readonly #o: PrimaryOptions
+  readonly #lease: Lease
   readonly #lifecycle: Lifecycle
   readonly #rebuild: Rebuild
   readonly #folder: StateFolder
@@ -36,9 +38,10 @@ export class Replication {
   #queued: Promise<void> | undefined
   #lastCapture = Number.NEGATIVE_INFINITY
 
-  constructor(options: PrimaryOptions, folder: StateFolder) {
+  constructor(options: PrimaryOptions, folder: StateFolder, lifecycle: Lifecycle, lease: Lease) {
     this.#o = options
-    this.#lifecycle = new Lifecycle(options.onEvent)
+    this.#lease = lease
+    this.#lifecycle = lifecycle
     this.#folder = folder
     this.#spool = new Spool(folder.spool, options.failpoint)
     this.#captureState = CaptureState.open(folder, options.failpoint)
@@ -46,6 +49,7 @@ export class Replication {
       lifecycle: this.#lifecycle,
       captureState: this.#captureState,
       spool: this.#spool,
+      keep: folder.kept,
       serial: this.serial,
       attachment: () => this.#attachment as Attachment,
       uploader: () => this.uploader,
@@ -87,6 +91,11 @@ export class Replication {
     return this.#uploader
   }
 
+  /** How many whole images were begun. */
+  get bases(): number {
+    return this.#rebuild.bases
+  }
+
   get attachment(): Attachment | undefined {
     return this.#attachment
   }
@@ -101,21 +110,23 @@ export class Replication {
   async start(): Promise<void> {
     this.#lifecycle.transition('open')
     const attachment = this.#attach()
-    const lease = this.#o.lease ?? assumeSoleWriter(`pid ${process.pid}`)
-    const writer = this.#o.replica.writer(lease)
+    const writer = this.#o.replica.writer(this.#lease)
     const decision = await decideStart({
       attachment,
       captureState: this.#captureState,
       spool: this.#spool,
       folder: this.#folder,
       replica: this.#o.replica,
+      lease: this.#lease,
       writer,
       onBehind: this.#o.onBehind ?? 'refuse',
+      onDiverged: this.#o.onDiverged ?? 'refuse',
       signal: this.#o.signal,
     })
     this.#uploader = new Uploader(
       {
         writer,
+        judge: (level, range, signal) => judgeCollision(this.#o.replica, this.#lease, level, range, signal),
         spool: this.#spool,
         emit: this.emit,
         failpoint: this.#o.failpoint,
@@ -124,6 +135,7 @@ export class Replication {
           this.#lifecycle.transition('fence')
         },
         onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
+        onLate: (error) => this.#rebuild.startOver(error, 'late-writer'),
       },
       decision.head,
     )
@@ -207,6 +219,7 @@ export class Replication {
 
   #attach(): Attachment {
     this.#attachment = new Attachment(this.#o, {
+      lease: this.#lease,
       captureState: this.#captureState,
       spool: this.#spool,
       serial: this.serial,

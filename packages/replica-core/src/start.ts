@@ -6,6 +6,7 @@ import {
   headOf,
   type Identity,
   isReplicaError,
+  type Lease,
   type LTXFile,
   planRestore,
   type Replica,
@@ -13,6 +14,7 @@ import {
 } from '@sqlstream/replica'
 import type { Attachment } from './attachment.ts'
 import { PrimaryError } from './errors.ts'
+import { HeldLease } from './lease/held-lease.ts'
 import {
   type BehindPolicy,
   type LocalSide,
@@ -45,8 +47,10 @@ export interface StartContext {
   readonly spool: Spool
   readonly folder: StateFolder
   readonly replica: Replica
+  readonly lease: Lease
   readonly writer: ReplicaWriter
   readonly onBehind: BehindPolicy
+  readonly onDiverged: BehindPolicy
   readonly signal?: AbortSignal | undefined
 }
 
@@ -56,14 +60,32 @@ export interface StartContext {
  * @throws PrimaryError `behind`, `wrong-database`; the store's errors: an unreadable replica is never taken for an empty one
  */
 export async function decideStart(context: StartContext): Promise<StartDecision> {
-  const { replica, captureState, spool, attachment } = context
+  const { replica, captureState, spool } = context
   const signal = context.signal && { signal: context.signal }
   const catalog = await replica.catalog(signal)
-  await claimIdentity(context)
-  const remote = await remoteSide(replica, catalog, signal)
+  const claim = await claimIdentity(context)
+  const remote = await remoteSide(context, catalog, signal)
   dropOrphans(spool, captureState.position?.txid)
   const files = spool.list()
   const local = await localSide(context, files, remote)
+  const decision = await decide(context, { remote, local, files, isKnown: claim.isKnown })
+  // Only now: a place that was refused must be refused again.
+  claim.accept()
+  return decision
+}
+
+/** What both sides are known to be. */
+interface Sides {
+  readonly remote: RemoteSide | undefined
+  readonly local: LocalSide | undefined
+  readonly files: readonly SpoolFile[]
+  /** This database was replicated from here to that replica before, or the replica says nothing of whose it is. */
+  readonly isKnown: boolean
+}
+
+async function decide(context: StartContext, sides: Sides): Promise<StartDecision> {
+  const { spool, attachment } = context
+  const { remote, local, files } = sides
   const plan = planStart({ pageSize: attachment.pageSize, local, remote, onBehind: context.onBehind })
   switch (plan.kind) {
     case 'refuse':
@@ -75,11 +97,13 @@ export async function decideStart(context: StartContext): Promise<StartDecision>
         },
       )
     case 'snapshot':
-      return { kind: 'snapshot', head: remote?.head, txid: plan.txid, reason: plan.reason }
+      return { kind: 'snapshot', head: remote?.head || undefined, txid: plan.txid, reason: plan.reason }
     case 'compare': {
       const adopted = await attachment.capture.adopt(plan.head, plan.checksum, context.signal)
-      if (adopted) return { kind: 'adopted', head: plan.head, pending: [] }
-      return { kind: 'snapshot', head: plan.head, txid: toTXID(plan.head + 1n), reason: 'histories-differ' }
+      if (adopted && plan.mayContinue) return { kind: 'adopted', head: plan.head, pending: [] }
+      if (adopted) return { kind: 'snapshot', head: plan.head, txid: plan.txid, reason: 'late-writer' }
+      if (!sides.isKnown && context.onDiverged === 'refuse') throw diverged()
+      return { kind: 'snapshot', head: plan.head, txid: plan.txid, reason: 'histories-differ' }
     }
     case 'continue': {
       for (const file of files) if (file.maxTXID <= plan.head) spool.remove(file)
@@ -88,22 +112,37 @@ export async function decideStart(context: StartContext): Promise<StartDecision>
   }
 }
 
+function diverged(): PrimaryError {
+  return new PrimaryError('diverged', 'the replica holds another history than this database', {
+    hint: 'Was it meant for another place? This database was never replicated from here. To make its state the newest one there, start with --on-diverged snapshot; what the replica holds stays restorable.',
+  })
+}
+
 async function remoteSide(
-  replica: Replica,
+  { replica, lease }: StartContext,
   catalog: Catalog,
   options: { signal: AbortSignal } | undefined,
 ): Promise<RemoteSide | undefined> {
   const head = headOf(catalog)
-  if (head === undefined) return undefined
+  const late = lateFiles(lease, head)
+  if (head === undefined) return late.lateBase && { head: toTXID(0n), connected: false, ...late }
   let newest: LTXFile | undefined
   try {
     newest = planRestore(catalog, { kind: 'latest' }).files.at(-1)
   } catch (error) {
     if (!isReplicaError(error)) throw error
-    return { head, connected: false }
+    return { head, connected: false, ...late }
   }
   const header = await replica.header(newest as LTXFile, options)
-  return { head, connected: true, postApplyChecksum: header.proof?.postApplyChecksum }
+  if (lease instanceof HeldLease) await lease.raiseAbove(header.nodeId, options)
+  return { head, connected: true, postApplyChecksum: header.proof?.postApplyChecksum, ...late }
+}
+
+/** What former holders of the lease may still bring. A base up to the head is no matter: a newer one lies above it, or it arrived. */
+function lateFiles(lease: Lease, head: TXID | undefined): Pick<RemoteSide, 'formerMayWrite' | 'lateBase'> {
+  if (!(lease instanceof HeldLease)) return {}
+  const { formerMayWrite, lateBase } = lease
+  return { formerMayWrite, ...(lateBase !== undefined && lateBase > (head ?? 0n) && { lateBase }) }
 }
 
 /** Files that were spooled but never journaled: their frames are captured again. */
@@ -131,8 +170,14 @@ async function localSide(
   }
 }
 
+interface Claim {
+  readonly isKnown: boolean
+  /** Notes the identity beside the database. */
+  accept(): void
+}
+
 /** One replica belongs to one database. @throws PrimaryError `wrong-database` */
-async function claimIdentity(context: StartContext): Promise<void> {
+async function claimIdentity(context: StartContext): Promise<Claim> {
   const { folder, writer, attachment, replica } = context
   const options = context.signal && { signal: context.signal }
   const mine = existsSync(folder.identity)
@@ -155,8 +200,12 @@ async function claimIdentity(context: StartContext): Promise<void> {
       throw new PrimaryError('wrong-database', 'another database has claimed this replica just now')
     }
   }
-  if (mine === undefined) {
-    writeFileSync(`${folder.identity}.tmp`, `${JSON.stringify(identity)}\n`)
-    renameSync(`${folder.identity}.tmp`, folder.identity)
+  return {
+    isKnown: mine !== undefined || there === undefined,
+    accept: () => {
+      if (mine !== undefined) return
+      writeFileSync(`${folder.identity}.tmp`, `${JSON.stringify(identity)}\n`)
+      renameSync(`${folder.identity}.tmp`, folder.identity)
+    },
   }
 }

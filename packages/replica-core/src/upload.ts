@@ -1,5 +1,11 @@
-import { isLTXError, type TXID } from '@sqlstream/ltx'
-import { isReplicaError, type LTXFile, type ReplicaWriter, SNAPSHOT_LEVEL } from '@sqlstream/replica'
+import { isLTXError, type TXID, type TXIDRange } from '@sqlstream/ltx'
+import {
+  isReplicaError,
+  type Level,
+  type LTXFile,
+  type ReplicaWriter,
+  SNAPSHOT_LEVEL,
+} from '@sqlstream/replica'
 import { isStorageError } from '@sqlstream/storage'
 import type { LiveSnapshot } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
@@ -28,8 +34,15 @@ export interface UploaderContext {
   readonly spool: Spool
   readonly emit: PrimaryListener
   readonly failpoint?: FailpointHook | undefined
+  /** Whose file lies where ours was to go. */
+  readonly judge: (level: Level, range: TXIDRange, signal: AbortSignal) => Promise<'late' | 'foreign'>
   /** Called once, when another writer was met. */
   readonly onFenced: (error: Error) => void
+  /**
+   * Called when a former writer's file lies where ours was to go, although the lease is ours: discard the queue, which waits for
+   * that, and take a snapshot above it.
+   */
+  readonly onLate: (error: Error) => void
   /** Called when a spooled file is gone or damaged, after the queue was dropped: take a snapshot. */
   readonly onLost: (error: Error) => void
 }
@@ -48,6 +61,8 @@ export class Uploader {
   #pendingBytes = 0
   #running: Promise<void> | undefined
   #fenced: Error | undefined
+  /** What is queued can never be put: it waits to be discarded. */
+  #stuck = false
   #lastError: Error | undefined
   #wake: (() => void) | undefined
 
@@ -87,6 +102,7 @@ export class Uploader {
       else pending.done()
     }
     this.#pendingBytes = 0
+    this.#stuck = false
   }
 
   /** Cuts the pause after a failure short. */
@@ -127,7 +143,7 @@ export class Uploader {
 
   #start(): void {
     if (this.#running !== undefined || this.#queue.length === 0) return
-    if (this.#fenced !== undefined || this.#stop.signal.aborted) return
+    if (this.#fenced !== undefined || this.#stuck || this.#stop.signal.aborted) return
     this.#running = this.#drain().finally(() => {
       this.#running = undefined
       // Something may have been queued since the loop looked last.
@@ -147,8 +163,13 @@ export class Uploader {
         if (this.#stop.signal.aborted) return
         this.#lastError = error as Error
         if (isReplicaError(error, 'fenced')) {
-          this.#fence(error)
-          return
+          const whose = await this.#judge(pending).catch(() => undefined)
+          if (whose === 'foreign') this.#fence(error)
+          if (whose === 'late') {
+            this.#stuck = true
+            this.#c.onLate(error)
+          }
+          if (whose !== undefined) return
         }
         // Dropped meanwhile: nobody needs it any more.
         if (this.#queue[0] !== pending) continue
@@ -170,6 +191,14 @@ export class Uploader {
         delay = Math.min(delay * 2, LAST_RETRY_MS)
       }
     }
+  }
+
+  #judge(pending: Pending): Promise<'late' | 'foreign'> {
+    const { level, range } =
+      pending.kind === 'file'
+        ? { level: 0, range: pending.file }
+        : { level: SNAPSHOT_LEVEL, range: pending.snapshot.header }
+    return this.#c.judge(level, range, this.#stop.signal)
   }
 
   async #put(pending: Pending): Promise<void> {
@@ -213,6 +242,7 @@ export class Uploader {
       reported = now
       this.#c.emit({ type: 'snapshot-progress', pages, totalPages })
     }
+    await this.#c.writer.lease.announceBase(header.maxTXID, { signal })
     const body = { open: () => snapshot.body({ signal, onPages }) }
     const file = await this.#c.writer.put(SNAPSHOT_LEVEL, header, body, {
       timestamp: new Date(header.timestamp),

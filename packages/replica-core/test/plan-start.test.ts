@@ -28,7 +28,42 @@ type Row = readonly [
 // SPEC.md, "Start", row by row, and where rows meet.
 const TABLE: readonly Row[] = [
   ['nothing anywhere', undefined, undefined, snapshot(1, 'first-start')],
-  ['nothing here, a proven head there', undefined, remote(9), { kind: 'compare', head: 9n, checksum: A }],
+  [
+    'nothing here, a proven head there',
+    undefined,
+    remote(9),
+    { kind: 'compare', head: 9n, checksum: A, mayContinue: true, txid: 10n },
+  ],
+  [
+    'nothing here, and a base of a former writer may still arrive',
+    undefined,
+    remote(9, { lateBase: toTXID(12n) }),
+    { kind: 'compare', head: 9n, checksum: A, mayContinue: false, txid: 13n },
+  ],
+  [
+    'the position is the head, and a base of a former writer may still arrive',
+    local(9),
+    remote(9, { lateBase: toTXID(10n) }),
+    snapshot(11, 'late-writer'),
+  ],
+  [
+    'nothing there but what may still arrive',
+    undefined,
+    remote(0, { lateBase: toTXID(1n), connected: false, formerMayWrite: true }),
+    snapshot(65_538, 'first-start'),
+  ],
+  [
+    'the checksums differ, and a former writer may still send',
+    local(9, { checksumAtHead: B }),
+    remote(9, { formerMayWrite: true }),
+    snapshot(65_546, 'histories-differ'),
+  ],
+  [
+    'the position is the head, and a former writer may still send',
+    local(9),
+    remote(9, { formerMayWrite: true }),
+    { kind: 'continue', head: 9n },
+  ],
   ['a position, nothing there', local(7), undefined, snapshot(8, 'replica-empty')],
   ['the position is the head', local(9), remote(9), { kind: 'continue', head: 9n }],
   ['the spool connects to the head', local(12), remote(9), { kind: 'continue', head: 9n }],

@@ -34,8 +34,9 @@ async function expectOneChain(scene: Scene): Promise<void> {
   }
 }
 
+/** Puts of LTX files. */
 const puts = (operations: readonly StorageOperation[]): StorageOperation[] =>
-  operations.filter(({ operation }) => operation === 'put')
+  operations.filter(({ operation, key }) => operation === 'put' && key?.endsWith('.ltx'))
 
 describe('a start with damaged state', () => {
   it.each([

@@ -35,6 +35,9 @@ class Scene {
   readonly events: PrimaryEvent[] = []
   readonly fenced: Error[] = []
   readonly lost: Error[] = []
+  readonly late: Error[] = []
+  /** Whose file it is that lies in the way. */
+  judge: () => Promise<'late' | 'foreign'> = async () => 'foreign'
   readonly uploader: Uploader
 
   constructor(plan: readonly Fault[] = [], uploaded?: number) {
@@ -47,7 +50,9 @@ class Scene {
         writer: this.replica.writer(assumeSoleWriter('test')),
         spool: this.spool,
         emit: (event) => this.events.push(event),
+        judge: () => this.judge(),
         onFenced: (error) => this.fenced.push(error),
+        onLate: (error) => this.late.push(error),
         onLost: (error) => this.lost.push(error),
       },
       uploaded === undefined ? undefined : toTXID(BigInt(uploaded)),
@@ -319,6 +324,40 @@ describe('another writer', () => {
     await expect(s.wait(4)).rejects.toMatchObject({ code: 'fenced' })
     await s.wait(1)
     expect(s.fenced).toHaveLength(1)
+  })
+
+  it('E8: a file that a former holder sent late is told once; what is queued waits to be discarded', async () => {
+    const s = begin()
+    s.judge = async () => 'late'
+    await foreignFile(s, 2)
+    s.enqueue(1, 2, 3)
+    await s.wait(1)
+    await vi.advanceTimersByTimeAsync(60_000)
+    s.enqueue(4)
+    s.uploader.retryNow()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(s.late).toHaveLength(1)
+    expect(s.fenced).toEqual([])
+    expect(await s.there()).toEqual([1, 2])
+    s.uploader.discard()
+    s.enqueue(9)
+    await s.wait(9)
+    expect(await s.there()).toEqual([1, 2, 9])
+  })
+
+  it('E8: as long as nobody can tell whose it is, it is tried again', async () => {
+    const s = begin()
+    let asked = 0
+    s.judge = async () => {
+      if (++asked < 3) throw new Error('no network')
+      return 'foreign'
+    }
+    await foreignFile(s, 1)
+    s.enqueue(1)
+    const waiting = s.wait(1).catch((error: PrimaryError) => error.code)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(await waiting).toBe('fenced')
+    expect(asked).toBe(3)
   })
 })
 

@@ -130,7 +130,7 @@ export class Capture {
       minTXID: toTXID(1),
       maxTXID: txid,
       timestamp,
-      nodeId: this.#c.epoch,
+      nodeId: this.#c.epoch(),
       // A snapshot starts from an empty database.
       proof: { preApplyChecksum: new Ledger().checksum, postApplyChecksum: ledger.checksum },
     })
@@ -265,7 +265,7 @@ export class Capture {
       walSize: (range.end.frame - range.from) * frameSize,
       walSalt1: range.end.salt1,
       walSalt2: range.end.salt2,
-      nodeId: this.#c.epoch,
+      nodeId: this.#c.epoch(),
       proof: {
         preApplyChecksum: before.postApplyChecksum,
         postApplyChecksum: position.postApplyChecksum,

@@ -16,7 +16,7 @@ export interface CaptureContext {
   readonly spool: Spool
   readonly pageSize: PageSize
   /** Written as node id into every file. */
-  readonly epoch: bigint
+  readonly epoch: () => bigint
   /** The clock, ms. */
   readonly now: () => number
   readonly failpoint?: FailpointHook | undefined

@@ -5,6 +5,7 @@ import type { RestoreResult } from '@sqlstream/replica'
 import { Journal } from './journal.ts'
 import { Ledger } from './ledger.ts'
 import { writeLedgerFile } from './ledger-file.ts'
+import { type KeptFiles, Spool } from './spool.ts'
 import { createStateFolder, type StateFolder, stateFolder, takeLocalLock } from './state-folder.ts'
 
 /** Where a restored database came from. */
@@ -18,17 +19,19 @@ export interface Restored {
  * changes from here instead of a whole image, and knows a deliberate return to the past.
  *
  * @param databaseId identity of the replica it was restored from, if it has one
+ * @returns what had been captured here before and was never uploaded: moved aside
  * @throws PrimaryError `locked`, `state-folder`, `disk-full`
  */
 export async function adoptRestored(
   database: string,
   result: RestoreResult,
   origin: { readonly head: TXID; readonly databaseId?: string | undefined; readonly stateDir?: string },
-): Promise<void> {
+): Promise<KeptFiles | undefined> {
   const folder = stateFolder(database, origin.stateDir)
   createStateFolder(folder)
   const lock = takeLocalLock(folder)
   try {
+    const kept = new Spool(folder.spool).keepAll(folder.kept)
     rmSync(folder.spool, { recursive: true, force: true })
     rmSync(folder.identity, { force: true })
     createStateFolder(folder)
@@ -38,7 +41,7 @@ export async function adoptRestored(
     if (!result.proven) {
       // Nothing to continue from: replicate will compare or take a snapshot.
       rmSync(folder.ledger, { force: true })
-      return
+      return kept
     }
     const ledger = Ledger.from(result.pageSums, result.commit)
     const nowhere = { salt1: 0, salt2: 0, frame: 0, checksum1: 0, checksum2: 0 }
@@ -58,6 +61,7 @@ export async function adoptRestored(
     if (origin.databaseId !== undefined) {
       writeFileSync(folder.identity, `${JSON.stringify({ databaseId: origin.databaseId })}\n`)
     }
+    return kept
   } finally {
     lock.release()
   }

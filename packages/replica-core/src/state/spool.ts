@@ -1,7 +1,9 @@
 import {
   closeSync,
   createReadStream,
+  existsSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -11,7 +13,7 @@ import {
   statSync,
   writevSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import {
   decodeHeader,
   formatFilename,
@@ -32,6 +34,13 @@ const TEMP = '.capture.tmp'
 export interface SpoolFile extends TXIDRange {
   readonly path: string
   readonly size: number
+}
+
+/** Files that were moved out of the spool. */
+export interface KeptFiles extends TXIDRange {
+  /** Absolute. */
+  readonly folder: string
+  readonly files: number
 }
 
 /** A file being written to the spool. */
@@ -120,6 +129,27 @@ export class Spool {
         rmSync(temp, { force: true })
       },
     }
+  }
+
+  /**
+   * Moves all files into a folder of their own below `folder`, named by their range; undefined when there is none.
+   * @throws the system's error
+   */
+  keepAll(folder: string): KeptFiles | undefined {
+    const files = this.list()
+    const [first, last] = [files[0], files.at(-1)]
+    if (first === undefined || last === undefined) return undefined
+    const { minTXID } = first
+    const { maxTXID } = last
+    const name = formatFilename({ minTXID, maxTXID }).replace(/\.ltx$/, '')
+    mkdirSync(folder, { recursive: true })
+    // The same range may have been kept before: by another history.
+    let target = join(folder, name)
+    for (let n = 2; existsSync(target); n++) target = join(folder, `${name}-${n}`)
+    mkdirSync(target)
+    for (const { path } of files) renameSync(path, join(target, basename(path)))
+    for (const path of [target, folder, this.#path]) syncFolder(path)
+    return { folder: target, minTXID, maxTXID, files: files.length }
   }
 
   remove(file: SpoolFile): void {

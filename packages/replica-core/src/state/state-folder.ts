@@ -14,6 +14,10 @@ export interface StateFolder {
   readonly spool: string
   /** Identity of the database, chosen at the first start. */
   readonly identity: string
+  /** Names this folder in leases. */
+  readonly place: string
+  /** Files that were captured, never uploaded, and are no part of the replica's history. */
+  readonly kept: string
   readonly lock: string
   readonly lockOwner: string
 }
@@ -28,6 +32,8 @@ export function stateFolder(database: string, path?: string): StateFolder {
     journal: join(folder, 'journal'),
     spool: join(folder, 'spool'),
     identity: join(folder, 'identity.json'),
+    place: join(folder, 'place'),
+    kept: join(folder, 'kept'),
     lock: join(folder, 'lock'),
     lockOwner: join(folder, 'lock-owner'),
   }

@@ -46,11 +46,13 @@ export class Scene implements AsyncDisposable {
       readonly pragmas?: string
       readonly wrap?: (store: BlobStore) => BlobStore
       readonly sql?: string
+      /** Of another scene, to share its replica. Default: a folder of its own. */
+      readonly store?: BlobStore
     } = {},
   ): Promise<Scene> {
     const folder = new TempFolder('scenario')
     mkdirSync(folder.join('db'))
-    const store: BlobStore = new FileStore(folder.join('replica'))
+    const store = options.store ?? new FileStore(folder.join('replica'))
     const scene = new Scene(folder, await Application.start(), options.wrap?.(store) ?? store)
     scene.app.open(scene.database)
     scene.app.run(`${options.pragmas ?? ''}; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0`)
