@@ -66,6 +66,7 @@ export const configShow = z.strictObject({
       url: z.string(),
       syncIntervalMs: milliseconds.optional(),
       onBehind: z.enum(['refuse', 'snapshot']).optional(),
+      onDiverged: z.enum(['refuse', 'snapshot']).optional(),
       stateDir: z.string().optional(),
       lease: z.strictObject({ ttlMs: milliseconds.optional(), soleWriter: z.boolean().optional() }),
       /** Names; the values are hidden. */

@@ -5,7 +5,7 @@ import type { Location } from './location.ts'
 import type { Pair } from './replication.ts'
 
 /** What flags say for every pair; it goes before the configuration. */
-export type PairOptions = Pick<Pair, 'syncIntervalMs' | 'onBehind' | 'stateDir'>
+export type PairOptions = Pick<Pair, 'syncIntervalMs' | 'onBehind' | 'onDiverged' | 'stateDir' | 'lease'>
 
 /** The pairs of a command line. @throws CLIError `usage`, and those of `Drivers.locate` */
 export async function pairsFromWords(
@@ -23,7 +23,7 @@ export async function pairsFromWords(
   const pairs: { database: string; url: string }[] = []
   for (let i = 0; i < words.length; i += 2) pairs.push({ database: words[i] ?? '', url: words[i + 1] ?? '' })
   return located(
-    pairs.map((pair) => ({ ...pair, lease: {}, ...options })),
+    pairs.map((pair) => ({ ...pair, ...options })),
     drivers,
   )
 }
@@ -43,11 +43,12 @@ export async function pairsFromConfig(
   }
   await drivers.loadAll()
   return located(
-    config.databases.map(({ path, environment, ...rest }) => ({
+    config.databases.map(({ path, environment, lease, ...rest }) => ({
       ...rest,
       database: path,
       ...(Object.keys(environment).length === 0 ? {} : { environment: { ...process.env, ...environment } }),
       ...options,
+      lease: { ...lease, ...options.lease },
     })),
     drivers,
   )

@@ -1,15 +1,21 @@
-import { type CloseReport, Primary, type PrimaryEvent, type PrimaryOptions } from '@sqlstream/replica-core'
-import type { LeaseConfig } from './config/config.ts'
+import {
+  type CloseReport,
+  type LeaseOptions,
+  Primary,
+  type PrimaryEvent,
+  type PrimaryOptions,
+} from '@sqlstream/replica-core'
 import type { Drivers } from './drivers.ts'
 import { type NamedReplica, openReplica } from './open-replica.ts'
 
 /** One database, where it goes, and how. */
-export interface Pair extends Pick<PrimaryOptions, 'syncIntervalMs' | 'onBehind' | 'stateDir'> {
+export interface Pair
+  extends Pick<PrimaryOptions, 'syncIntervalMs' | 'onBehind' | 'onDiverged' | 'stateDir'> {
   readonly database: string
   readonly url: string
   /** The URL for people. */
   readonly display: string
-  readonly lease: LeaseConfig
+  readonly lease: LeaseOptions
   /** Variables for the storage driver. Default: those of the process. */
   readonly environment?: Readonly<Record<string, string | undefined>>
 }
@@ -50,7 +56,7 @@ export class Replication {
 
   static async start(pair: Pair, options: ReplicationOptions): Promise<Replication> {
     const { drivers, signal, onEvent } = options
-    const { database, url, display: _display, lease: _lease, environment, ...rest } = pair
+    const { database, url, display: _display, environment, ...rest } = pair
     const named = await openReplica(url, { drivers, signal, environment })
     let fence = (): void => undefined
     const fenced = new Promise<void>((resolve) => {

@@ -182,6 +182,24 @@ const event = z.discriminatedUnion('type', [
   }),
   z.strictObject({
     ...eventHead,
+    type: z.literal('lease'),
+    /** `waiting`: another writer has it; `acquired`: it is ours. */
+    state: z.enum(['waiting', 'acquired']),
+    owner: z.string(),
+    epoch: z.string().regex(/^[0-9]+$/),
+    expires: instant,
+    ttlMs: milliseconds,
+  }),
+  z.strictObject({
+    ...eventHead,
+    type: z.literal('tail-kept'),
+    folder: z.string(),
+    minTXID: hex64,
+    maxTXID: hex64,
+    files: count,
+  }),
+  z.strictObject({
+    ...eventHead,
     type: z.literal('warning'),
     code: z.string(),
     message: z.string(),
@@ -213,6 +231,22 @@ const event = z.discriminatedUnion('type', [
 ])
 export type EventJSON = z.infer<typeof event>
 
+const lease = z.strictObject({
+  source: z.string(),
+  /** `none`: nobody ever held it; `released`: anybody may take it. */
+  state: z.enum(['none', 'held', 'released']),
+  epoch: z
+    .string()
+    .regex(/^[0-9]+$/)
+    .optional(),
+  owner: z.string().optional(),
+  since: instant.optional(),
+  /** By the holder's clock, unless it renews. */
+  expires: instant.optional(),
+  ttlMs: milliseconds.optional(),
+})
+export type LeaseJSON = z.infer<typeof lease>
+
 /** One schema for each kind of `--json` output; committed as JSON Schema in `schemas/`. */
 export const SCHEMAS = {
   restore: z.discriminatedUnion('dryRun', [restorePlan, restored]),
@@ -222,6 +256,7 @@ export const SCHEMAS = {
   'ltx-verify': ltxVerify,
   verify,
   status,
+  lease,
   'storage-check': storageCheck,
   'config-check': configCheck,
   'config-show': configShow,

@@ -14,9 +14,9 @@ export default class Replicate extends BaseCommand {
   static override enableJsonFlag = false
   static override summary = 'Stream every commit of a live database to a replica.'
   static override description =
-    'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
+    'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. A lease in the replica keeps a second writer out. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
   static override usage =
-    'replicate [DATABASE URL ...] [--config <file>] [--sync-interval <duration>] [--once] [--on-behind refuse|snapshot] [--state-dir <path>] [--json]'
+    'replicate [DATABASE URL ...] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--state-dir <path>] [--json]'
   static override examples = [
     {
       description: 'Replicate a database into a folder',
@@ -55,6 +55,22 @@ export default class Replicate extends BaseCommand {
       description:
         'when the replica is ahead of this database: refuse (default), or start anew from a snapshot',
     }),
+    'on-diverged': Flags.option({ options: ['refuse', 'snapshot'] as const })({
+      description:
+        'when the replica holds another history and this database was never replicated from here: refuse (default), or make its state the newest',
+    }),
+    wait: Flags.boolean({
+      default: false,
+      description:
+        'while another writer holds the replica, wait for its end; otherwise only for as long as it shows no life',
+    }),
+    'lease-ttl': Flags.string({
+      description: 'how long a writer that shows no life keeps others out, default 30s',
+    }),
+    'sole-writer': Flags.boolean({
+      default: false,
+      description: 'take no lease: you answer for it that nobody else writes there',
+    }),
     'state-dir': Flags.string({
       description: 'folder for local state, default .<database>-sqlstream beside the database',
     }),
@@ -71,7 +87,13 @@ export default class Replicate extends BaseCommand {
         ? {}
         : { syncIntervalMs: parseDuration(flags['sync-interval']) }),
       ...(flags['on-behind'] === undefined ? {} : { onBehind: flags['on-behind'] }),
+      ...(flags['on-diverged'] === undefined ? {} : { onDiverged: flags['on-diverged'] }),
       ...(flags['state-dir'] === undefined ? {} : { stateDir: flags['state-dir'] }),
+      lease: {
+        ...(flags.wait ? { wait: 'forever' } : {}),
+        ...(flags['lease-ttl'] === undefined ? {} : { ttlMs: parseDuration(flags['lease-ttl']) }),
+        ...(flags['sole-writer'] ? { soleWriter: true } : {}),
+      },
     })
     const running = await this.#start(pairs, {
       drivers: this.drivers,
@@ -156,7 +178,7 @@ export default class Replicate extends BaseCommand {
   }
 
   #onEvent(pair: Pair, event: PrimaryEvent): void {
-    if (event.type === 'state' && event.to === 'fenced') process.exitCode = EXIT.conflict
+    if (event.type === 'state' && event.to === 'fenced') process.exitCode = EXIT.fenced
     if (this.#json) {
       this.#line(eventJSON(source(pair), new Date(), event))
       return

@@ -14,6 +14,7 @@ export interface DatabaseConfig {
   readonly url: string
   readonly syncIntervalMs?: number
   readonly onBehind?: 'refuse' | 'snapshot'
+  readonly onDiverged?: 'refuse' | 'snapshot'
   /** Absolute. */
   readonly stateDir?: string
   readonly lease: LeaseConfig

@@ -43,6 +43,10 @@ const database = z.strictObject(
       .enum(['refuse', 'snapshot'], { error: 'expected refuse or snapshot' })
       .describe('when the replica is ahead of the database')
       .optional(),
+    onDiverged: z
+      .enum(['refuse', 'snapshot'], { error: 'expected refuse or snapshot' })
+      .describe('when the replica holds another history and the database was never replicated from here')
+      .optional(),
     stateDir: text('the path of a folder').describe('folder for local state').optional(),
     lease: lease.optional(),
     store: z

@@ -27,6 +27,7 @@ export function fromFile(
       url,
       ...(entry.syncInterval === undefined ? {} : { syncIntervalMs: parseDuration(entry.syncInterval) }),
       ...(entry.onBehind === undefined ? {} : { onBehind: entry.onBehind }),
+      ...(entry.onDiverged === undefined ? {} : { onDiverged: entry.onDiverged }),
       ...(entry.stateDir === undefined ? {} : { stateDir: resolve(folder, entry.stateDir) }),
       lease: {
         ...(ttl === undefined ? {} : { ttlMs: parseDuration(ttl) }),

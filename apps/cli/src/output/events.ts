@@ -39,6 +39,10 @@ export function eventJSON(source: EventSource, time: Date, event: PrimaryEvent):
     case 'uploaded':
     case 'snapshotted':
       return { ...head, ...event, milliseconds: tenths(event.milliseconds), file: fileJSON(event.file) }
+    case 'lease':
+      return { ...head, ...event, epoch: String(event.epoch) }
+    case 'tail-kept':
+      return { ...head, ...event, minTXID: formatTXID(event.minTXID), maxTXID: formatTXID(event.maxTXID) }
     case 'snapshot-started':
       return { ...head, ...event, txid: formatTXID(event.txid) }
     case 'failed':
@@ -86,6 +90,12 @@ export function eventLine(event: PrimaryEvent): string | undefined {
     }
     case 'state':
       return event.to === 'fenced' ? 'fenced: another writer has taken over this replica' : undefined
+    case 'lease':
+      return event.state === 'waiting'
+        ? `waiting: the replica is held by ${event.owner} until ${event.expires} unless it renews`
+        : `the replica is ours to write (epoch ${event.epoch})`
+    case 'tail-kept':
+      return `transactions ${formatTXID(event.minTXID)} to ${formatTXID(event.maxTXID)} are no part of the replica's history; their ${formatCount(event.files, 'file')} are kept in ${event.folder}`
     case 'captured':
     case 'uploaded':
     case 'snapshot-progress':

@@ -4,13 +4,14 @@ import Database from 'better-sqlite3'
 export class App implements Disposable {
   readonly path: string
   readonly db: Database.Database
-  #rows = 0
+  #rows: number
 
   constructor(path: string) {
     this.path = path
     this.db = new Database(path)
     this.db.pragma('journal_mode = WAL')
     this.db.exec('CREATE TABLE IF NOT EXISTS entry (n INTEGER PRIMARY KEY, body BLOB)')
+    this.#rows = this.db.prepare('SELECT coalesce(max(n), 0) FROM entry').pluck().get() as number
   }
 
   /** Commits this many transactions of one row each. */

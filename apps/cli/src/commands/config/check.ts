@@ -33,7 +33,7 @@ export default class ConfigCheck extends BaseCommand {
     if (result.config !== undefined) {
       this.useDriversOf(result)
       try {
-        await pairsFromConfig(result.config, this.drivers, {})
+        await pairsFromConfig(result.config, this.drivers, { lease: {} })
       } catch (error) {
         if (!(error instanceof CLIError)) throw error
         const { message, hint } = describeFailure(error)

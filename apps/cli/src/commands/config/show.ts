@@ -53,10 +53,20 @@ function shownDatabase({ path, url, lease, environment, ...options }: DatabaseCo
   }
 }
 
-function linesOf({ path, url, syncIntervalMs, onBehind, stateDir, lease, environment }: Shown): string[] {
+function linesOf({
+  path,
+  url,
+  syncIntervalMs,
+  onBehind,
+  onDiverged,
+  stateDir,
+  lease,
+  environment,
+}: Shown): string[] {
   const options = [
     ...(syncIntervalMs === undefined ? [] : [`sync interval ${formatDuration(syncIntervalMs)}`]),
     ...(onBehind === undefined ? [] : [`on behind: ${onBehind}`]),
+    ...(onDiverged === undefined ? [] : [`on diverged: ${onDiverged}`]),
     ...(stateDir === undefined ? [] : [`local state in ${stateDir}`]),
     ...(lease.ttlMs === undefined ? [] : [`lease of ${formatDuration(lease.ttlMs)}`]),
     ...(lease.soleWriter === true ? ['sole writer'] : []),
