@@ -5,11 +5,11 @@ import {
   createBody,
   type GetOptions,
   resolveRange,
-  withinTime,
 } from '@sqlstream/storage'
 import type { S3Connection } from './connection.ts'
-import { type CallContext, DRIVER, failure, translateError } from './errors.ts'
+import { type CallContext, failure, translateError } from './errors.ts'
 import { customerKeyFields, infoOf } from './object-info.ts'
+import { StreamReader } from './stream-reader.ts'
 
 /** One request. The body holds a socket until it ends or is released. */
 export async function getObject(
@@ -22,8 +22,11 @@ export async function getObject(
   const context: CallContext = { operation: 'get', key }
   await connection.bodies.enter({ signal })
   let stream: Readable | undefined
+  let reader: StreamReader | undefined
+  let left: number | undefined
   const release = (): void => {
-    stream?.destroy()
+    if (reader === undefined) stream?.destroy()
+    else reader.close(left === 0)
     connection.bodies.leave()
   }
   try {
@@ -55,13 +58,17 @@ export async function getObject(
   }
 
   function bodyOf(from: Readable, length: number): BlobContent['body'] {
-    const chunks: AsyncIterator<Uint8Array> = from.iterator({ destroyOnReturn: false })
-    const limit = { limitMs: connection.settings.timeoutMs, signal, fields: { driver: DRIVER, ...context } }
-    let left = length
+    const { timeoutMs } = connection.settings
+    reader = new StreamReader(from, {
+      signal,
+      limitMs: timeoutMs,
+      onLimit: () => failure(context, 'timeout', `no further byte of ${key} within ${timeoutMs} ms`),
+    })
+    left = length
     return createBody({
       async next() {
-        const chunk = await withinTime(limit, () => nextOf(chunks))
-        left -= chunk?.length ?? 0
+        const chunk = await nextOf(reader!)
+        left = left! - (chunk?.length ?? 0)
         if (left < 0)
           throw failure(context, 'unavailable', `the answer has more bytes of ${key} than it says`)
         if (chunk === undefined && left > 0)
@@ -72,11 +79,11 @@ export async function getObject(
     })
   }
 
-  async function nextOf(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array | undefined> {
+  async function nextOf(from: StreamReader): Promise<Uint8Array | undefined> {
     try {
-      const step = await chunks.next()
-      return step.done === true ? undefined : step.value
+      return await from.next()
     } catch (error) {
+      signal?.throwIfAborted()
       throw translateError(error, context)
     }
   }

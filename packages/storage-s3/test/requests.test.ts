@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { discardBody, type ETag, getBytes, isStorageError, probeConditionalPut } from '@sqlstream/storage'
 import { FakeS3, type S3ServiceOptions } from '@sqlstream/testkit/servers'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -250,6 +252,26 @@ test('a clock that is wrong by hours is made up for', async () => {
   })
   await store.put('a', bytes(1))
   expect(objects()).toEqual(['a'])
+})
+
+test('bodies that were read to their end leave their connection to the next', async () => {
+  await start()
+  let connections = 0
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-length': 200_000, etag: '"e"' }).end(bytes(200_000))
+  })
+  server.on('connection', () => {
+    connections += 1
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  await using other = await S3Store.open(localOptions(`http://127.0.0.1:${port}`))
+  for (let i = 0; i < 10; i++) expect(await getBytes(other, 'a')).toHaveLength(200_000)
+  // One may still be on its way back when the next is asked for.
+  expect(connections).toBeLessThan(4)
+  server.close()
+  server.closeAllConnections()
 })
 
 test('an ETag is the same from put, head, get and list', async () => {
