@@ -2,7 +2,7 @@ import type { BlobStore } from '@sqlstream/storage'
 import { FakeS3 } from '@sqlstream/testkit/servers'
 import { afterAll, expect, test } from 'vitest'
 import { s3Driver } from '../src/index.ts'
-import { CREDENTIALS } from './conformance.ts'
+import { CREDENTIALS } from './conformance-options.ts'
 
 const fake = await FakeS3.start({ credentials: CREDENTIALS })
 afterAll(() => fake[Symbol.asyncDispose]())
