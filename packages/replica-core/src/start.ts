@@ -11,6 +11,7 @@ import {
   planRestore,
   type Replica,
   type ReplicaWriter,
+  withNewestFiles,
 } from '@sqlstream/replica'
 import type { Attachment } from './attachment.ts'
 import { PrimaryError } from './errors.ts'
@@ -62,7 +63,9 @@ export interface StartContext {
 export async function decideStart(context: StartContext): Promise<StartDecision> {
   const { replica, captureState, spool } = context
   const signal = context.signal && { signal: context.signal }
-  const catalog = await replica.catalog(signal)
+  const listed = await replica.catalog(signal)
+  const { consistentList } = replica.store.capabilities
+  const catalog = consistentList ? listed : await withNewestFiles(replica, listed, signal)
   const claim = await claimIdentity(context)
   const remote = await remoteSide(context, catalog, signal)
   dropOrphans(spool, captureState.position?.txid)
