@@ -12,6 +12,7 @@ export const BUILT_IN_DRIVERS: DriverTable = {
   s3: async () => (await import('@sqlstream/storage-s3')).s3Driver,
   abs: async () => (await import('@sqlstream/storage-azure')).azureDriver,
   azblob: async () => (await import('@sqlstream/storage-azure')).azureDriver,
+  nats: async () => (await import('@sqlstream/storage-nats')).natsDriver,
   gs: async () => (await import('@sqlstream/storage-gcs')).gcsDriver,
   sftp: async () => (await import('@sqlstream/storage-sftp')).sftpDriver,
 }

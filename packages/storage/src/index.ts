@@ -41,7 +41,7 @@ export { type DecisivePut, type IdentifiedPut, putDecisively } from './put-decis
 export { type ByteInterval, checkRange, resolveRange } from './range.ts'
 export { getBytes, type ResumeOptions, readResumable } from './read.ts'
 export { redactText, redactUrl } from './redact.ts'
-export { type RetryOptions, retryTransient } from './retry.ts'
+export { pauseRandomly, type RetryOptions, retryTransient } from './retry.ts'
 export { rfc3339 } from './rfc3339.ts'
 export { Slots } from './slots.ts'
 export { type FolderEntry, type WalkedEntry, type WalkOptions, walkFolders } from './walk.ts'
