@@ -15,6 +15,8 @@ export const BUILT_IN_DRIVERS: DriverTable = {
   nats: async () => (await import('@sqlstream/storage-nats')).natsDriver,
   gs: async () => (await import('@sqlstream/storage-gcs')).gcsDriver,
   sftp: async () => (await import('@sqlstream/storage-sftp')).sftpDriver,
+  webdav: async () => (await import('@sqlstream/storage-webdav')).webdavDriver,
+  webdavs: async () => (await import('@sqlstream/storage-webdav')).webdavDriver,
 }
 
 /** The drivers that a command can use: the built-in ones, and those that the configuration names. */

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BlobStore, getBytes, type Precondition, type StorageError } from '@sqlstream/storage'
+import { FaultProxy, type TCPFault } from '@sqlstream/testkit/servers'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { SFTPStore } from '../src/index.ts'
 import { all } from './all.ts'
-import { type Fault, FaultProxy } from './fault-proxy.ts'
 import { optionsFor, withSSHD } from './sshd.ts'
 
 const old = new Uint8Array(20_000).fill(1)
@@ -62,7 +62,7 @@ await withSSHD((sshd, test) => {
    * connections. @returns how many pieces of data a call has
    */
   async function atEveryPiece(
-    fault: Fault,
+    fault: TCPFault,
     call: (key: string) => Promise<void>,
     { step = 1 }: { step?: number } = {},
   ): Promise<number> {

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BlobStore, getBytes, isStorageError } from '@sqlstream/storage'
+import { FaultProxy } from '@sqlstream/testkit/servers'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { connect } from '../src/connect.ts'
 import { Connection } from '../src/connection.ts'
@@ -10,7 +11,6 @@ import { Litter } from '../src/litter.ts'
 import { loadLogin } from '../src/login.ts'
 import { type ReplaceOutcome, replaceVersion } from '../src/replace-version.ts'
 import { fileETag, newMark } from '../src/version.ts'
-import { FaultProxy } from './fault-proxy.ts'
 import { optionsFor, withSSHD } from './sshd.ts'
 
 await withSSHD((sshd, test) => {

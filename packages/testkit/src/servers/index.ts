@@ -3,6 +3,7 @@ export { type Azurite, startAzurite } from './azurite.ts'
 export { FakeGCS } from './fake-gcs.ts'
 export { type FakeGCSServer, startFakeGCSServer } from './fake-gcs-server.ts'
 export { FakeS3 } from './fake-s3.ts'
+export { FaultProxy, type TCPFault } from './fault-proxy.ts'
 export {
   FaultyHttpServer,
   type HttpReply,
@@ -25,3 +26,4 @@ export { serverOrReason } from './server-or-reason.ts'
 export { freePort, type ServerCommand, ServerProcess } from './server-process.ts'
 export { SSHD, type SSHDOptions, startSSHD } from './sshd.ts'
 export { startVersityGW } from './versitygw.ts'
+export { startApache, startLighttpd, startNginx, startRcloneWebDAV, type WebDAVServer } from './webdav.ts'

@@ -13,12 +13,15 @@ export interface ServerCommand {
   readonly cwd?: string
   /** Default 30 s. */
   readonly startLimitMs?: number
+  /** It has workers, processes of its own, that get its signals and end with it. Default: false. */
+  readonly hasWorkers?: boolean
 }
 
-const running = new Set<ChildProcess>()
+/** Each with a way to signal it. */
+const running = new Map<ChildProcess, (name: NodeJS.Signals) => void>()
 
 process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
+  for (const signal of running.values()) signal('SIGKILL')
 })
 
 /** A real server on 127.0.0.1, in a process of its own; ends with this process at the latest. */
@@ -27,10 +30,14 @@ export class ServerProcess implements AsyncDisposable {
   readonly #child: ChildProcess
   #output = ''
 
-  private constructor(child: ChildProcess, port: number) {
+  private constructor(child: ChildProcess, port: number, hasWorkers: boolean) {
     this.port = port
     this.#child = child
-    running.add(child)
+    running.set(child, (name) => {
+      if (!hasWorkers || child.pid === undefined) child.kill(name)
+      // A group of its own, see below.
+      else process.kill(-child.pid, name)
+    })
     child.once('close', () => running.delete(child))
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -41,9 +48,9 @@ export class ServerProcess implements AsyncDisposable {
 
   /** @throws Error with what it printed when it ends, or does not accept connections in time */
   static async start(command: ServerCommand): Promise<ServerProcess> {
-    const { program, args, port, env = process.env, cwd, startLimitMs = 30_000 } = command
-    const child = spawn(program, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
-    const server = new ServerProcess(child, port)
+    const { program, args, port, env = process.env, cwd, startLimitMs = 30_000, hasWorkers = false } = command
+    const child = spawn(program, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: hasWorkers })
+    const server = new ServerProcess(child, port, hasWorkers)
     let end: string | undefined
     child.once('error', (error) => {
       end = error.message
@@ -75,14 +82,14 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Sends a signal: SIGSTOP makes it hang, SIGCONT lets it go on. */
   signal(name: NodeJS.Signals): void {
-    this.#child.kill(name)
+    running.get(this.#child)?.(name)
   }
 
   /** Kills it and waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!running.has(this.#child)) return
     const closed = once(this.#child, 'close')
-    this.#child.kill('SIGKILL')
+    this.signal('SIGKILL')
     await closed
   }
 }

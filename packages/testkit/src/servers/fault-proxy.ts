@@ -6,7 +6,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
  * arrives, the connection ends before the answer. `hold`: as `lose`, but it arrives when `release` is called. `hang`: nothing
  * goes through any more.
  */
-export type Fault = 'lose' | 'lose-answer' | 'hold' | 'hang'
+export type TCPFault = 'lose' | 'lose-answer' | 'hold' | 'hang'
 
 /** Between a client and a server on this machine; counts what the clients send. */
 export class FaultProxy implements AsyncDisposable {
@@ -14,7 +14,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #target: number
   readonly #sockets = new Set<Socket>()
   readonly #held: (() => Promise<void>)[] = []
-  #plan: { fault: Fault; left: number } | undefined
+  #plan: { fault: TCPFault; left: number } | undefined
   #isHanging = false
   /** No new connections. */
   isDown = false
@@ -43,7 +43,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /** Plans a fault for the n-th piece of data from now on, n from 1. */
-  arm(fault: Fault, n: number): void {
+  arm(fault: TCPFault, n: number): void {
     this.#plan = { fault, left: n }
     this.hasStruck = false
   }
@@ -116,7 +116,7 @@ export class FaultProxy implements AsyncDisposable {
     server.on('close', () => client.destroy())
   }
 
-  #next(): Fault | undefined {
+  #next(): TCPFault | undefined {
     if (this.#plan === undefined) return undefined
     this.#plan.left -= 1
     if (this.#plan.left > 0) return undefined
