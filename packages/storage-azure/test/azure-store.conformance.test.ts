@@ -15,9 +15,3 @@ describeConformance({ describe, it }, 'AzureStore', {
   // Listings are proven across pages of every size, and deletes are single: 1,005 objects prove no more, and Azurite is slow.
   manyKeys: 300,
 })
-describeConformance({ describe, it }, 'AzureStore below a prefix', {
-  open: () => openAzureStore({ ...options(name), prefix: 'a/b-c/' }),
-  openMissing: () => openAzureStore({ ...options('missing'), prefix: 'a/' }),
-  // What is large was proven above.
-  manyKeys: 50,
-})

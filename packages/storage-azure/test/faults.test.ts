@@ -49,8 +49,8 @@ async function bytesOf(key: string): Promise<Uint8Array | undefined> {
   }
 }
 
-/** Two blocks and a bit, of a size that nobody was told. */
-const largeBytes = new Uint8Array(17 * MIB).fill(3)
+/** A block and a bit, of a size that nobody was told. */
+const largeBytes = new Uint8Array(9 * MIB).fill(3)
 const large: ReplayableBody = {
   open: async function* () {
     for (let at = 0; at < largeBytes.length; at += MIB) yield largeBytes.subarray(at, at + MIB)
