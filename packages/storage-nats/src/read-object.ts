@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto'
 import { type BlobContent, type ByteInterval, createBody } from '@sqlstream/storage'
 import type { Bucket, RequestContext } from './bucket.ts'
+import { Chunks } from './chunks.ts'
 import { failure } from './nats-errors.ts'
 import { infoOf, isThere, newestVersion, type Version } from './version.ts'
 import { CHUNK_HEADER, FIRST_SEQ } from './write-object.ts'
+
+/** Chunks asked for at once; so many are in memory. */
+const WINDOW = 8
 
 /**
  * The bytes of one version. Its chunks vanish when it is replaced or deleted: then the body fails with 'precondition-failed' or
@@ -22,25 +26,34 @@ export async function readVersion(
   const subject = bucket.chunkSubject(meta.nuid)
   const isWhole = interval.start === 0 && interval.end === meta.size
   const hash = isWhole ? createHash('sha256') : undefined
-  /** Of the object, where the next chunk begins; and the first message that can be it. */
+  const size = meta.options?.max_chunk_size
+  /** Number of the chunk in which the range begins. */
+  const wanted = size === undefined ? 0 : Math.floor(interval.start / size)
+  const chunks = new Chunks(bucket, context, subject, Number(meta.metadata?.[FIRST_SEQ] ?? 1))
+  /** Of the object, where the next chunk begins. */
   let position = 0
-  let seq = Number(meta.metadata?.[FIRST_SEQ] ?? 1)
+
+  /** How many chunks are worth asking for: one where we may jump. */
+  function windowSize(): number {
+    if (size === undefined || (position === 0 && wanted > 0)) return 1
+    return Math.max(1, Math.min(WINDOW, Math.ceil((interval.end - position) / size)))
+  }
 
   async function nextChunk(): Promise<Uint8Array> {
-    const message = await bucket.message(context, { seq, next_by_subj: subject })
+    const message = await chunks.next(windowSize())
     if (message === undefined) throw await lossOf()
+    const index = Number(message.header?.get(CHUNK_HEADER) || Number.NaN)
     // Chunks that we wrote are numbered. Between two of them lie at least as many messages as chunks, so the wanted
     // one is there or later: a jump never goes too far.
-    const size = meta.options?.max_chunk_size
-    const index = Number(message.header?.get(CHUNK_HEADER) || Number.NaN)
-    const wanted = size === undefined ? 0 : Math.floor(interval.start / size)
     if (size !== undefined && index < wanted) {
-      seq = message.seq + (wanted - index)
-      position = (index + 1) * size
+      chunks.skipTo(message.seq + (wanted - index))
+      position = wanted * size
       return new Uint8Array(0)
     }
-    if (size !== undefined && !Number.isNaN(index)) position = index * size
-    seq = message.seq + 1
+    if (size !== undefined && !Number.isNaN(index)) {
+      position ||= wanted * size
+      if (index * size !== position) throw await lossOf()
+    }
     const from = Math.max(0, interval.start - position)
     const bytes = message.data.subarray(from, Math.max(from, interval.end - position))
     position += message.data.length

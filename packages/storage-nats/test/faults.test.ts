@@ -159,13 +159,31 @@ describe.skipIf(reason !== undefined)(reason ?? 'a body', () => {
   ] as const)('whose object is %s fails at once', async (what, code) => {
     const { bucket } = await newBucket()
     await using store = await open(bucket)
-    await store.put('a', new Uint8Array(2 ** 20))
+    // More than is asked for at once.
+    await store.put('a', new Uint8Array(2 ** 22))
     const { body } = await store.get('a')
     await (what === 'replaced' ? store.put('a', Uint8Array.of(1)) : store.delete(['a']))
     const reading = (async () => {
       for await (const _ of body);
     })()
     await expect(reading).rejects.toMatchObject({ code, operation: 'get', key: 'a' })
+  })
+
+  test('of which a chunk in the middle is missing fails there, in a range too', async () => {
+    const { bucket } = await newBucket()
+    await using store = await open(bucket)
+    const bytes = new Uint8Array(600_000).fill(1)
+    await store.put('a', bytes)
+    const connection = await connect({ servers: server.address })
+    opened.push(connection)
+    const jsm = await jetstreamManager(connection)
+    // Chunk 2 of 5: messages are counted from 1.
+    await jsm.streams.deleteMessage(`OBJ_${bucket}`, 3)
+    await expect(getBytes(store, 'a')).rejects.toMatchObject({ code: 'unknown' })
+    const range = { offset: 280_000, length: 250_000 }
+    await expect(getBytes(store, 'a', { range })).rejects.toMatchObject({ code: 'unknown' })
+    expect((await getBytes(store, 'a', { range: { suffix: 150_000 } })).length).toBe(150_000)
+    expect((await getBytes(store, 'a', { range: { offset: 0, length: 262_144 } })).length).toBe(262_144)
   })
 
   test('whose chunk was changed in the bucket is not taken for the object', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { type ObjectStore, Objm } from '@nats-io/obj'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { type NATSServer, serverOrReason, startNATS } from '@sqlstream/testkit/servers'
@@ -31,10 +31,15 @@ export async function newBucket(): Promise<{ bucket: string; theirs: ObjectStore
   return { bucket, theirs: await (await objectStores()).create(bucket) }
 }
 
+/** The streams below. */
+export async function streams(): Promise<JetStreamManager> {
+  await objectStores()
+  return jetstreamManager(connection!)
+}
+
 /** Messages in the stream of a bucket: those of chunks, and those that tell of objects. */
 export async function messagesOf(bucket: string): Promise<{ chunks: number; metas: number }> {
-  await objectStores()
-  const jsm = await jetstreamManager(connection!)
+  const jsm = await streams()
   const { state } = await jsm.streams.info(`OBJ_${bucket}`, { subjects_filter: '>' })
   const count = (kind: string): number =>
     Object.entries(state.subjects ?? {})

@@ -1,6 +1,6 @@
 import { getBytes, type ReplayableBody } from '@sqlstream/storage'
 import { describe, expect, test } from 'vitest'
-import { messagesOf, newBucket, open, reason } from './nats.ts'
+import { messagesOf, newBucket, open, reason, streams } from './nats.ts'
 
 const MIB = 2 ** 20
 
@@ -71,6 +71,19 @@ describe.skipIf(reason !== undefined)(reason ?? 'beside the client of NATS', () 
       expect(Buffer.compare(part, bytes.subarray(offset, offset + 150_000)), String(offset)).toBe(0)
     }
     expect(await getBytes(store, 'a', { range: { suffix: 5 } })).toEqual(bytes.subarray(-5))
+  })
+
+  test('a bucket that allows no direct reads is read all the same', async () => {
+    const { bucket } = await newBucket()
+    const bytes = someBytes(3 * MIB)
+    const jsm = await streams()
+    const { config } = await jsm.streams.info(`OBJ_${bucket}`)
+    await jsm.streams.update(`OBJ_${bucket}`, { ...config, allow_direct: false })
+    await using store = await open(bucket)
+    await store.put('a', bytes)
+    expect(Buffer.compare(await getBytes(store, 'a'), bytes)).toBe(0)
+    const part = await getBytes(store, 'a', { range: { offset: 2_000_000, length: 500_000 } })
+    expect(Buffer.compare(part, bytes.subarray(2_000_000, 2_500_000))).toBe(0)
   })
 
   test('what it deleted is gone and can be put again under both conditions', async () => {
