@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { Bucket } from '../src/bucket.ts'
 import { openNATSStore } from '../src/index.ts'
 import { NATSStore } from '../src/nats-store.ts'
-import { messagesOf, newBucket, open, reason, server } from './nats.ts'
+import { address, messagesOf, newBucket, open, reason } from './nats.ts'
 
 type Publish = JetStreamClient['publish']
 
@@ -21,7 +21,7 @@ afterEach(async () => {
 
 /** A store whose publishes meet a fault. */
 async function faulty(bucket: string, fault: Fault): Promise<BlobStore> {
-  const connection = await connect({ servers: server.address })
+  const connection = await connect({ servers: address })
   opened.push(connection)
   const [js, jsm] = [jetstream(connection), await jetstreamManager(connection)]
   const publish: Publish = (subject, data, options) =>
@@ -174,7 +174,7 @@ describe.skipIf(reason !== undefined)(reason ?? 'a body', () => {
     await using store = await open(bucket)
     const bytes = new Uint8Array(600_000).fill(1)
     await store.put('a', bytes)
-    const connection = await connect({ servers: server.address })
+    const connection = await connect({ servers: address })
     opened.push(connection)
     const jsm = await jetstreamManager(connection)
     // Chunk 2 of 5: messages are counted from 1.
@@ -191,7 +191,7 @@ describe.skipIf(reason !== undefined)(reason ?? 'a body', () => {
     await using store = await open(bucket)
     await theirs.putBlob({ name: 'a' }, Uint8Array.of(1, 2, 3))
     const { nuid } = (await theirs.info('a'))!
-    const connection = await connect({ servers: server.address })
+    const connection = await connect({ servers: address })
     opened.push(connection)
     const jsm = await jetstreamManager(connection)
     await jsm.streams.purge(`OBJ_${bucket}`, { filter: `$O.${bucket}.C.${nuid}` })
@@ -203,12 +203,16 @@ describe.skipIf(reason !== undefined)(reason ?? 'a body', () => {
 
 describe.skipIf(reason !== undefined)(reason ?? 'a server', () => {
   test('that hangs ends every call in time, and goes on later', async () => {
-    const { bucket } = await newBucket()
-    await using store = await open(bucket, { timeoutMs: 200 })
-    await using patient = await open(bucket)
+    await using own = await startNATS()
+    const connection = await connect({ servers: own.address })
+    opened.push(connection)
+    await new Objm(jetstream(connection)).create('box')
+    const place = { servers: own.address, bucket: 'box' }
+    await using store = await openNATSStore({ ...place, timeoutMs: 200 })
+    await using patient = await openNATSStore(place)
     await patient.put('a', bytes)
     const { body } = await patient.get('a')
-    server.server.signal('SIGSTOP')
+    own.server.signal('SIGSTOP')
     try {
       const expected = { code: 'timeout', transient: true, driver: 'nats' }
       await expect(store.head('a')).rejects.toMatchObject(expected)
@@ -216,12 +220,10 @@ describe.skipIf(reason !== undefined)(reason ?? 'a server', () => {
       await expect(store.put('a', bytes)).rejects.toMatchObject(expected)
       await expect(store.delete(['a'])).rejects.toMatchObject(expected)
       await expect(store.list()[Symbol.asyncIterator]().next()).rejects.toMatchObject(expected)
-      await expect(open(bucket, { timeoutMs: 200 })).rejects.toMatchObject({
-        code: 'timeout',
-        operation: 'open',
-      })
+      const opening = openNATSStore({ ...place, timeoutMs: 200 })
+      await expect(opening).rejects.toMatchObject({ code: 'timeout', operation: 'open' })
     } finally {
-      server.server.signal('SIGCONT')
+      own.server.signal('SIGCONT')
     }
     let size = 0
     for await (const chunk of body) size += chunk.length

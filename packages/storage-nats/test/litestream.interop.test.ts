@@ -3,7 +3,7 @@ import { fileSink } from '@sqlstream/replica/node'
 import { Primary } from '@sqlstream/replica-core'
 import { checkPrefix, compareImages, peerOrReason, TempFolder, WriterProcess } from '@sqlstream/testkit'
 import { expect, test } from 'vitest'
-import { newBucket, open, reason, server } from './nats.ts'
+import { address, newBucket, open, reason } from './nats.ts'
 
 const cli = await peerOrReason('litestream-cli')
 
@@ -28,7 +28,7 @@ test('Litestream restores from NATS what we replicated', async (context) => {
   await write(folder, 60)
   await primary.durable()
   await primary.close()
-  await cli.restore(`nats://${server.address}/${bucket}`, folder.join('theirs.db'))
+  await cli.restore(`nats://${address}/${bucket}`, folder.join('theirs.db'))
   await restoreOurs(replica, folder.join('ours.db'))
   expect(compareImages(folder.join('theirs.db'), folder.join('ours.db'))).toMatchObject({ equal: true })
   checkPrefix(folder.join('theirs.db'), folder.join('commits'), { atLeast: 80 })
@@ -39,7 +39,7 @@ test('we restore from NATS what Litestream replicated', async (context) => {
   if ('reason' in cli) return context.skip(cli.reason)
   using folder = new TempFolder('nats')
   const { bucket } = await newBucket()
-  const url = `nats://${server.address}/${bucket}`
+  const url = `nats://${address}/${bucket}`
   for (const commits of [20, 40, 60]) {
     await write(folder, commits)
     await cli.replicateOnce(folder.join('app.db'), url)

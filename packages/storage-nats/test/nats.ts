@@ -2,26 +2,22 @@ import { randomUUID } from 'node:crypto'
 import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { type ObjectStore, Objm } from '@nats-io/obj'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
-import { type NATSServer, serverOrReason, startNATS } from '@sqlstream/testkit/servers'
-import { afterAll } from 'vitest'
+import { afterAll, inject } from 'vitest'
 import { openNATSStore } from '../src/index.ts'
 
-const found = await serverOrReason('nats-server', startNATS)
+const found = inject('nats')
 
 /** Why there is no server on this machine; undefined where there is. */
 export const reason: string | undefined = 'reason' in found ? found.reason : undefined
-/** Only where there is no `reason`. */
-export const server = found as NATSServer
+/** `127.0.0.1:PORT`; empty where there is a `reason`. */
+export const address: string = 'address' in found ? found.address : ''
 
 let connection: NatsConnection | undefined
-afterAll(async () => {
-  await connection?.close()
-  if (reason === undefined) await server[Symbol.asyncDispose]()
-})
+afterAll(() => connection?.close())
 
 /** NATS's own client of object stores. */
 export async function objectStores(): Promise<Objm> {
-  connection ??= await connect({ servers: server.address, maxReconnectAttempts: -1, reconnectTimeWait: 50 })
+  connection ??= await connect({ servers: address, maxReconnectAttempts: -1, reconnectTimeWait: 50 })
   return new Objm(jetstream(connection))
 }
 
@@ -49,4 +45,4 @@ export async function messagesOf(bucket: string): Promise<{ chunks: number; meta
 }
 
 export const open = (bucket: string, options: { prefix?: string; timeoutMs?: number } = {}) =>
-  openNATSStore({ servers: server.address, bucket, ...options })
+  openNATSStore({ servers: address, bucket, ...options })

@@ -3,7 +3,7 @@ import type { StorageError } from '@sqlstream/storage'
 import { startNATS } from '@sqlstream/testkit/servers'
 import { describe, expect, test } from 'vitest'
 import { type NATSStoreOptions, natsDriver, natsOptions, openNATSStore } from '../src/index.ts'
-import { newBucket, reason, server } from './nats.ts'
+import { address, newBucket, reason } from './nats.ts'
 
 type Env = Parameters<typeof natsOptions>[1]
 
@@ -83,9 +83,9 @@ describe('what is refused', () => {
 describe.skipIf(reason !== undefined)(reason ?? 'signing in', () => {
   test('the driver opens a bucket by URL', async () => {
     const { bucket } = await newBucket()
-    await using store = await natsDriver.open(new URL(`nats://${server.address}/${bucket}/app`))
+    await using store = await natsDriver.open(new URL(`nats://${address}/${bucket}/app`))
     await store.put('a', Uint8Array.of(1))
-    await using whole = await natsDriver.open(new URL(`nats://${server.address}/${bucket}`))
+    await using whole = await natsDriver.open(new URL(`nats://${address}/${bucket}`))
     expect((await whole.head('app/a')).size).toBe(1)
     expect(natsDriver).toMatchObject({ name: store.driver, schemes: ['nats'] })
   })

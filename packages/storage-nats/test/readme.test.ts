@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { newBucket, reason, server } from './nats.ts'
+import { address, newBucket, reason } from './nats.ts'
 
 const packageFolder = join(import.meta.dirname, '..')
 
@@ -21,7 +21,7 @@ test.skipIf(reason !== undefined)(
       const config = { extends: '../../test/tsconfig.json', include: ['.'] }
       writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
       const { bucket } = await newBucket()
-      const env = { ...process.env, BACKUP_URL: `nats://${server.address}/${bucket}/app` }
+      const env = { ...process.env, BACKUP_URL: `nats://${address}/${bucket}/app` }
       const node = async (...args: string[]) =>
         (await promisify(execFile)(process.execPath, args, { cwd: folder, env })).stdout
       expect(await node(join(packageFolder, 'node_modules/typescript/bin/tsc'), '-p', '.')).toBe('')
