@@ -1,8 +1,18 @@
 import { once } from 'node:events'
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { type AbortOptions, type BlobBody, isStorageError, readBody, withinTime } from '@sqlstream/storage'
+import {
+  type AbortOptions,
+  type BlobBody,
+  isStorageError,
+  readBody,
+  Slots,
+  withinTime,
+} from '@sqlstream/storage'
 import { type CallContext, DRIVER, failure } from './webdav-errors.ts'
+
+/** Each may open a connection. A body that is being read takes no part in this. */
+const REQUESTS_AT_ONCE = 64
 
 /** One request. */
 export interface RequestOptions extends AbortOptions {
@@ -31,6 +41,7 @@ export class HttpClient {
   readonly #limitMs: number
   readonly #agent: HttpAgent
   readonly #send: typeof httpRequest
+  readonly #slots = new Slots(REQUESTS_AT_ONCE)
 
   constructor(
     origin: string,
@@ -63,8 +74,17 @@ export class HttpClient {
     path: string,
     options: RequestOptions = {},
   ): Promise<Reply> {
+    const { signal } = options
+    await this.#slots.enter({ signal })
+    try {
+      return await this.#answer(context, method, path, options)
+    } finally {
+      this.#slots.leave()
+    }
+  }
+
+  async #answer(context: CallContext, method: string, path: string, options: RequestOptions): Promise<Reply> {
     const { body, signal } = options
-    signal?.throwIfAborted()
     const headers: Record<string, string> = { 'accept-encoding': 'identity', ...options.headers }
     if (this.#authorization !== undefined) headers['authorization'] = this.#authorization
     const size = body instanceof Uint8Array ? body.length : body?.size
@@ -94,7 +114,8 @@ export class HttpClient {
       }
       if (!isAnswered) request.end()
       const message = await this.#wait(context, signal, answered)
-      if (!request.writableEnded) message.once('close', () => request.destroy())
+      if (!request.writableEnded)
+        message.once('end', () => request.destroy()).once('close', () => request.destroy())
       return { status: message.statusCode!, message }
     } catch (error) {
       request.destroy()
@@ -142,12 +163,7 @@ export class HttpClient {
     if (signal?.aborted === true) return signal.reason
     if (isStorageError(error)) return error
     const code: unknown = Reflect.get(Object(error), 'code')
-    const hint =
-      code === 'ENOTFOUND'
-        ? 'Check the name of the host.'
-        : code === 'ECONNREFUSED'
-          ? 'Is the server running, and is the port right?'
-          : undefined
+    const hint = HINTS.find(([pattern]) => pattern.test(String(code)))?.[1]
     return failure(context, 'unavailable', (error as Error).message, { hint, cause: error })
   }
 
@@ -158,6 +174,12 @@ export class HttpClient {
     )
   }
 }
+
+const HINTS: readonly [pattern: RegExp, hint: string][] = [
+  [/^ENOTFOUND$/, 'Check the name of the host.'],
+  [/^ECONNREFUSED$/, 'Is the server running, and is the port right?'],
+  [/CERT|^UNABLE_TO_/, 'Name the file of your own certificate authority in NODE_EXTRA_CA_CERTS.'],
+]
 
 async function* guard(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   try {

@@ -1,13 +1,38 @@
-import { type BlobContent, createBody, type GetOptions, resolveRange } from '@sqlstream/storage'
+import { type BlobContent, createBody, discardBody, type GetOptions, resolveRange } from '@sqlstream/storage'
 import { dateOf, type Resources } from './resources.ts'
 import { type CallContext, failure, statusFailure } from './webdav-errors.ts'
 
-/** Opens an object for reading. Also on servers that ignore ranges: what was not asked for is passed over. */
+/** An object may be replaced each time that it is opened; this often in a row it is not. */
+const OPEN_ATTEMPTS = 20
+
+/** Opens an object for reading, in one version on any server. */
 export async function readObject(
   resources: Resources,
   key: string,
   options: GetOptions,
 ): Promise<BlobContent> {
+  const { signal } = options
+  const context: CallContext = { operation: 'get', key }
+  for (let attempt = 1; ; attempt++) {
+    const content = await openObject(resources, key, options)
+    if (!resources.kind.getMayMix) return content
+    try {
+      // The server looked at the file before it opened it: only if that one is still there, it was the one that was opened.
+      const found = await resources.find(context, key, { signal })
+      if (found?.kind === 'file' && resources.info(key, found).etag === content.info.etag) return content
+    } catch (error) {
+      await discardBody(content.body)
+      throw error
+    }
+    await discardBody(content.body)
+    if (attempt === OPEN_ATTEMPTS) {
+      throw failure(context, 'unavailable', 'the object was replaced each time that it was opened')
+    }
+  }
+}
+
+/** Also on servers that ignore ranges: what was not asked for is passed over. */
+async function openObject(resources: Resources, key: string, options: GetOptions): Promise<BlobContent> {
   const { range, signal } = options
   const context: CallContext = { operation: 'get', key }
   const { http } = resources
@@ -54,7 +79,7 @@ export async function readObject(
       },
       async close() {
         // At the end of the object the connection can be used again; a range may end before it.
-        if (position >= total || position >= interval.end) {
+        if (position >= interval.end) {
           const step = await chunks.next().catch(() => ({ done: false }))
           if (step.done === true) return
         }

@@ -14,6 +14,8 @@ export interface ServerKind {
   readonly etagIsTime: boolean
   /** Names with a dot at the front are in no listing, so they get a `~` before it, which no key has. */
   readonly hidesDots: boolean
+  /** GET may take length and ETag of one version and the bytes of the next, so what it brings is compared with what is there. */
+  readonly getMayMix: boolean
   /** GET of a name below a file brings that file. */
   readonly servesBelowFiles: boolean
   /** Longest name that a PUT can have; a longer one is moved there. */
@@ -26,6 +28,7 @@ const OTHER: ServerKind = {
   wholePuts: 'none',
   etagIsTime: false,
   hidesDots: false,
+  getMayMix: true,
   servesBelowFiles: false,
   longestPut: 255,
 }
@@ -35,6 +38,7 @@ const LIGHTTPD: ServerKind = {
   name: 'lighttpd',
   conditions: 'atomic',
   wholePuts: 'filled',
+  getMayMix: false,
   servesBelowFiles: true,
   longestPut: 200,
 }
@@ -42,7 +46,10 @@ const LIGHTTPD: ServerKind = {
 const KINDS: readonly [pattern: RegExp, kind: ServerKind][] = [
   [/^lighttpd/i, LIGHTTPD],
   [/^apache/i, { ...OTHER, name: 'Apache', conditions: 'racy', wholePuts: 'all' }],
-  [/^nginx/i, { ...OTHER, name: 'nginx', wholePuts: 'all', etagIsTime: true, hidesDots: true }],
+  [
+    /^nginx/i,
+    { ...OTHER, name: 'nginx', wholePuts: 'all', etagIsTime: true, hidesDots: true, getMayMix: false },
+  ],
 ]
 
 /** By the header `Server`. */

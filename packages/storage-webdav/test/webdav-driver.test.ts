@@ -1,6 +1,11 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
-import { inspect } from 'node:util'
+import { createServer as createSecureServer } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect, promisify } from 'node:util'
 import { isStorageError } from '@sqlstream/storage'
 import { freePort } from '@sqlstream/testkit/servers'
 import { expect, test } from 'vitest'
@@ -99,6 +104,47 @@ test('what is no multistatus is no empty listing', async () => {
   await expect(store.head('a')).rejects.toMatchObject({ code: 'unknown', key: 'a' })
   const listing = store.list()[Symbol.asyncIterator]()
   await expect(listing.next()).rejects.toMatchObject({ code: 'unknown', operation: 'list' })
+})
+
+test('webdavs is HTTPS, whose certificate must be of a known authority', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sqlstream-'))
+  try {
+    const run = promisify(execFile)
+    const certificate = join(folder, 'certificate')
+    const key = join(folder, 'key')
+    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/CN=localhost']
+    await run('openssl', [
+      ...request,
+      '-addext',
+      'subjectAltName=IP:127.0.0.1',
+      '-keyout',
+      key,
+      '-out',
+      certificate,
+    ])
+    const options = { cert: readFileSync(certificate), key: readFileSync(key) }
+    const server = createSecureServer(options, (_, response) => response.writeHead(207).end(EMPTY))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = `webdavs://me:x@127.0.0.1:${(server.address() as { port: number }).port}/x`
+    await expect(webdavDriver.open(new URL(url))).rejects.toMatchObject({
+      code: 'unavailable',
+      hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+    })
+    const script = `import { webdavDriver } from '@sqlstream/storage-webdav'
+      await using store = await webdavDriver.open(new URL('${url}'))
+      for await (const { key } of store.list()) console.log(key)
+      console.log('empty')`
+    const args = ['--conditions=@sqlstream/source', '--input-type=module', '-e', script]
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: certificate }
+    expect((await run(process.execPath, args, { env, cwd: join(import.meta.dirname, '..') })).stdout).toBe(
+      'empty\n',
+    )
+    server.closeAllConnections()
+    server.close()
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test('an abort rejects with its reason', async () => {
