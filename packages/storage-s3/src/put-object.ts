@@ -198,10 +198,19 @@ function decisively(put: Put, send: (putId: string) => Promise<BlobInfo>): Promi
   )
 }
 
-/** The object that is there, if this put wrote it. */
+/**
+ * The object that is there, if this put wrote it. Some servers refuse a large body by closing the connection, so that only
+ * what is there tells of the refusal.
+ * @throws StorageError 'precondition-failed' when it is another one and the condition cannot hold any more
+ */
 export async function findPut(put: Put, putId: string): Promise<BlobInfo | undefined> {
   const { info, metadata } = await headObject(put.connection, put.key, put.context, put.options)
-  return metadata[PUT_ID] === putId ? info : undefined
+  if (metadata[PUT_ID] === putId) return info
+  const { precondition } = put.options
+  const mayHold =
+    precondition === undefined || (precondition.kind === 'match' && precondition.etag === info.etag)
+  if (mayHold) return undefined
+  throw failure(put.context, 'precondition-failed', `${put.key} is the object of another writer`)
 }
 
 function inputOf<Body>(put: Put, body: Body, putId?: string) {

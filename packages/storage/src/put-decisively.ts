@@ -19,7 +19,10 @@ export interface DecisivePut {
 export interface IdentifiedPut {
   /** As in `DecisivePut`. The id is the same each time. */
   send(): Promise<BlobInfo>
-  /** The object that is there now, if it has the id of this put. */
+  /**
+   * The object that is there now, if it has the id of this put. May reject with 'precondition-failed' where what is there
+   * rules out that the condition still holds.
+   */
   find(): Promise<BlobInfo | undefined>
 }
 
@@ -70,6 +73,7 @@ async function readBack(
     return (await holdsBody(content, put.body)) ? content.info : undefined
   } catch (cause) {
     signal?.throwIfAborted()
+    if (isStorageError(cause, 'precondition-failed')) throw cause
     if (isStorageError(cause, 'not-found') || !doubtful) return undefined
     if (failure.transient) throw failure
     const { driver, operation, key } = failure
