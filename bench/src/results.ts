@@ -37,14 +37,16 @@ export function loadResults(folder: string): Results[] {
     .sort((a, b) => (a.date < b.date ? -1 : 1))
 }
 
-/** A page for people: of each benchmark the newest results of full size, beside the first ones of the same processor. */
+/** A page for people: of each benchmark the newest results of full size, beside the first ones of other sources on the same processor. */
 export function renderResults(all: readonly Results[]): string {
   const sections = Object.keys(BENCHMARKS).flatMap((name) => {
     const runs = all.filter((results) => results.size === 'full' && name in results.benchmarks)
     const newest = runs.at(-1)
     if (newest === undefined) return []
-    const first = runs.find(({ machine }) => machine.cpu === newest.machine.cpu)
-    return [renderResult(name, newest, first === newest ? undefined : first)]
+    const first = runs.find(
+      ({ machine, commit }) => machine.cpu === newest.machine.cpu && commit !== newest.commit,
+    )
+    return [renderResult(name, newest, first)]
   })
   return [
     '# Results',
