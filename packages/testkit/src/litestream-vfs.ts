@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { litestreamEnvironment } from './litestream-environment.ts'
 import { runProgram } from './run-program.ts'
 
@@ -52,6 +53,8 @@ export class LitestreamVFS {
     // The shell cannot wait for a value. So a session sleeps, then tells how far it came, then answers; when it
     // answered too early, the next one sleeps longer.
     for (let wait = 100; wait <= timeoutMs; wait *= 2) {
+      // A session that finds the file of one that ended too early goes on with it, and tells no progress any more.
+      for (const path of [hydrateInto, `${hydrateInto}.meta`]) rmSync(path, { force: true })
       const look = [`.shell sleep ${wait / 1000}`, 'PRAGMA litestream_hydration_progress;', `.print ${MARK}`]
       const output = await this.#run([...script, ...look, ...statements], env, timeoutMs)
       const [progress = '', answer = ''] = output.split(`${MARK}\n`)
