@@ -15,11 +15,11 @@ import {
   type ListOptions,
   type Precondition,
   type PutOptions,
+  withPathLock,
 } from '@sqlstream/storage'
 import { Folders, syncFolder } from './folders.ts'
 import { tempName } from './hidden-names.ts'
 import { removeIfThere, statIfThere } from './if-there.ts'
-import { withPathLock } from './path-lock.ts'
 import { readFile } from './read-file.ts'
 import { replaceVersion } from './replace-version.ts'
 import { type SweepOptions, type SweepResult, sweepFolder } from './sweep.ts'

@@ -1,4 +1,4 @@
-import type { BlobInfo, ETag } from '@sqlstream/storage'
+import { type BlobInfo, type ETag, rfc3339 } from '@sqlstream/storage'
 import type { S3Encryption } from './options.ts'
 import type { S3Settings } from './settings.ts'
 
@@ -19,11 +19,6 @@ export function infoOf(
   answer: { readonly ETag?: string | undefined; readonly LastModified?: Date | undefined },
 ): BlobInfo {
   return { key, size, etag: etagOf(answer.ETag), modified: answer.LastModified ?? new Date(0) }
-}
-
-/** RFC 3339 in UTC without zeros at the end of the fraction, as Litestream writes it. */
-function rfc3339(date: Date): string {
-  return date.toISOString().replace(/\.?0*Z$/, 'Z')
 }
 
 /** What every object that we make is to have. */

@@ -15,6 +15,7 @@ import {
   type ListOptions,
   type PutOptions,
   walkFolders,
+  withPathLock,
 } from '@sqlstream/storage'
 import { Calls } from './calls.ts'
 import type { Connection } from './connection.ts'
@@ -22,7 +23,6 @@ import { Folders, syncFolder } from './folders.ts'
 import { tempName } from './hidden-names.ts'
 import { lstatIfThere, removeIfThere } from './if-there.ts'
 import { Litter } from './litter.ts'
-import { withPathLock } from './path-lock.ts'
 import { lackForConditions, nearestFolder, probeServer, type ServerFeatures } from './probe.ts'
 import { checkConditions, checkPrecondition, type PublishJob, publish } from './publish.ts'
 import { missing, readFile } from './read-file.ts'

@@ -17,10 +17,10 @@ import {
   probeConditionalPut,
   putDecisively,
   walkFolders,
+  withPathLock,
 } from '@sqlstream/storage'
 import { Collections, parentOf } from './collections.ts'
 import { BodyFailure, HttpClient } from './http-client.ts'
-import { withPathLock } from './path-lock.ts'
 import { missing, readObject } from './read-object.ts'
 import { type FoundResource, Resources } from './resources.ts'
 import { retryCut } from './retry-cut.ts'
