@@ -12,6 +12,11 @@ export interface ServerKind {
   readonly wholePuts: 'all' | 'filled' | 'none'
   /** Listings have no ETags, and those of files are second and size. */
   readonly etagIsTime: boolean
+  /**
+   * Milliseconds that must lie between two versions of one size so that their ETags differ; 0: they always do. Where an ETag is the
+   * time of the file, that of Linux moves on with the clock's tick, which is 1 to 10 ms.
+   */
+  readonly etagTick: number
   /** Names with a dot at the front are in no listing, so they get a `~` before it, which no key has. */
   readonly hidesDots: boolean
   /** GET may take length and ETag of one version and the bytes of the next, so what it brings is compared with what is there. */
@@ -27,6 +32,7 @@ const OTHER: ServerKind = {
   conditions: 'unknown',
   wholePuts: 'none',
   etagIsTime: false,
+  etagTick: 0,
   hidesDots: false,
   getMayMix: true,
   servesBelowFiles: false,
@@ -45,10 +51,18 @@ const LIGHTTPD: ServerKind = {
 
 const KINDS: readonly [pattern: RegExp, kind: ServerKind][] = [
   [/^lighttpd/i, LIGHTTPD],
-  [/^apache/i, { ...OTHER, name: 'Apache', conditions: 'racy', wholePuts: 'all' }],
+  [/^apache/i, { ...OTHER, name: 'Apache', conditions: 'racy', wholePuts: 'all', etagTick: 10 }],
   [
     /^nginx/i,
-    { ...OTHER, name: 'nginx', wholePuts: 'all', etagIsTime: true, hidesDots: true, getMayMix: false },
+    {
+      ...OTHER,
+      name: 'nginx',
+      wholePuts: 'all',
+      etagIsTime: true,
+      etagTick: 1000,
+      hidesDots: true,
+      getMayMix: false,
+    },
   ],
 ]
 

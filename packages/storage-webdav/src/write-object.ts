@@ -30,7 +30,7 @@ export async function putDirectly(
   { precondition, signal }: PutOptions,
 ): Promise<BlobInfo> {
   const { resources, context, key } = target
-  if (resources.kind.etagIsTime) await waitForNewSecond(target, body, signal)
+  if (resources.kind.etagTick > 0) await waitForNewETag(target, body, signal)
   const etag = await put(target, key, body, { precondition, signal })
   return infoAfterPut(resources, context, key, etag)
 }
@@ -55,7 +55,7 @@ export async function putAside(
       if (before?.kind === 'folder') await makeRoom(target)
       // Two versions of one size within a second may have one ETag: then the new one is written again, a second later.
       if (before?.kind === 'file' && resources.info(key, before).etag === written.etag) {
-        await pause(signal)
+        await pause(1000, signal)
         continue
       }
       signal?.throwIfAborted()
@@ -157,8 +157,8 @@ async function infoAfterPut(
   return { ...info, etag: resources.etagOf(etag, info.modified, info.size) }
 }
 
-/** Where ETags are second and size, a version of the same size waits until the second of the one before it is over. */
-async function waitForNewSecond(
+/** Where ETags are time and size, a version of the same size waits until the time of the one before it is over. */
+async function waitForNewETag(
   { resources, context, key }: WriteTarget,
   body: BlobBody,
   signal: AbortSignal | undefined,
@@ -169,11 +169,11 @@ async function waitForNewSecond(
   if (size !== undefined && size !== before.size) return
   // Both by the server's clock.
   if (before.seen === undefined || before.seen.getTime() < before.modified.getTime() + 1000)
-    await pause(signal)
+    await pause(resources.kind.etagTick, signal)
 }
 
-async function pause(signal: AbortSignal | undefined): Promise<void> {
-  await abortable(sleep(1100), signal)
+async function pause(etagTick: number, signal: AbortSignal | undefined): Promise<void> {
+  await abortable(sleep(etagTick * 1.1), signal)
 }
 
 function conditionHeaders(precondition: Precondition | undefined): Record<string, string> {
