@@ -14,12 +14,14 @@ export { withNewestFiles } from './newest-files.ts'
 export { planRestore, type RestorePlan, type RestoreTarget } from './plan-restore.ts'
 export { isWorthPool, type MakePool } from './pool.ts'
 export { type AbortOptions, Replica, type ReplicaOptions } from './replica.ts'
-export {
-  type PageSink,
-  type Progress,
-  type RestoreOptions,
-  type RestoreResult,
-  restore,
-} from './restore.ts'
+export type {
+  DatabaseShape,
+  PageSink,
+  Progress,
+  RestoreBase,
+  RestoreResult,
+  WrittenPages,
+} from './restore/page-sink.ts'
+export { type RestoreOptions, restore } from './restore/restore.ts'
 export { type Finding, type VerifyOptions, verify } from './verify.ts'
 export type { PutFileOptions, ReplicaWriter } from './writer.ts'

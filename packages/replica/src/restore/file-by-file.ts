@@ -8,109 +8,41 @@ import {
   type Header,
   isContiguous,
   isLTXError,
-  type PageBatch,
   type PageKernel,
   type PageSize,
-  type Pos,
 } from '@sqlstream/ltx'
 import { relayBody } from '@sqlstream/storage'
-import type { LTXFile } from './catalog.ts'
-import { ReplicaError } from './errors.ts'
+import type { LTXFile } from '../catalog.ts'
+import { ReplicaError } from '../errors.ts'
+import type { RestorePlan } from '../plan-restore.ts'
+import type { PoolOnDemand } from '../pool.ts'
+import { proofOf } from '../proof.ts'
+import { checkRange, type Replica } from '../replica.ts'
+import type { PageSink, Progress, RestoreResult } from './page-sink.ts'
 import { PageSums } from './page-sums.ts'
-import type { RestorePlan } from './plan-restore.ts'
-import { type MakePool, PoolOnDemand } from './pool.ts'
-import { proofOf } from './proof.ts'
-import { type AbortOptions, checkRange, type Replica } from './replica.ts'
-
-/** Receives the pages of a restore. Calls never overlap; after the first one that rejects only `abort` follows. */
-export interface PageSink {
-  /** Must prepare for a database of this shape. The size may change by later files. */
-  begin(shape: { readonly pageSize: PageSize; readonly commit: number }): Promise<void>
-  /** Must take over the pages before it resolves: the batch's memory is used again. Pages written later replace earlier ones. */
-  write(batch: PageBatch): Promise<void>
-  /** The database now ends after `commit` pages: what was behind must read as zeros if the database grows again. */
-  truncate(commit: number): Promise<void>
-  /** Everything is written and proven: must make the result visible all at once. */
-  commit(result: RestoreResult): Promise<void>
-  /** Must leave nothing behind. May be called at any time, more than once, also after `commit`. */
-  abort(): Promise<void>
-}
-
-/** What a restore has produced. */
-export interface RestoreResult {
-  /** The restored TXID and the checksum of all restored pages. */
-  readonly pos: Pos
-  readonly pageSize: PageSize
-  /** Pages. */
-  readonly commit: number
-  /** Checksum of each page, two words, low and high; 0, 0 for the lock page and for pages that no file holds. */
-  readonly pageSums: Uint32Array
-  /** Time in the last file's header. */
-  readonly timestamp: Date
-  /** The last file carries the checksum of the whole database, and it equals that of the restored pages. */
-  readonly proven: boolean
-  /** Bytes of LTX files. */
-  readonly bytesRead: number
-}
-
-/** How far a restore or a verification is. */
-export interface Progress {
-  readonly bytes: number
-  readonly totalBytes: number
-  readonly files: number
-  readonly totalFiles: number
-}
-
-/** Options of `restore`. */
-export interface RestoreOptions extends AbortOptions {
-  /** Called after each chunk that was read. Must be quick and not throw. */
-  readonly onProgress?: ((progress: Progress) => void) | undefined
-  /** Threads to decode with, made and closed here, for plans of 64 MB and more. Default: this thread alone. */
-  readonly pool?: MakePool | undefined
-}
-
-/**
- * Applies the files of a plan, oldest first, each read once from front to back and opened only when it is its turn.
- * Nothing becomes visible in the sink before every file's checksum and every chain proof has been compared. Memory: a
- * page batch plus 8 bytes a page; with a pool two batches more and two per thread.
- *
- * Throws ReplicaError `corrupt` (bytes or pages are not what was written) or `diverged` (a file was made for another
- * state than the one before it), the store's errors, the sink's errors, `signal.reason`. The sink is aborted first.
- */
-export async function restore(
-  replica: Replica,
-  plan: RestorePlan,
-  sink: PageSink,
-  options: RestoreOptions = {},
-): Promise<RestoreResult> {
-  try {
-    const rebuild = new Rebuild(replica, plan, sink, options)
-    const result = await rebuild.run().finally(() => rebuild.close())
-    options.signal?.throwIfAborted()
-    await sink.commit(result)
-    return result
-  } catch (error) {
-    try {
-      await sink.abort()
-    } catch {
-      // What made the restore fail tells more than that cleaning up failed too; the next restore sweeps.
-    }
-    throw error
-  }
-}
 
 // A page takes at least this many bytes in a file: header, size, and an LZ4 block of a page of zeros.
 const SMALLEST_FRAME = 16
 
-/** State of one restore. */
-class Rebuild {
-  readonly #replica: Replica
-  readonly #plan: RestorePlan
-  readonly #sink: PageSink
-  readonly #options: RestoreOptions
+/** One way through a plan. */
+export interface FilesRun {
+  readonly replica: Replica
+  readonly plan: RestorePlan
+  readonly sink: PageSink
+  readonly pool: PoolOnDemand
+  readonly signal: AbortSignal | undefined
+  readonly onProgress: ((progress: Progress) => void) | undefined
+}
+
+/**
+ * Applies the files of a plan, oldest first, each read once from front to back and opened only when it is its turn. Compares every
+ * file's checksum and every chain proof. Memory: a page batch plus 8 bytes a page; with a pool two batches more and two
+ * per thread.
+ */
+export class FileByFile {
+  readonly #run: FilesRun
   readonly #sums = new PageSums()
   readonly #totalBytes: number
-  readonly #pool: PoolOnDemand
   #kernel: PageKernel | undefined
   #pageSize: PageSize | undefined
   #commit = 0
@@ -119,24 +51,16 @@ class Rebuild {
   #timestamp = 0
   #proven = false
 
-  constructor(replica: Replica, plan: RestorePlan, sink: PageSink, options: RestoreOptions) {
-    if (plan.files[0]?.minTXID !== 1n) throw new TypeError('a plan begins with a snapshot')
-    this.#replica = replica
-    this.#plan = plan
-    this.#sink = sink
-    this.#options = options
-    this.#totalBytes = plan.files.reduce((sum, file) => sum + file.size, 0)
-    this.#pool = new PoolOnDemand(options.pool, this.#totalBytes)
+  constructor(run: FilesRun) {
+    this.#run = run
+    this.#totalBytes = run.plan.files.reduce((sum, file) => sum + file.size, 0)
   }
 
-  async close(): Promise<void> {
-    await this.#pool.close()
-  }
-
+  /** Throws ReplicaError `corrupt` or `diverged`, the store's and the sink's errors. */
   async run(): Promise<RestoreResult> {
     let previous: LTXFile | undefined
-    for (const file of this.#plan.files) {
-      this.#options.signal?.throwIfAborted()
+    for (const file of this.#run.plan.files) {
+      this.#run.signal?.throwIfAborted()
       try {
         await this.#apply(file, previous)
       } catch (error) {
@@ -154,15 +78,16 @@ class Rebuild {
       timestamp: new Date(this.#timestamp),
       proven: this.#proven,
       bytesRead: this.#bytes,
+      pagesKept: 0,
     }
   }
 
   async #apply(file: LTXFile, previous: LTXFile | undefined): Promise<void> {
-    const { signal } = this.#options
-    const body = this.#counted(this.#replica.open(file, { signal }))
+    const { replica, sink, pool, signal } = this.#run
+    const body = this.#counted(replica.open(file, { signal }))
     const decoder = await Decoder.open(body, {
       kernel: this.#kernel,
-      pool: this.#pool.for(file.size),
+      pool: pool.for(file.size),
       signal,
     })
     this.#kernel = decoder.kernel
@@ -172,7 +97,7 @@ class Rebuild {
       await this.#resize(file, decoder.header)
       for await (const batch of decoder.batches()) {
         this.#sums.set(batch.pgnos, batch.sums, batch.count)
-        await this.#sink.write(batch)
+        await sink.write(batch)
       }
       const proof = proofOf(decoder.header, await decoder.finish())
       if (proof) this.#compare(file, proof, previous, before)
@@ -186,7 +111,7 @@ class Rebuild {
   async #resize(file: LTXFile, { pageSize, commit }: Header): Promise<void> {
     if (this.#pageSize === undefined) {
       this.#pageSize = pageSize
-      await this.#sink.begin({ pageSize, commit })
+      await this.#run.sink.begin({ pageSize, commit })
     } else if (pageSize !== this.#pageSize) {
       throw new ReplicaError(
         'diverged',
@@ -194,7 +119,7 @@ class Rebuild {
         { file },
       )
     }
-    if (commit < this.#commit) await this.#sink.truncate(commit)
+    if (commit < this.#commit) await this.#run.sink.truncate(commit)
     this.#sums.resize(commit, file.size / SMALLEST_FRAME)
     this.#commit = commit
   }
@@ -231,11 +156,11 @@ class Rebuild {
   }
 
   #report(): void {
-    this.#options.onProgress?.({
+    this.#run.onProgress?.({
       bytes: this.#bytes,
       totalBytes: this.#totalBytes,
       files: this.#files,
-      totalFiles: this.#plan.files.length,
+      totalFiles: this.#run.plan.files.length,
     })
   }
 }
