@@ -1,6 +1,23 @@
 export { type Catalog, createCatalog, headOf, type Level, type LTXFile, SNAPSHOT_LEVEL } from './catalog.ts'
 export { restorableTXIDs } from './chain.ts'
 export {
+  type CompactOptions,
+  type CompactResult,
+  compact,
+  type Merged,
+  withFile,
+} from './compaction/compact.ts'
+export { type CompactionLevels, checkLevels, DEFAULT_LEVELS } from './compaction/levels.ts'
+export { type MergeRunOptions, runMerge } from './compaction/merge.ts'
+export {
+  type CompactionPlan,
+  type CompactionPolicy,
+  type Merge,
+  planCompaction,
+  planSnapshot,
+  type SnapshotPolicy,
+} from './compaction/plan-compaction.ts'
+export {
   isReplicaError,
   ReplicaError,
   type ReplicaErrorCode,

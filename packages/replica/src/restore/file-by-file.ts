@@ -13,7 +13,7 @@ import {
 } from '@sqlstream/ltx'
 import { relayBody } from '@sqlstream/storage'
 import type { LTXFile } from '../catalog.ts'
-import { ReplicaError } from '../errors.ts'
+import { corruptFile, ReplicaError } from '../errors.ts'
 import type { RestorePlan } from '../plan-restore.ts'
 import type { PoolOnDemand } from '../pool.ts'
 import { proofOf } from '../proof.ts'
@@ -64,7 +64,7 @@ export class FileByFile {
       try {
         await this.#apply(file, previous)
       } catch (error) {
-        throw isLTXError(error) ? corrupt(file, error) : error
+        throw isLTXError(error) ? corruptFile(file, error) : error
       }
       previous = file
       this.#files++
@@ -163,12 +163,4 @@ export class FileByFile {
       totalFiles: this.#run.plan.files.length,
     })
   }
-}
-
-function corrupt(file: LTXFile, cause: Error): ReplicaError {
-  return new ReplicaError('corrupt', `${file.key}: ${cause.message}`, {
-    cause,
-    file,
-    hint: 'verify tells which files are damaged; a state before this file, or one that another file leads to, can be restored.',
-  })
 }
