@@ -118,7 +118,7 @@ test('C2: whatever the history and wherever it is stopped, nothing is lost and i
           // Over the widest files, and over captures alone where they lead there.
           expect(Buffer.compare(await imageAt(replica, catalog, txid), model.image(Number(txid)))).toBe(0)
         }
-        // Done is done: another run asks for nothing.
+        // Done is done: another run asks for nothing, even one that begins with a listing.
         const { store, requests } = countRequests(inner)
         const again = new Replica(store)
         await compact(again, again.writer(LEASE), catalog, { policy, now: () => time + 60_000 })

@@ -1,9 +1,10 @@
 import type { ByteStream } from '@sqlstream/ltx'
 import { type Catalog, createCatalog, filesOf, type LTXFile } from '../catalog.ts'
 import type { AbortOptions, Replica } from '../replica.ts'
+import { withHeaderTimes } from '../timestamps.ts'
 import type { ReplicaWriter } from '../writer.ts'
 import { runMerge } from './merge.ts'
-import { type CompactionPolicy, type Merge, planCompaction } from './plan-compaction.ts'
+import { type CompactionPolicy, type Merge, pendingFiles, planCompaction } from './plan-compaction.ts'
 
 /** A merge that was done. */
 export interface Merged {
@@ -33,7 +34,8 @@ export interface CompactResult {
 
 /**
  * Carries out what `planCompaction` says until nothing more is due. Stopped at any point it leaves a whole replica, and goes on
- * from there the next time. Throws what `runMerge` throws; merges that are done stay.
+ * from there the next time. Files whose header's time is not known are asked for it first, one request each: listings tell when a
+ * file was uploaded, and a file that waited for that belongs to an earlier slot. Throws what `runMerge` throws; merges that are done stay.
  */
 export async function compact(
   replica: Replica,
@@ -42,7 +44,7 @@ export async function compact(
   options: CompactOptions = {},
 ): Promise<CompactResult> {
   const { policy, now = Date.now, signal, local, onMerged } = options
-  let current = catalog
+  let current = await withHeaderTimes(replica, catalog, pendingFiles(catalog, policy), { signal })
   for (;;) {
     const plan = planCompaction(current, now(), policy)
     const [merge] = plan.merges

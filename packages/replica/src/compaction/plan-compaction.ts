@@ -52,7 +52,7 @@ const DAY = 86_400_000
  * Says which files to merge. Pure. Each level takes whole slots of time of the level below, as soon as a slot is over; a file
  * that is alone in its slot moves up as it is. Never over a gap: what does not connect was made apart, and a snapshot leads over
  * it. A merge that is done shows in the catalog, so after a crash, or on another machine, the next plan goes on where the
- * last one ended.
+ * last one ended. For files without a `timestamp` the time of their upload is taken, which is later.
  *
  * @param now milliseconds since 1970, by the clock that the files' times are from
  */
@@ -82,6 +82,14 @@ export function planCompaction(catalog: Catalog, now: number, policy: Compaction
 export function planSnapshot(catalog: Catalog, policy: CompactionPolicy = {}): Merge | undefined {
   const head = headOf(catalog)
   return head === undefined ? undefined : snapshotOf(catalog, head, policy)
+}
+
+/** The files that merges are made of: what each level lacks of the one below. Their times decide, so they must be those of their headers. */
+export function pendingFiles(
+  catalog: Catalog,
+  { levels = DEFAULT_LEVELS }: CompactionPolicy = {},
+): LTXFile[] {
+  return levels.every.flatMap((_, i) => uncovered(catalog, i + 1))
 }
 
 /** What the level below has behind the end of this level. */
