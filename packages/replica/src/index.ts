@@ -1,4 +1,12 @@
-export { type Catalog, createCatalog, filesOf, headOf, type Level, type LTXFile, SNAPSHOT_LEVEL } from './catalog.ts'
+export {
+  type Catalog,
+  createCatalog,
+  filesOf,
+  headOf,
+  type Level,
+  type LTXFile,
+  SNAPSHOT_LEVEL,
+} from './catalog.ts'
 export { restorableTXIDs } from './chain.ts'
 export {
   type CompactOptions,

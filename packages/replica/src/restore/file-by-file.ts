@@ -111,7 +111,7 @@ export class FileByFile {
   async #resize(file: LTXFile, { pageSize, commit }: Header): Promise<void> {
     if (this.#pageSize === undefined) {
       this.#pageSize = pageSize
-      await this.#run.sink.begin({ pageSize, commit })
+      await this.#run.sink.begin({ pageSize, commit }, { mayReuse: false })
     } else if (pageSize !== this.#pageSize) {
       throw new ReplicaError(
         'diverged',

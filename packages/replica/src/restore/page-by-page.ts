@@ -16,8 +16,6 @@ const MOST_AHEAD = 64
 const AHEAD_BYTES = 64 * 1024 * 1024
 /** Parts of large files that are read at a time. */
 const PARALLEL_PARTS = 6
-/** After so many bytes of pages a sink is told what it may keep. */
-const SAVE_BYTES = 256 * 1024 * 1024
 /** A page takes at least this many bytes in a file: header, size, and an LZ4 block of a page of zeros. */
 const SMALLEST_FRAME = 16
 
@@ -156,7 +154,7 @@ export class PageByPage {
     if (this.#needed > this.#totalBytes / SMALLEST_FRAME) {
       throw new DamagedFrames(`${commit} pages in files of ${this.#totalBytes} bytes`)
     }
-    if (!written) await sink.begin(this.#shape)
+    if (!written) await sink.begin(this.#shape, { mayReuse: useBase })
     this.#claimed = new PageSet(commit)
     this.#written = new PageSet(commit)
     this.#sums.resize(commit, commit)
@@ -284,7 +282,7 @@ export class PageByPage {
       this.#written.add(pgno)
     }
     this.#unsaved += data.byteLength
-    if (this.#unsaved < SAVE_BYTES) return
+    if (this.#unsaved < (this.#run.sink.saveAfterBytes ?? Number.POSITIVE_INFINITY)) return
     this.#unsaved = 0
     await this.#run.sink.save?.(this.#pos(), this.#written)
   }

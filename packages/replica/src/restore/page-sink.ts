@@ -20,17 +20,22 @@ export interface RestoreBase {
 
 /** Receives the pages of a restore. Calls never overlap; after the first one that rejects only `abort` and `begin` follow. */
 export interface PageSink {
-  /** Must prepare for a database of this shape. The size may change by later files. */
-  begin(shape: DatabaseShape): Promise<void>
   /**
-   * What the target has already: asked for once, right after the first `begin`. Pages that are not of the state to restore are
-   * written again, so it need not be the same database. Default: nothing.
+   * Must prepare for a database of this shape, whose size may change by later files. Every page reads as zeros until it is written,
+   * unless `mayReuse`: then all pages will be written, but those of the `base`.
+   */
+  begin(shape: DatabaseShape, options: { readonly mayReuse: boolean }): Promise<void>
+  /**
+   * What the target has already: asked for once, right after a `begin` that may reuse it. Pages that are not of the state to
+   * restore are written again, so it need not be the same database. Default: nothing.
    */
   base?(shape: DatabaseShape): Promise<RestoreBase | undefined>
   /** Must take over the pages before it resolves: the batch's memory is used again. Pages written later replace earlier ones. */
   write(batch: WrittenPages): Promise<void>
   /** The database now ends after `commit` pages: what was behind must read as zeros if the database grows again. */
   truncate(commit: number): Promise<void>
+  /** After so many bytes of pages `save` is called again. */
+  readonly saveAfterBytes?: number
   /** So far these pages of the state with this position are written: may be kept for a `base` after a crash. Must be quick. */
   save?(pos: Pos, written: PageSet): Promise<void>
   /** Everything is written and proven: must make the result visible all at once. */
