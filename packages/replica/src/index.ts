@@ -21,5 +21,24 @@ export {
   type RestoreResult,
   restore,
 } from './restore.ts'
+export type { Doomed } from './retention/by-grace.ts'
+export {
+  type LitestreamRetention,
+  retentionFromLitestream,
+} from './retention/litestream-policy.ts'
+export type { Outlook, TierOutlook } from './retention/outlook.ts'
+export {
+  planRetention,
+  type RetentionInput,
+  type RetentionPlan,
+} from './retention/plan-retention.ts'
+export {
+  createRetentionPolicy,
+  DEFAULT_RETENTION,
+  type RetentionPolicy,
+  type RetentionPolicyInit,
+  type RetentionTier,
+} from './retention/policy.ts'
+export type { RestorePoint } from './retention/promises.ts'
 export { type Finding, type VerifyOptions, verify } from './verify.ts'
 export type { PutFileOptions, ReplicaWriter } from './writer.ts'
