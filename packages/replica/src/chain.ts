@@ -95,6 +95,25 @@ export function reachableTXIDs(files: readonly LTXFile[]): TXID[] {
   return points
 }
 
+/**
+ * The latest of these TXIDs that a file applies to; undefined when there is none, and no chain uses it then. A snapshot applies to nothing
+ * and gives its own.
+ *
+ * @param points those that can be reached, ascending
+ */
+export function latestStart(file: LTXFile, points: readonly TXID[]): TXID | undefined {
+  if (file.minTXID === 1n) return file.maxTXID
+  let low = 0
+  let high = points.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((points[middle] as TXID) < file.maxTXID) low = middle + 1
+    else high = middle
+  }
+  const before = points[low - 1]
+  return before !== undefined && before + 1n >= file.minTXID ? before : undefined
+}
+
 /** A restorable state and the last step of the cheapest way to it. */
 interface Point {
   readonly txid: TXID

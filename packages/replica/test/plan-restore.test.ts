@@ -9,6 +9,7 @@ import {
   planRestore,
   type RestoreTarget,
   restorableTXIDs,
+  withoutRemains,
 } from '../src/index.ts'
 import { fileName, parseCatalog, parseFile, rangeName } from './catalog-text.ts'
 import { testDataFiles } from './datadriven.ts'
@@ -27,17 +28,23 @@ testDataFiles(
   join(import.meta.dirname, 'testdata'),
   () => {
     let catalog = createCatalog([])
+    let avoid = new Set<string>()
     return (line, input) => {
       const [command, ...words] = line.split(' ')
       if (command === 'catalog') {
         catalog = parseCatalog(input)
+        avoid = new Set()
         const gaps = findGaps(catalog).map(rangeName).join(' ') || 'none'
         const points = restorableTXIDs(catalog).join(' ') || 'none'
         return `head ${headOf(catalog) ?? 'none'}; gaps ${gaps}; restorable ${points}`
       }
+      if (command === 'avoid') {
+        avoid = new Set(input.map((file) => parseFile(file).key))
+        return ''
+      }
       if (command !== 'plan') throw new Error(`not a command: ${line}`)
       try {
-        const plan = planRestore(catalog, parseTarget(words))
+        const plan = planRestore(withoutRemains(catalog, avoid), parseTarget(words), { avoid })
         const time = plan.timestamp ? ` @${plan.timestamp.getTime() / 1000}` : ''
         const distance = plan.distanceMs === undefined ? '' : `, ${plan.distanceMs / 1000} s before the wish`
         return `${plan.files.map(fileName).join(', ')} = ${plan.txid}${time}${distance}`

@@ -1,8 +1,7 @@
 import type { TXID } from '@sqlstream/ltx'
 import { isLongEnough, type LTXFile } from '../catalog.ts'
-import { filesOfChains } from '../chain.ts'
+import { filesOfChains, latestStart, reachableTXIDs } from '../chain.ts'
 import type { RetentionPolicy } from './policy.ts'
-import { connectingPoint, type RestorePoint, restorePoints } from './promises.ts'
 
 /** Since when files have been unneeded, by key. */
 export type Doomed = ReadonlyMap<string, Date>
@@ -23,7 +22,7 @@ export interface Fates {
 interface Circumstances {
   readonly usable: readonly LTXFile[]
   /** The states that all files lead to. */
-  readonly points: readonly RestorePoint[]
+  readonly points: readonly TXID[]
   readonly policy: RetentionPolicy
   readonly now: Date
   readonly doomed: Doomed
@@ -66,11 +65,11 @@ function buildingGround(
   { usable, points }: Circumstances,
 ): ReadonlySet<LTXFile> {
   if (over.size === 0 || staying.length === 0) return new Set()
-  const left = restorePoints(usable.filter((file) => !over.has(file)))
+  const left = reachableTXIDs(usable.filter((file) => !over.has(file)))
   const needed = new Set<TXID>()
   for (const file of staying) {
-    if (!isLongEnough(file) || connectingPoint(file, left) !== undefined) continue
-    const point = connectingPoint(file, points)
+    if (!isLongEnough(file) || latestStart(file, left) !== undefined) continue
+    const point = latestStart(file, points)
     if (point !== undefined) needed.add(point)
   }
   return filesOfChains(usable, needed)

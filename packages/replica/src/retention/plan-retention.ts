@@ -1,11 +1,11 @@
 import { formatTXID, type TXID } from '@sqlstream/ltx'
 import { type Catalog, filesOf, isLongEnough, type LTXFile } from '../catalog.ts'
-import { filesOfChains, reachableTXIDs } from '../chain.ts'
+import { filesOfChains, latestStart, reachableTXIDs } from '../chain.ts'
 import { ReplicaError } from '../errors.ts'
 import { byGrace, type Doomed, type Fates } from './by-grace.ts'
 import { type Outlook, outlook } from './outlook.ts'
 import { longestAge, type RetentionPolicy } from './policy.ts'
-import { connectingPoint, fileTime, promisedPoints, type RestorePoint, restorePoints } from './promises.ts'
+import { fileTime, promisedPoints, type RestorePoint, restorePoints } from './promises.ts'
 
 /** What a retention plan is made from. */
 export interface RetentionInput {
@@ -40,6 +40,8 @@ export interface RetentionPlan extends Fates {
   readonly doomed: Doomed
   /** What is promised, ascending. */
   readonly promised: readonly RestorePoint[]
+  /** States that can be restored now, and cannot once the unneeded files are removed; ascending. */
+  readonly lost: readonly RestorePoint[]
   /** What stays restorable and what goes, for people. */
   readonly outlook: Outlook
 }
@@ -57,6 +59,7 @@ export function planRetention(input: RetentionInput): RetentionPlan {
   const all = filesOf(catalog)
   const usable = all.filter(isLongEnough)
   const points = restorePoints(usable)
+  const reached = points.map(({ txid }) => txid)
   const txids = promisedPoints(points, usable, policy, { now, pinned })
   const promised = points.filter(({ txid }) => txids.has(txid))
   if (policy.neverDelete) return keepEverything(all, points, promised, input)
@@ -65,14 +68,15 @@ export function planRetention(input: RetentionInput): RetentionPlan {
   const kept = usable.filter((file) => chains.has(file))
   const staying = restorePoints(kept)
   assertLeadsTo(txids, staying)
-  const unconnected = unconnectedFiles(all, points, policy, now)
+  const unconnected = unconnectedFiles(all, reached, input)
   const unneeded = all.filter((file) => !chains.has(file) && !unconnected.has(file))
   return {
-    ...byGrace(unneeded, { usable, points, policy, now, doomed }),
+    ...byGrace(unneeded, { usable, points: reached, policy, now, doomed }),
     undoom: [...kept, ...unconnected].filter((file) => doomed.has(file.key)),
     kept,
     unconnected: [...unconnected],
     promised,
+    lost: without(points, staying),
     outlook: outlook(points, staying, policy, now),
   }
 }
@@ -112,20 +116,20 @@ function assertLeadsTo(targets: ReadonlySet<TXID>, points: readonly RestorePoint
  * - Beyond the newest state, at any age: as long as they are there, a restore of the newest state fails and says what is missing.
  *   Without them it would give an old state, and nobody would know.
  * - Elsewhere, while they are younger than anything that the policy speaks of: what is missing may still arrive, or be brought back
- *   by hand, and then they are states again.
+ *   by hand, and then they are states again. Not those that are doomed already: a removal that ended half-way cut them off.
  */
 function unconnectedFiles(
   all: readonly LTXFile[],
-  points: readonly RestorePoint[],
-  policy: RetentionPolicy,
-  now: Date,
+  points: readonly TXID[],
+  { policy, now, doomed = new Map() }: RetentionInput,
 ): Set<LTXFile> {
-  const newest = points[points.length - 1]?.txid ?? 0n
+  const newest = points[points.length - 1] ?? 0n
   const limit = longestAge(policy)
   return new Set(
     all.filter((file) => {
-      if (isLongEnough(file) && connectingPoint(file, points)) return false
-      return file.maxTXID > newest || now.getTime() - fileTime(file) <= limit
+      if (isLongEnough(file) && latestStart(file, points) !== undefined) return false
+      if (file.maxTXID > newest) return true
+      return !doomed.has(file.key) && now.getTime() - fileTime(file) <= limit
     }),
   )
 }
@@ -147,6 +151,12 @@ function keepEverything(
     unconnected: nothing,
     doomed,
     promised,
+    lost: [],
     outlook: outlook(points, points, policy, now),
   }
+}
+
+function without(points: readonly RestorePoint[], others: readonly RestorePoint[]): RestorePoint[] {
+  const txids = new Set(others.map(({ txid }) => txid))
+  return points.filter(({ txid }) => !txids.has(txid))
 }

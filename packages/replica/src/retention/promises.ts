@@ -80,22 +80,3 @@ function isLastOfSlot(tier: RetentionTier, time: number, taken: Set<number>): bo
   taken.add(slot)
   return true
 }
-
-/**
- * The latest point that a file applies to, undefined when there is none: no chain uses it then. A snapshot needs no other point and
- * gives its own.
- *
- * @param points ascending
- */
-export function connectingPoint(file: LTXFile, points: readonly RestorePoint[]): TXID | undefined {
-  if (file.minTXID === 1n) return file.maxTXID
-  let low = 0
-  let high = points.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((points[middle] as RestorePoint).txid < file.maxTXID) low = middle + 1
-    else high = middle
-  }
-  const before = points[low - 1]
-  return before !== undefined && before.txid + 1n >= file.minTXID ? before.txid : undefined
-}
