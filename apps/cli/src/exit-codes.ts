@@ -85,6 +85,8 @@ const TABLE: Readonly<Record<string, ByCode>> = {
     fenced: EXIT.fenced,
     'sink-exists': EXIT.targetExists,
     'disk-full': EXIT.diskFull,
+    'bad-policy': EXIT.usage,
+    'unsafe-removal': EXIT.unexpected,
   },
   PrimaryError: {
     'database-missing': EXIT.notFound,

@@ -15,9 +15,56 @@ const REQUEST_BYTES = 256 * 1024
 export function cheapestChain(files: readonly LTXFile[], target: TXID): LTXFile[] | undefined {
   const base = newestSnapshot(files, target)
   if (!base) return undefined
-  const points: Point[] = [{ txid: base.maxTXID, cost: 0, via: base, from: -1 }]
+  const steps = byLastTXID(files).filter(
+    (file) => file.maxTXID > base.maxTXID && file.maxTXID <= target && file.minTXID !== 1n,
+  )
+  const points = pointsFrom(base, steps)
+  let at = points.length - 1
+  if (points[at]?.txid !== target) return undefined
+  const chain: LTXFile[] = []
+  for (; at >= 0; at = (points[at] as Point).from) chain.push((points[at] as Point).via)
+  return chain.reverse()
+}
+
+/**
+ * The files of the cheapest chains to all of these TXIDs, those that `cheapestChain` would give for each. TXIDs that no chain
+ * leads to add nothing. All chains from one snapshot are found at once, so this takes about as long as a single chain.
+ */
+export function filesOfChains(files: readonly LTXFile[], targets: ReadonlySet<TXID>): Set<LTXFile> {
+  const bases: LTXFile[] = []
+  const steps: LTXFile[] = []
   for (const file of byLastTXID(files)) {
-    if (file.maxTXID <= base.maxTXID || file.maxTXID > target || file.minTXID === 1n) continue
+    if (file.minTXID !== 1n) steps.push(file)
+    // Of snapshots with the same end the cheapest comes first.
+    else if (bases[bases.length - 1]?.maxTXID !== file.maxTXID) bases.push(file)
+  }
+  const found = new Set<LTXFile>()
+  let at = 0
+  for (const [i, base] of bases.entries()) {
+    const next = bases[i + 1]?.maxTXID
+    while (at < steps.length && (steps[at] as LTXFile).maxTXID <= base.maxTXID) at++
+    const first = at
+    while (at < steps.length && (next === undefined || (steps[at] as LTXFile).maxTXID < next)) at++
+    markChains(pointsFrom(base, steps.slice(first, at)), targets, found)
+  }
+  return found
+}
+
+/** Adds the files of the ways to those points that are targets. */
+function markChains(points: readonly Point[], targets: ReadonlySet<TXID>, found: Set<LTXFile>): void {
+  const isOnWay = new Uint8Array(points.length)
+  for (let i = points.length - 1; i >= 0; i--) {
+    const { txid, via, from } = points[i] as Point
+    if (isOnWay[i] === 0 && !targets.has(txid)) continue
+    found.add(via)
+    if (from >= 0) isOnWay[from] = 1
+  }
+}
+
+/** Every state that a snapshot leads to by these files, which are sorted by their last TXID and end after the snapshot. */
+function pointsFrom(base: LTXFile, steps: readonly LTXFile[]): Point[] {
+  const points: Point[] = [{ txid: base.maxTXID, cost: 0, via: base, from: -1 }]
+  for (const file of steps) {
     const from = cheapestStart(points, file)
     if (from < 0) continue
     const cost = (points[from] as Point).cost + file.size + REQUEST_BYTES
@@ -25,11 +72,7 @@ export function cheapestChain(files: readonly LTXFile[], target: TXID): LTXFile[
     if (last.txid !== file.maxTXID) points.push({ txid: file.maxTXID, cost, via: file, from })
     else if (cost < last.cost) points[points.length - 1] = { txid: file.maxTXID, cost, via: file, from }
   }
-  let at = points.length - 1
-  if (points[at]?.txid !== target) return undefined
-  const chain: LTXFile[] = []
-  for (; at >= 0; at = (points[at] as Point).from) chain.push((points[at] as Point).via)
-  return chain.reverse()
+  return points
 }
 
 /** Every TXID that `planRestore` accepts, ascending: those at which a file ends that a snapshot leads to. */
@@ -50,6 +93,25 @@ export function reachableTXIDs(files: readonly LTXFile[]): TXID[] {
     }
   }
   return points
+}
+
+/**
+ * The latest of these TXIDs that a file applies to; undefined when there is none, and no chain uses it then. A snapshot applies to nothing
+ * and gives its own.
+ *
+ * @param points those that can be reached, ascending
+ */
+export function latestStart(file: LTXFile, points: readonly TXID[]): TXID | undefined {
+  if (file.minTXID === 1n) return file.maxTXID
+  let low = 0
+  let high = points.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((points[middle] as TXID) < file.maxTXID) low = middle + 1
+    else high = middle
+  }
+  const before = points[low - 1]
+  return before !== undefined && before + 1n >= file.minTXID ? before : undefined
 }
 
 /** A restorable state and the last step of the cheapest way to it. */
@@ -81,11 +143,12 @@ function isCheaper(a: LTXFile, b: LTXFile): boolean {
 
 /** Index of the cheapest state that a file can be applied to; the latest of equals; -1 when there is none. */
 function cheapestStart(points: readonly Point[], file: LTXFile): number {
+  const earliest = file.minTXID - 1n
   let best = -1
   for (let i = points.length - 1; i >= 0; i--) {
     const point = points[i] as Point
     if (point.txid >= file.maxTXID) continue
-    if (point.txid + 1n < file.minTXID) break
+    if (point.txid < earliest) break
     if (best < 0 || point.cost < (points[best] as Point).cost) best = i
   }
   return best

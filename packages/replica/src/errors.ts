@@ -14,6 +14,8 @@ import type { LTXFile } from './catalog.ts'
  * - `disk-full`: the restore target's file system has no room.
  * - `bad-name`: a key where an LTX file belongs does not parse.
  * - `check-failed`: the restored database did not pass the integrity check.
+ * - `bad-policy`: a retention policy contradicts itself.
+ * - `unsafe-removal`: what retention would leave does not hold what its policy promises; nothing was removed.
  */
 export type ReplicaErrorCode =
   | 'no-snapshot'
@@ -28,6 +30,8 @@ export type ReplicaErrorCode =
   | 'disk-full'
   | 'bad-name'
   | 'check-failed'
+  | 'bad-policy'
+  | 'unsafe-removal'
 
 /** What a `ReplicaError` carries besides code and message. */
 export interface ReplicaErrorOptions {

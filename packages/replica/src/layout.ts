@@ -21,6 +21,12 @@ export const IDENTITY_KEY: string = `${OWN_PREFIX}identity.json`
 /** Key of the object that says who writes a replica. */
 export const LEASE_KEY: string = `${OWN_PREFIX}lease.json`
 
+/** Key of the object that says since when which files have been unneeded. */
+export const DOOMED_KEY: string = `${OWN_PREFIX}doomed.json`
+
+/** Folder of the objects by which readers hold states. */
+export const PINS_PREFIX: string = `${OWN_PREFIX}pins/`
+
 const HIGHEST_LEVEL = 9
 const BAD_NAME: ParsedKey = { kind: 'bad-name' }
 const FOREIGN: ParsedKey = { kind: 'foreign' }

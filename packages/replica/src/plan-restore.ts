@@ -28,6 +28,15 @@ export interface RestorePlan {
   readonly distanceMs?: number
 }
 
+/** Options of `planRestore`. */
+export interface PlanRestoreOptions {
+  /**
+   * Keys of files that will soon be removed (`readDoomed`). A plan uses them only if no chain without them leads to the same state; which
+   * state it is does not depend on them. Default: none.
+   */
+  readonly avoid?: ReadonlySet<string> | undefined
+}
+
 /**
  * Chooses the files for a restore. Pure: give it `replica.catalog()`, and for a timestamp what
  * `replica.withTimestamps()` returned.
@@ -40,7 +49,11 @@ export interface RestorePlan {
  * Throws ReplicaError `no-snapshot`, `gap`, `target-before-first`, `target-after-last`, `txid-not-restorable`, or
  * `corrupt` when an object that is too short is needed. Throws TypeError when times are missing for a timestamp target.
  */
-export function planRestore(catalog: Catalog, target: RestoreTarget): RestorePlan {
+export function planRestore(
+  catalog: Catalog,
+  target: RestoreTarget,
+  { avoid = new Set() }: PlanRestoreOptions = {},
+): RestorePlan {
   const head = headOf(catalog)
   if (head === undefined) {
     throw new ReplicaError('no-snapshot', 'the replica has no LTX file', {
@@ -49,24 +62,26 @@ export function planRestore(catalog: Catalog, target: RestoreTarget): RestorePla
   }
   switch (target.kind) {
     case 'latest':
-      return planTo(catalog, head)
+      return planTo(catalog, head, avoid)
     case 'txid':
-      return planTXID(catalog, head, target.txid)
+      return planTXID(catalog, head, target.txid, avoid)
     case 'timestamp':
-      return planTimestamp(catalog, head, target.timestamp, target.strict ?? false)
+      return planTimestamp(catalog, head, target.timestamp, target.strict ?? false, avoid)
   }
 }
 
 /** The plan to a TXID at which a file ends; every failure is a break in the chain. */
-function planTo(catalog: Catalog, txid: TXID): RestorePlan {
+function planTo(catalog: Catalog, txid: TXID, avoid: ReadonlySet<string>): RestorePlan {
   const all = filesOf(catalog)
-  const chain = cheapestChain(all.filter(isLongEnough), txid)
+  const usable = all.filter(isLongEnough)
+  const lasting = avoid.size === 0 ? usable : usable.filter((file) => !avoid.has(file.key))
+  const chain = cheapestChain(lasting, txid) ?? cheapestChain(usable, txid)
   if (!chain) throw whyNot(catalog, all, txid)
   const timestamp = (chain[chain.length - 1] as LTXFile).timestamp
   return { files: chain, txid, ...(timestamp && { timestamp }) }
 }
 
-function planTXID(catalog: Catalog, head: TXID, txid: TXID): RestorePlan {
+function planTXID(catalog: Catalog, head: TXID, txid: TXID, avoid: ReadonlySet<string>): RestorePlan {
   const all = filesOf(catalog)
   if (txid > head) {
     throw new ReplicaError(
@@ -74,7 +89,7 @@ function planTXID(catalog: Catalog, head: TXID, txid: TXID): RestorePlan {
       `TXID ${formatTXID(txid)} is later than the newest, ${formatTXID(head)}`,
     )
   }
-  if (all.some((file) => file.maxTXID === txid)) return planTo(catalog, txid)
+  if (all.some((file) => file.maxTXID === txid)) return planTo(catalog, txid, avoid)
   const points = reachableTXIDs(all.filter(isLongEnough))
   const before = points.findLast((point) => point < txid)
   const after = points.find((point) => point > txid)
@@ -86,7 +101,13 @@ function planTXID(catalog: Catalog, head: TXID, txid: TXID): RestorePlan {
   })
 }
 
-function planTimestamp(catalog: Catalog, head: TXID, timestamp: Date, strict: boolean): RestorePlan {
+function planTimestamp(
+  catalog: Catalog,
+  head: TXID,
+  timestamp: Date,
+  strict: boolean,
+  avoid: ReadonlySet<string>,
+): RestorePlan {
   const wish = timestamp.getTime()
   if (Number.isNaN(wish)) throw new RangeError('timestamp is not a valid date')
   const all = filesOf(catalog)
@@ -97,7 +118,7 @@ function planTimestamp(catalog: Catalog, head: TXID, timestamp: Date, strict: bo
     const earliest = points[0] as TXID
     throw beforeFirst(timestamp.toISOString(), earliest, first?.txid === earliest ? first.time : undefined)
   }
-  const plan = planTo(catalog, last.txid)
+  const plan = planTo(catalog, last.txid, avoid)
   if (last.txid < head) mustConnect(catalog, all, last.txid, last.time)
   if (strict && last.txid === head && wish > last.time) {
     throw new ReplicaError(

@@ -13,12 +13,15 @@ interface Block {
 /**
  * Runs every `*.txt` of a folder: blocks of `command`, input lines, `----`, expected output, an empty line. With
  * UPDATE_TESTDATA=1 the output is written instead of compared.
+ *
+ * @param only which files, by name; default: all
  */
 export function testDataFiles(
   folder: string,
   run: () => (command: string, input: readonly string[]) => string,
+  only = /^/,
 ): void {
-  for (const name of readdirSync(folder).filter((name) => name.endsWith('.txt'))) {
+  for (const name of readdirSync(folder).filter((name) => name.endsWith('.txt') && only.test(name))) {
     const path = join(folder, name)
     test(`${name} gives the recorded answers`, () => {
       const blocks = parse(readFileSync(path, 'utf8'))

@@ -9,8 +9,9 @@ import {
   planRestore,
   type RestoreTarget,
   restorableTXIDs,
+  withoutRemains,
 } from '../src/index.ts'
-import { fileName as name, parseCatalog, parseFile, rangeText as range } from './catalog-text.ts'
+import { fileName, parseCatalog, parseFile, rangeName } from './catalog-text.ts'
 import { testDataFiles } from './datadriven.ts'
 
 function parseTarget(words: readonly string[]): RestoreTarget {
@@ -23,34 +24,44 @@ function parseTarget(words: readonly string[]): RestoreTarget {
   return { kind: 'latest' }
 }
 
-testDataFiles(join(import.meta.dirname, 'testdata'), () => {
-  let catalog = createCatalog([])
-  return (line, input) => {
-    const [command, ...words] = line.split(' ')
-    if (command === 'catalog') {
-      catalog = parseCatalog(input)
-      const gaps = findGaps(catalog).map(range).join(' ') || 'none'
-      const points = restorableTXIDs(catalog).join(' ') || 'none'
-      return `head ${headOf(catalog) ?? 'none'}; gaps ${gaps}; restorable ${points}`
+testDataFiles(
+  join(import.meta.dirname, 'testdata'),
+  () => {
+    let catalog = createCatalog([])
+    let avoid = new Set<string>()
+    return (line, input) => {
+      const [command, ...words] = line.split(' ')
+      if (command === 'catalog') {
+        catalog = parseCatalog(input)
+        avoid = new Set()
+        const gaps = findGaps(catalog).map(rangeName).join(' ') || 'none'
+        const points = restorableTXIDs(catalog).join(' ') || 'none'
+        return `head ${headOf(catalog) ?? 'none'}; gaps ${gaps}; restorable ${points}`
+      }
+      if (command === 'avoid') {
+        avoid = new Set(input.map((file) => parseFile(file).key))
+        return ''
+      }
+      if (command !== 'plan') throw new Error(`not a command: ${line}`)
+      try {
+        const plan = planRestore(withoutRemains(catalog, avoid), parseTarget(words), { avoid })
+        const time = plan.timestamp ? ` @${plan.timestamp.getTime() / 1000}` : ''
+        const distance = plan.distanceMs === undefined ? '' : `, ${plan.distanceMs / 1000} s before the wish`
+        return `${plan.files.map(fileName).join(', ')} = ${plan.txid}${time}${distance}`
+      } catch (error) {
+        if (error instanceof TypeError) return `TypeError: ${error.message}`
+        if (!isReplicaError(error)) throw error
+        return [`${error.code}: ${error.message}`, ...(error.hint ? [`  ${error.hint}`] : [])].join('\n')
+      }
     }
-    if (command !== 'plan') throw new Error(`not a command: ${line}`)
-    try {
-      const plan = planRestore(catalog, parseTarget(words))
-      const time = plan.timestamp ? ` @${plan.timestamp.getTime() / 1000}` : ''
-      const distance = plan.distanceMs === undefined ? '' : `, ${plan.distanceMs / 1000} s before the wish`
-      return `${plan.files.map(name).join(', ')} = ${plan.txid}${time}${distance}`
-    } catch (error) {
-      if (error instanceof TypeError) return `TypeError: ${error.message}`
-      if (!isReplicaError(error)) throw error
-      return [`${error.code}: ${error.message}`, ...(error.hint ? [`  ${error.hint}`] : [])].join('\n')
-    }
-  }
-})
+  },
+  /^p/,
+)
 
 test('P5: prefers one merged file to many small ones of nearly the same total size', () => {
   const small = Array.from({ length: 100 }, (_, i) => `L0 ${i + 2} 900`)
   const plan = planRestore(parseCatalog(['L9 1 5000', 'L1 2-101 91000', ...small]), { kind: 'latest' })
-  expect(plan.files.map(name)).toEqual(['L9 1', 'L1 2-101'])
+  expect(plan.files.map(fileName)).toEqual(['L9 1', 'L1 2-101'])
 })
 
 test('T26: the order of a listing does not matter', () => {

@@ -41,10 +41,7 @@ export async function obtainLease(context: ObtainContext, options: LeaseOptions 
   const { store, folder, emit, signal } = context
   const { soleWriter = false, owner, ttlMs, wait } = options
   if (soleWriter) return assumeSoleWriter(owner ?? `${hostname()} pid ${process.pid}`)
-  if (!store.capabilities.conditionalPut)
-    throw unsupported(`${store.driver} stores cannot put on a condition`)
-  const report = await probeConditionalPut(store, { signal })
-  if (!report.honoured) throw unsupported(report.findings.join('; '))
+  await assertLeases(store, signal)
   const onWait = (holder: LeaseRecord): void => {
     const { owner, epoch, expires, ttlMs } = holder
     emit({ type: 'lease', state: 'waiting', owner, epoch, expires, ttlMs })
@@ -60,6 +57,17 @@ export async function obtainLease(context: ObtainContext, options: LeaseOptions 
     ttlMs: record.ttlMs,
   })
   return lease
+}
+
+/**
+ * Makes sure that a store keeps two writers apart.
+ * @throws PrimaryError `lease-unsupported`; the store's errors
+ */
+export async function assertLeases(store: BlobStore, signal?: AbortSignal): Promise<void> {
+  if (!store.capabilities.conditionalPut)
+    throw unsupported(`${store.driver} stores cannot put on a condition`)
+  const report = await probeConditionalPut(store, { signal })
+  if (!report.honoured) throw unsupported(report.findings.join('; '))
 }
 
 /** Gives a lease back where it is one of the store. A failure is no harm: it ends by itself. */

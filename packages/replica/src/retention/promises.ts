@@ -1,0 +1,82 @@
+import type { TXID } from '@sqlstream/ltx'
+import type { LTXFile } from '../catalog.ts'
+import { reachableTXIDs } from '../chain.ts'
+import type { RetentionPolicy, RetentionTier } from './policy.ts'
+
+/** A state that can be restored, and its time as far as it is known. */
+export interface RestorePoint {
+  readonly txid: TXID
+  readonly time: Date
+}
+
+/** What is asked of the states beside the tiers. */
+export interface Claims {
+  readonly now: Date
+  /** TXIDs that somebody holds. */
+  readonly pinned: ReadonlySet<TXID>
+}
+
+/** The time that a file tells: its header's where it was read, else when the store received it, which is later. */
+export function fileTime(file: LTXFile): number {
+  return (file.timestamp ?? file.modified).getTime()
+}
+
+/**
+ * The states that these files lead to, by TXID. Of the times that the files of a state tell the earliest counts: a merge may have
+ * been received long after the capture, and a snapshot may carry the time at which it was made.
+ */
+export function restorePoints(files: readonly LTXFile[]): RestorePoint[] {
+  const times = new Map<TXID, number>()
+  for (const file of files) {
+    const time = fileTime(file)
+    const known = times.get(file.maxTXID)
+    if (known === undefined || time < known) times.set(file.maxTXID, time)
+  }
+  return reachableTXIDs(files).map((txid) => ({ txid, time: new Date(times.get(txid) as number) }))
+}
+
+/**
+ * The points that a policy promises now. Ages are compared with each point's own time: one that lies in the future, because a clock
+ * was wrong, is young, and harms no other point. "The last of its slot" is the highest TXID, whatever clocks did meanwhile: a
+ * restore to an instant takes that one too.
+ *
+ * While nothing but time passes and points are added, a point that is not promised will never be promised again; what was dropped
+ * was never needed later.
+ */
+export function promisedPoints(
+  points: readonly RestorePoint[],
+  files: readonly LTXFile[],
+  policy: RetentionPolicy,
+  { now, pinned }: Claims,
+): Set<TXID> {
+  const promised = new Set(newestSnapshots(files, policy.minSnapshots))
+  const newest = points[points.length - 1]
+  if (newest) promised.add(newest.txid)
+  const tiers = policy.keep.map((tier) => ({ tier, taken: new Set<number>() }))
+  for (let i = points.length - 1; i >= 0; i--) {
+    const { txid, time } = points[i] as RestorePoint
+    if (pinned.has(txid)) promised.add(txid)
+    for (const { tier, taken } of tiers) {
+      if (isLastOfSlot(tier, time.getTime(), taken) && now.getTime() - time.getTime() <= tier.for) {
+        promised.add(txid)
+      }
+    }
+  }
+  return promised
+}
+
+/** The TXIDs of the newest snapshots, newest first. */
+export function newestSnapshots(files: readonly LTXFile[], count: number): TXID[] {
+  const txids = new Set<TXID>()
+  for (const file of files) if (file.minTXID === 1n) txids.add(file.maxTXID)
+  return [...txids].sort((a, b) => (a > b ? -1 : 1)).slice(0, count)
+}
+
+/** Points come from the highest TXID down, so the first one in a slot is its last. */
+function isLastOfSlot(tier: RetentionTier, time: number, taken: Set<number>): boolean {
+  if (tier.every === 'capture') return true
+  const slot = Math.floor(time / tier.every)
+  if (taken.has(slot)) return false
+  taken.add(slot)
+  return true
+}
