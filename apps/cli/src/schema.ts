@@ -164,7 +164,22 @@ const event = z.discriminatedUnion('type', [
   z.strictObject({ ...eventHead, type: z.literal('snapshot-started'), txid: hex64, reason: z.string() }),
   z.strictObject({ ...eventHead, type: z.literal('snapshot-progress'), pages: count, totalPages: count }),
   z.strictObject({ ...eventHead, type: z.literal('snapshotted'), file, bytes: count, milliseconds }),
-  z.strictObject({ ...eventHead, type: z.literal('compacted'), file, inputs: count, bytes: count, milliseconds }),
+  z.strictObject({
+    ...eventHead,
+    type: z.literal('compacted'),
+    file,
+    inputs: count,
+    bytes: count,
+    milliseconds,
+  }),
+
+  z.strictObject({
+    ...eventHead,
+    type: z.literal('retained'),
+    removed: count,
+    bytes: count,
+    oldest: z.strictObject({ txid: hex64, timestamp: instant }).optional(),
+  }),
   z.strictObject({
     ...eventHead,
     type: z.literal('resynced'),

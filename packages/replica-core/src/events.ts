@@ -59,6 +59,14 @@ export type PrimaryEvent =
       readonly milliseconds: number
     }
   | {
+      /** Files that nothing promised needs were removed. */
+      readonly type: 'retained'
+      readonly removed: number
+      readonly bytes: number
+      /** The oldest state that can be restored now. */
+      readonly oldest?: { readonly txid: TXID; readonly timestamp: Date }
+    }
+  | {
       readonly type: 'resynced'
       readonly pos: Pos
       readonly changedPages: number
@@ -83,7 +91,7 @@ export type PrimaryEvent =
     }
   | {
       readonly type: 'failed'
-      readonly operation: 'capture' | 'upload' | 'checkpoint' | 'snapshot' | 'compaction'
+      readonly operation: 'capture' | 'upload' | 'checkpoint' | 'snapshot' | 'compaction' | 'retention'
       readonly error: Error
       readonly retryInMs?: number
     }

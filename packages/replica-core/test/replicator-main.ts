@@ -1,6 +1,6 @@
 // A replicator in a process of its own, for tests that kill it. Arguments: one JSON object.
 import { appendFileSync } from 'node:fs'
-import { Replica } from '@sqlstream/replica'
+import { createRetentionPolicy, Replica } from '@sqlstream/replica'
 import { FileStore } from '@sqlstream/storage-file'
 import { lastCommit } from '@sqlstream/testkit'
 import { killAt, Primary } from '../src/index.ts'
@@ -24,7 +24,18 @@ const primary = await Primary.open({
   replica: new Replica(new FileStore(o.replica)),
   syncIntervalMs: o.syncIntervalMs ?? 20,
   checkpointFrames: o.checkpointFrames ?? 200,
-  maintenance: { compaction: { levels: { every: [200, 1000] } } },
+  maintenance: {
+    compaction: { levels: { every: [200, 1000] }, snapshots: { growth: 3 } },
+    retention: createRetentionPolicy({
+      keep: [
+        { every: 'capture', for: 300 },
+        { every: 200, for: 2000 },
+        { every: 1000, for: 10_000 },
+      ],
+      grace: 500,
+    }),
+    retainEveryMs: 100,
+  },
   onEvent: (event) => {
     if (event.type === 'failed') console.error(event.operation, event.error)
     if (event.type === 'resynced')

@@ -41,6 +41,11 @@ export function eventJSON(source: EventSource, time: Date, event: PrimaryEvent):
     case 'snapshotted':
     case 'compacted':
       return { ...head, ...event, milliseconds: tenths(event.milliseconds), file: fileJSON(event.file) }
+    case 'retained': {
+      const { oldest, ...rest } = event
+      const shown = oldest && { txid: formatTXID(oldest.txid), timestamp: oldest.timestamp.toISOString() }
+      return { ...head, ...rest, ...(shown && { oldest: shown }) }
+    }
     case 'lease':
       return { ...head, ...event, epoch: String(event.epoch) }
     case 'tail-kept':
@@ -102,6 +107,7 @@ export function eventLine(event: PrimaryEvent): string | undefined {
       return event.file.level === SNAPSHOT_LEVEL
         ? `snapshot ${formatFilename(event.file)} made of ${formatCount(event.inputs, 'file')}: ${formatBytes(event.bytes)} in ${formatDuration(event.milliseconds)}`
         : undefined
+    case 'retained':
     case 'captured':
     case 'uploaded':
     case 'snapshot-progress':

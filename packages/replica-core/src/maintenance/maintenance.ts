@@ -5,17 +5,24 @@ import {
   compact,
   createCatalog,
   DEFAULT_LEVELS,
+  DEFAULT_RETENTION,
+  type Doomed,
   filesOf,
   isReplicaError,
   type LTXFile,
   planCompaction,
   type Replica,
   type ReplicaWriter,
+  type RetentionPolicy,
+  retain,
 } from '@sqlstream/replica'
 import type { PrimaryListener } from '../events.ts'
 import type { FailpointHook } from '../failpoint.ts'
 import { RecentFiles } from './recent-files.ts'
 
+const RETAIN_EVERY_MS = 15 * 60_000
+/** The longer the last commit is ago, the longer the time between two looks, up to this. */
+const LONGEST_RETAIN_MS = 12 * 3_600_000
 const FIRST_RETRY_MS = 5_000
 const LAST_RETRY_MS = 600_000
 /** Timers of the system reach no further. */
@@ -25,6 +32,10 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 export interface MaintenanceOptions {
   /** Levels and snapshots. */
   readonly compaction?: CompactionPolicy
+  /** What stays restorable. Default: see `DEFAULT_RETENTION`. */
+  readonly retention?: RetentionPolicy
+  /** Shortest time between two looks for what nothing needs any more. Default 15 minutes. */
+  readonly retainEveryMs?: number
 }
 
 /** What maintenance works with. */
@@ -39,8 +50,9 @@ export interface MaintenanceContext {
 }
 
 /**
- * Merges what was uploaded when a slot of time is over. Knows the replica from the listing at the start and from its own
- * uploads, so it never lists; while nothing new comes there is no timer and no request.
+ * Merges what was uploaded when a slot of time is over, and now and then removes what is no longer needed for what is promised.
+ * Knows the replica from the listing at the start and from its own uploads, so it never lists the files; while nothing new
+ * comes there is nothing to merge, and looking for what has become too old takes no request until there is some.
  */
 export class Maintenance {
   readonly #c: MaintenanceContext
@@ -53,9 +65,17 @@ export class Maintenance {
   /** When the timer ends, milliseconds since 1970. */
   #timerAt = Number.POSITIVE_INFINITY
   #running: Promise<void> | undefined
+  /** What retention has marked, as far as it is known. */
+  #doomed: Doomed | undefined
+  #retainAt: number
 
   constructor(context: MaintenanceContext) {
     this.#c = context
+    this.#retainAt = context.now() + this.#retainEvery
+  }
+
+  get #retainEvery(): number {
+    return this.#c.options.retainEveryMs ?? RETAIN_EVERY_MS
   }
 
   /** What the replica holds. */
@@ -64,6 +84,7 @@ export class Maintenance {
     const { merges, nextAt } = planCompaction(catalog, this.#c.now(), this.#c.options.compaction)
     if (merges.length > 0) this.#runAt(this.#c.now())
     else if (nextAt !== undefined) this.#runAt(nextAt)
+    if (filesOf(catalog).length > 0) this.#runAt(this.#retainAt)
   }
 
   /** A file is in the replica now. Its bytes, if it is small, spare a request. */
@@ -107,19 +128,23 @@ export class Maintenance {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop
+    let operation: 'compaction' | 'retention' = 'compaction'
     for (
       let retryInMs = FIRST_RETRY_MS;
       !signal.aborted;
       retryInMs = Math.min(2 * retryInMs, LAST_RETRY_MS)
     ) {
       try {
+        operation = 'compaction'
         const nextAt = await this.#compact(signal)
-        if (nextAt !== undefined) this.#runAt(nextAt)
+        operation = 'retention'
+        if (this.#c.now() >= this.#retainAt) await this.#retain(signal)
+        this.#runAt(Math.min(nextAt ?? this.#retainAt, this.#retainAt))
         return
       } catch (error) {
         // Uploading has met the other writer too, and says so.
         if (signal.aborted || isReplicaError(error, 'fenced')) return
-        this.#c.emit({ type: 'failed', operation: 'compaction', error: error as Error, retryInMs })
+        this.#c.emit({ type: 'failed', operation, error: error as Error, retryInMs })
         await sleep(retryInMs, undefined, { signal, ref: false }).catch(() => undefined)
       }
     }
@@ -144,4 +169,48 @@ export class Maintenance {
     this.#catalog = catalog
     return nextAt
   }
+
+  async #retain(signal: AbortSignal): Promise<void> {
+    const { replica, writer, options, now, emit, failpoint } = this.#c
+    const policy = options.retention ?? DEFAULT_RETENTION
+    failpoint?.('retain:before')
+    const { removed, bytesFreed, plan, catalog, doomed } = await retain(replica, writer.lease, policy, {
+      now: new Date(now()),
+      catalog: this.#catalog,
+      doomed: this.#doomed,
+      signal,
+      onRemoved: () => failpoint?.('retain:removed'),
+    })
+    failpoint?.('retain:after')
+    this.#catalog = catalog
+    this.#doomed = doomed
+    if (removed.length > 0) {
+      const { oldest } = plan.outlook
+      emit({
+        type: 'retained',
+        removed: removed.length,
+        bytes: bytesFreed,
+        ...(oldest && { oldest: { txid: oldest.txid, timestamp: oldest.time } }),
+      })
+    }
+    this.#retainAt =
+      now() + retainIn(catalog, doomed, { now: now(), grace: policy.grace, every: this.#retainEvery })
+  }
+}
+
+/**
+ * When something may have become too old: soon while much is new, more and more seldom while nothing comes. Marks are heeded when
+ * their grace is over.
+ */
+function retainIn(
+  catalog: Catalog,
+  doomed: Doomed,
+  { now, grace, every }: { readonly now: number; readonly grace: number; readonly every: number },
+): number {
+  let newest = 0
+  for (const file of filesOf(catalog)) newest = Math.max(newest, (file.timestamp ?? file.modified).getTime())
+  const idle = Math.min(Math.max(every, (now - newest) / 20), LONGEST_RETAIN_MS)
+  let due = Number.POSITIVE_INFINITY
+  for (const since of doomed.values()) due = Math.min(due, since.getTime() + grace)
+  return Math.max(every, Math.min(idle, due - now))
 }

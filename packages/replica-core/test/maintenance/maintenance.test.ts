@@ -1,7 +1,14 @@
-import { planRestore, restorableTXIDs, restore, verify } from '@sqlstream/replica'
+import {
+  createRetentionPolicy,
+  headOf,
+  planRestore,
+  restorableTXIDs,
+  restore,
+  verify,
+} from '@sqlstream/replica'
 import { fileSink } from '@sqlstream/replica/node'
 import { type FaultyStore, type StorageOperation, withFaults, withObserver } from '@sqlstream/storage'
-import { compareImages } from '@sqlstream/testkit'
+import { compareImages, databaseImage } from '@sqlstream/testkit'
 import { expect, it } from 'vitest'
 import type { Primary, PrimaryEvent } from '../../src/index.ts'
 import { Scene } from '../scenarios/support/scene.ts'
@@ -106,4 +113,38 @@ it('M3: a store that fails is told, and merging goes on when it is back', async 
   const again = await scene.replicate({ maintenance: LEVELS })
   await scene.event(isMerge(1))
   await again.close()
+})
+
+it('M4: what is too old for every promise goes, and what stays leads to the database', async () => {
+  const operations: StorageOperation[] = []
+  await using scene = await Scene.begin({
+    wrap: (store) => withObserver(store, (operation) => operations.push(operation)),
+  })
+  const retention = createRetentionPolicy({
+    keep: [
+      { every: 'capture', for: 400 },
+      { every: 400, for: 2000 },
+    ],
+    grace: 300,
+  })
+  const primary = await scene.replicate({ maintenance: { ...LEVELS, retention, retainEveryMs: 100 } })
+  await commitUntil(scene, primary, () => scene.seen('retained').length > 3)
+  const retained = scene.seen('retained').at(-1)!
+  await primary.close()
+  const catalog = await scene.replica.catalog()
+  const points = restorableTXIDs(catalog)
+  expect(points[0]).toBe(retained.oldest?.txid)
+  expect(points.at(-1)).toBe(headOf(catalog))
+  for (const txid of points) {
+    const path = scene.folder.join(`${txid}.db`)
+    const plan = planRestore(catalog, { kind: 'txid', txid })
+    expect((await restore(scene.replica, plan, fileSink(path))).proven).toBe(true)
+  }
+  const newest = await databaseImage(scene.database, scene.folder.join('image.db'))
+  expect(newest).toBeDefined()
+  expect(
+    compareImages(scene.folder.join(`${points.at(-1)}.db`), scene.folder.join('image.db')),
+  ).toMatchObject({ equal: true })
+  expect(operations.filter(({ operation }) => operation === 'delete').length).toBeGreaterThan(0)
+  expect(scene.seen('failed')).toEqual([])
 })
