@@ -4,7 +4,7 @@ import type { LTXFile } from './catalog.ts'
  * What went wrong with a replica, for programs. A new code is a minor release.
  *
  * - `no-snapshot`: no complete file that starts at TXID 1 serves as a base.
- * - `gap`: transactions are missing between the base and the target.
+ * - `gap`: transactions, or a part of a WAL, are missing between the base and the target.
  * - `target-before-first`, `target-after-last`: the wish lies outside of what is kept.
  * - `txid-not-restorable`: the TXID lies inside a merged file; only its ends can be restored.
  * - `corrupt`: a file's bytes, header or identity are not what was written.
@@ -14,6 +14,7 @@ import type { LTXFile } from './catalog.ts'
  * - `disk-full`: the restore target's file system has no room.
  * - `bad-name`: a key where an LTX file belongs does not parse.
  * - `check-failed`: the restored database did not pass the integrity check.
+ * - `no-generation`: there is no generation of Litestream 0.3 with that name.
  */
 export type ReplicaErrorCode =
   | 'no-snapshot'
@@ -28,6 +29,7 @@ export type ReplicaErrorCode =
   | 'disk-full'
   | 'bad-name'
   | 'check-failed'
+  | 'no-generation'
 
 /** What a `ReplicaError` carries besides code and message. */
 export interface ReplicaErrorOptions {

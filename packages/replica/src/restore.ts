@@ -8,7 +8,6 @@ import {
   type Header,
   isContiguous,
   isLTXError,
-  type PageBatch,
   type PageKernel,
   type PageSize,
   type Pos,
@@ -16,41 +15,24 @@ import {
 import { relayBody } from '@sqlstream/storage'
 import type { LTXFile } from './catalog.ts'
 import { ReplicaError } from './errors.ts'
+import { intoSink } from './into-sink.ts'
+import type { PageSink, RestoredImage } from './page-sink.ts'
 import { PageSums } from './page-sums.ts'
 import type { RestorePlan } from './plan-restore.ts'
 import { type MakePool, PoolOnDemand } from './pool.ts'
 import { proofOf } from './proof.ts'
 import { type AbortOptions, checkRange, type Replica } from './replica.ts'
 
-/** Receives the pages of a restore. Calls never overlap; after the first one that rejects only `abort` follows. */
-export interface PageSink {
-  /** Must prepare for a database of this shape. The size may change by later files. */
-  begin(shape: { readonly pageSize: PageSize; readonly commit: number }): Promise<void>
-  /** Must take over the pages before it resolves: the batch's memory is used again. Pages written later replace earlier ones. */
-  write(batch: PageBatch): Promise<void>
-  /** The database now ends after `commit` pages: what was behind must read as zeros if the database grows again. */
-  truncate(commit: number): Promise<void>
-  /** Everything is written and proven: must make the result visible all at once. */
-  commit(result: RestoreResult): Promise<void>
-  /** Must leave nothing behind. May be called at any time, more than once, also after `commit`. */
-  abort(): Promise<void>
-}
-
 /** What a restore has produced. */
-export interface RestoreResult {
+export interface RestoreResult extends RestoredImage {
   /** The restored TXID and the checksum of all restored pages. */
   readonly pos: Pos
-  readonly pageSize: PageSize
-  /** Pages. */
-  readonly commit: number
   /** Checksum of each page, two words, low and high; 0, 0 for the lock page and for pages that no file holds. */
   readonly pageSums: Uint32Array
   /** Time in the last file's header. */
   readonly timestamp: Date
   /** The last file carries the checksum of the whole database, and it equals that of the restored pages. */
   readonly proven: boolean
-  /** Bytes of LTX files. */
-  readonly bytesRead: number
 }
 
 /** How far a restore or a verification is. */
@@ -83,20 +65,10 @@ export async function restore(
   sink: PageSink,
   options: RestoreOptions = {},
 ): Promise<RestoreResult> {
-  try {
+  return await intoSink(sink, options.signal, () => {
     const rebuild = new Rebuild(replica, plan, sink, options)
-    const result = await rebuild.run().finally(() => rebuild.close())
-    options.signal?.throwIfAborted()
-    await sink.commit(result)
-    return result
-  } catch (error) {
-    try {
-      await sink.abort()
-    } catch {
-      // What made the restore fail tells more than that cleaning up failed too; the next restore sweeps.
-    }
-    throw error
-  }
+    return rebuild.run().finally(() => rebuild.close())
+  })
 }
 
 // A page takes at least this many bytes in a file: header, size, and an LZ4 block of a page of zeros.

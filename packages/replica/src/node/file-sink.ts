@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { PageBatch } from '@sqlstream/ltx'
-import { type PageSink, ReplicaError } from '../index.ts'
+import { type PageSink, ReplicaError, type SinkPages } from '../index.ts'
 import { describeTarget, isSameFile, syncFolder } from './folder.ts'
 import { existsError, publish } from './publish.ts'
 import { sweep, TempFile } from './temp-file.ts'
@@ -101,7 +100,7 @@ async function createTemp(path: string, overwrite: boolean): Promise<TempFile> {
 }
 
 /** Writes a batch with one call for each run of consecutive pages; they lie back to back in it. */
-function writeRuns(file: TempFile, batch: PageBatch, pageSize: number): void {
+function writeRuns(file: TempFile, batch: SinkPages, pageSize: number): void {
   const { count, pgnos, data } = batch
   for (let start = 0; start < count; ) {
     const first = pgnos[start] as number

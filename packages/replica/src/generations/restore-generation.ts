@@ -1,0 +1,186 @@
+import { type ByteStream, isLTXError } from '@sqlstream/ltx'
+import { decompressFrameStream } from '@sqlstream/ltx/lz4'
+import { relayBody } from '@sqlstream/storage'
+import { isWALError } from '@sqlstream/wal'
+import { isReplicaError, ReplicaError } from '../errors.ts'
+import { intoSink } from '../into-sink.ts'
+import { openWhenRead } from '../open-object.ts'
+import type { PageSink, RestoredImage } from '../page-sink.ts'
+import { type AbortOptions, type Replica, signalOf } from '../replica.ts'
+import type { Progress } from '../restore.ts'
+import type { SegmentObject } from './generation-catalog.ts'
+import { lastCommitEnd } from './last-commit.ts'
+import type { GenerationPlan } from './plan-generation.ts'
+import { SegmentFrames } from './segment-frames.ts'
+import { type SnapshotImage, writeSnapshot } from './snapshot-image.ts'
+import { formatPosition, holeError } from './wal-chain.ts'
+import { WALReplay } from './wal-replay.ts'
+
+/** Options of `restoreGeneration`. */
+export interface RestoreGenerationOptions extends AbortOptions {
+  /** Called after each chunk that was read. Must be quick and not throw. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+}
+
+/**
+ * Rebuilds a database from a backup of Litestream 0.3: the snapshot, then the committed transactions of each WAL. Every object
+ * is read once from front to back (the end of a WAL twice if a transaction has more than 32 MiB). Nothing becomes visible
+ * in the sink before all checksums were right: those of the LZ4 frames, and the running one of SQLite over each WAL.
+ *
+ * Throws ReplicaError `corrupt` (bytes are not what was written; the message names the object) or `gap` (a segment is missing,
+ * which only the content of others tells), the store's errors, the sink's errors, `signal.reason`. The sink is aborted first.
+ */
+export async function restoreGeneration(
+  replica: Replica,
+  plan: GenerationPlan,
+  sink: PageSink,
+  options: RestoreGenerationOptions = {},
+): Promise<RestoredImage> {
+  return await intoSink(sink, options.signal, () => new GenerationRestore(replica, plan, sink, options).run())
+}
+
+/** State of one restore. */
+class GenerationRestore {
+  readonly #replica: Replica
+  readonly #plan: GenerationPlan
+  readonly #sink: PageSink
+  readonly #options: RestoreGenerationOptions
+  readonly #totalBytes: number
+  #bytes = 0
+  #files = 0
+  /** End of the last WAL before which nothing seems to be missing. */
+  #fitting: SegmentObject | undefined
+
+  constructor(replica: Replica, plan: GenerationPlan, sink: PageSink, options: RestoreGenerationOptions) {
+    this.#replica = replica
+    this.#plan = plan
+    this.#sink = sink
+    this.#options = options
+    this.#totalBytes = plan.segments.reduce((sum, { size }) => sum + size, plan.snapshot.size)
+  }
+
+  async run(): Promise<RestoredImage> {
+    const image = await this.#snapshot()
+    const { pageSize } = image
+    const commit = this.#plan.segments.length === 0 ? image.pages : await this.#replay(image)
+    return { pageSize, commit, timestamp: this.#plan.timestamp, bytesRead: this.#bytes }
+  }
+
+  async #snapshot(): Promise<SnapshotImage> {
+    const { key } = this.#plan.snapshot
+    const image = await naming(key, () => writeSnapshot(key, this.#open(key), this.#sink))
+    this.#done()
+    return image
+  }
+
+  /** Applies all segments and returns the size in pages. */
+  async #replay(image: SnapshotImage): Promise<number> {
+    const frames = new SegmentFrames(image.pageSize)
+    const replay = new WALReplay(this.#sink, image)
+    let previous: SegmentObject | undefined
+    for (const segment of this.#plan.segments) {
+      this.#options.signal?.throwIfAborted()
+      if (segment.index !== previous?.index) {
+        if (previous) await this.#endWAL(replay, previous)
+        frames.restart()
+        replay.beginWAL()
+      }
+      mustBegin(segment, frames.offset, previous)
+      await this.#apply(segment, frames, replay, image)
+      previous = segment
+      this.#done()
+    }
+    const last = previous as SegmentObject
+    await this.#endWAL(replay, last)
+    const { following } = this.#plan
+    if (following?.index === last.index) mustBegin(following, frames.offset, last)
+    return replay.commit
+  }
+
+  async #apply(
+    segment: SegmentObject,
+    frames: SegmentFrames,
+    replay: WALReplay,
+    { pageSize }: SnapshotImage,
+  ): Promise<void> {
+    const { key, index } = segment
+    const findLastCommit = (): Promise<number> => {
+      const sameWAL = this.#plan.segments.filter((each) => each.index === index)
+      return lastCommitEnd(sameWAL, pageSize, (each) => this.#open(each.key))
+    }
+    try {
+      await naming(key, async () => {
+        for await (const block of frames.read(key, this.#open(key))) await replay.add(block, findLastCommit)
+      })
+    } catch (error) {
+      if (!isReplicaError(error, 'gap')) throw error
+      throw holeError(`the end of a WAL before ${key} is missing: ${error.message}`, this.#fitting)
+    }
+  }
+
+  async #endWAL(replay: WALReplay, last: SegmentObject): Promise<void> {
+    try {
+      await naming(last.key, () => replay.endWAL())
+    } catch (error) {
+      if (!isReplicaError(error, 'gap')) throw error
+      throw holeError(`something is missing before the end of ${last.key}: ${error.message}`, this.#fitting)
+    }
+    if (replay.hasPageOne || this.#fitting === undefined) this.#fitting = last
+  }
+
+  #open(key: string): AsyncIterable<Uint8Array> {
+    const { signal } = this.#options
+    return decompressFrameStream(
+      this.#counted(openWhenRead(this.#replica.store, key, signalOf({ signal }))),
+      {
+        signal,
+      },
+    )
+  }
+
+  #counted(body: ByteStream): ByteStream {
+    return relayBody(body, {
+      onChunk: ({ byteLength }) => {
+        this.#bytes += byteLength
+        this.#report()
+      },
+    })
+  }
+
+  #done(): void {
+    this.#files++
+    this.#report()
+  }
+
+  #report(): void {
+    this.#options.onProgress?.({
+      bytes: this.#bytes,
+      totalBytes: this.#totalBytes,
+      files: this.#files,
+      totalFiles: this.#plan.segments.length + 1,
+    })
+  }
+}
+
+/** A segment must begin where the one before it ended. */
+function mustBegin(segment: SegmentObject, end: number, previous: SegmentObject | undefined): void {
+  if (segment.offset === end) return
+  const reached = formatPosition({ index: segment.index, offset: end })
+  if (segment.offset > end) {
+    throw holeError(`the segments from ${reached} on are missing, before ${segment.key}`, previous)
+  }
+  throw new ReplicaError('corrupt', `${segment.key} begins before ${reached}, where the one before it ends`)
+}
+
+/** Runs `work` on an object and makes `corrupt`, which names it, of what says that bytes are wrong. */
+async function naming<T>(key: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!isLTXError(error) && !isWALError(error)) throw error
+    throw new ReplicaError('corrupt', `${key}: ${error.message}`, {
+      cause: error,
+      hint: 'The object is not what was written. A state before it, or from another snapshot or generation, can be restored.',
+    })
+  }
+}
