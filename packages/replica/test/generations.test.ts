@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type BlobStore, MemoryStore } from '@sqlstream/storage'
 import { TempFolder } from '@sqlstream/testkit'
 import Database from 'better-sqlite3'
@@ -78,6 +79,7 @@ function rowsOf(file: string): string {
 async function failure(from: BlobStore = store): Promise<{ code: string; message: string }> {
   const error: unknown = await restored(from).catch((reason: unknown) => reason)
   if (!isReplicaError(error)) throw error
+  expect(error.hint).toMatch(/^[A-Z].*\.$/)
   return { code: error.code, message: error.message }
 }
 
@@ -317,6 +319,61 @@ test('an abort in the middle leaves nothing, and tells its reason', async () => 
     expect(readdirSync(place)).toEqual([])
     expect(open.size).toBe(0)
   }
+})
+
+test('small objects are fetched ahead, eight at most, large ones are not', async () => {
+  begin()
+  app.pragma('wal_checkpoint(TRUNCATE)')
+  await writer.snapshot()
+  for (let i = 0; i < 30; i++) {
+    insert(1, i === 20 ? 2_000_000 : 100)
+    await writer.sync()
+  }
+  const asked: string[] = []
+  let busy = 0
+  let most = 0
+  const slow: BlobStore = {
+    driver: store.driver,
+    capabilities: store.capabilities,
+    list: store.list.bind(store),
+    head: store.head.bind(store),
+    put: store.put.bind(store),
+    delete: store.delete.bind(store),
+    async get(key, options) {
+      asked.push(key)
+      most = Math.max(most, ++busy)
+      await sleep(2)
+      busy--
+      return await store.get(key, options)
+    },
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+  expect(await restored(slow)).toEqual(live())
+  // And the one that is read.
+  expect(most).toBeLessThanOrEqual(9)
+  expect(most).toBeGreaterThan(4)
+  const plan = planGeneration(await new Replica(store).generations(), { kind: 'latest' })
+  expect(asked.toSorted()).toEqual([plan.snapshot, ...plan.segments].map(({ key }) => key).toSorted())
+})
+
+test('what was fetched ahead is given up when the restore fails', async () => {
+  begin()
+  app.pragma('wal_checkpoint(TRUNCATE)')
+  await writer.snapshot()
+  for (let i = 0; i < 6; i++) {
+    insert(1, 100)
+    await writer.sync()
+  }
+  const keys = [...(await new Replica(store).generations()).generations.values()][0]!.segments
+  await store.put(keys[2]!.key, Uint8Array.of(1, 2, 3))
+  const { store: counted, open } = countRequests(store)
+  expect(await failure(counted)).toMatchObject({
+    code: 'corrupt',
+    message: expect.stringContaining(keys[2]!.key),
+  })
+  expect(open.size).toBe(0)
+  await store.delete([keys[4]!.key, keys[2]!.key])
+  await expect(failure(store)).resolves.toMatchObject({ code: 'gap' })
 })
 
 test('progress reaches all bytes and all objects; every object is asked for once', async () => {

@@ -2,15 +2,17 @@ import { type ByteStream, isLTXError } from '@sqlstream/ltx'
 import { decompressFrameStream } from '@sqlstream/ltx/lz4'
 import { relayBody } from '@sqlstream/storage'
 import { isWALError } from '@sqlstream/wal'
-import { isReplicaError, ReplicaError } from '../errors.ts'
+import { isReplicaError } from '../errors.ts'
 import { intoSink } from '../into-sink.ts'
 import { openWhenRead } from '../open-object.ts'
 import type { PageSink, RestoredImage } from '../page-sink.ts'
 import { type AbortOptions, type Replica, signalOf } from '../replica.ts'
 import type { Progress } from '../restore.ts'
+import { damaged } from './damage.ts'
 import type { SegmentObject } from './generation-catalog.ts'
 import { lastCommitEnd } from './last-commit.ts'
 import type { GenerationPlan } from './plan-generation.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { SegmentFrames } from './segment-frames.ts'
 import { type SnapshotImage, writeSnapshot } from './snapshot-image.ts'
 import { formatPosition, holeError } from './wal-chain.ts'
@@ -36,7 +38,10 @@ export async function restoreGeneration(
   sink: PageSink,
   options: RestoreGenerationOptions = {},
 ): Promise<RestoredImage> {
-  return await intoSink(sink, options.signal, () => new GenerationRestore(replica, plan, sink, options).run())
+  return await intoSink(sink, options.signal, () => {
+    const rebuild = new GenerationRestore(replica, plan, sink, options)
+    return rebuild.run().finally(() => rebuild.close())
+  })
 }
 
 /** State of one restore. */
@@ -46,6 +51,7 @@ class GenerationRestore {
   readonly #sink: PageSink
   readonly #options: RestoreGenerationOptions
   readonly #totalBytes: number
+  readonly #ahead: ReadAhead
   #bytes = 0
   #files = 0
   /** End of the last WAL before which nothing seems to be missing. */
@@ -56,7 +62,12 @@ class GenerationRestore {
     this.#plan = plan
     this.#sink = sink
     this.#options = options
+    this.#ahead = new ReadAhead(replica.store, [plan.snapshot, ...plan.segments], options.signal)
     this.#totalBytes = plan.segments.reduce((sum, { size }) => sum + size, plan.snapshot.size)
+  }
+
+  async close(): Promise<void> {
+    await this.#ahead.close()
   }
 
   async run(): Promise<RestoredImage> {
@@ -106,7 +117,9 @@ class GenerationRestore {
     const { key, index } = segment
     const findLastCommit = (): Promise<number> => {
       const sameWAL = this.#plan.segments.filter((each) => each.index === index)
-      return lastCommitEnd(sameWAL, pageSize, (each) => this.#open(each.key))
+      const { store } = this.#replica
+      const options = signalOf(this.#options)
+      return lastCommitEnd(sameWAL, pageSize, (each) => this.#decoded(openWhenRead(store, each.key, options)))
     }
     try {
       await naming(key, async () => {
@@ -129,13 +142,11 @@ class GenerationRestore {
   }
 
   #open(key: string): AsyncIterable<Uint8Array> {
-    const { signal } = this.#options
-    return decompressFrameStream(
-      this.#counted(openWhenRead(this.#replica.store, key, signalOf({ signal }))),
-      {
-        signal,
-      },
-    )
+    return this.#decoded(this.#ahead.take(key))
+  }
+
+  #decoded(body: ByteStream): AsyncIterable<Uint8Array> {
+    return decompressFrameStream(this.#counted(body), { signal: this.#options.signal })
   }
 
   #counted(body: ByteStream): ByteStream {
@@ -169,7 +180,7 @@ function mustBegin(segment: SegmentObject, end: number, previous: SegmentObject 
   if (segment.offset > end) {
     throw holeError(`the segments from ${reached} on are missing, before ${segment.key}`, previous)
   }
-  throw new ReplicaError('corrupt', `${segment.key} begins before ${reached}, where the one before it ends`)
+  throw damaged(`${segment.key} begins before ${reached}, where the one before it ends`)
 }
 
 /** Runs `work` on an object and makes `corrupt`, which names it, of what says that bytes are wrong. */
@@ -178,9 +189,6 @@ async function naming<T>(key: string, work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (error) {
     if (!isLTXError(error) && !isWALError(error)) throw error
-    throw new ReplicaError('corrupt', `${key}: ${error.message}`, {
-      cause: error,
-      hint: 'The object is not what was written. A state before it, or from another snapshot or generation, can be restored.',
-    })
+    throw damaged(`${key}: ${error.message}`, error)
   }
 }

@@ -7,7 +7,7 @@ import {
   WAL_HEADER_SIZE,
   type WALKernel,
 } from '@sqlstream/wal'
-import { ReplicaError } from '../errors.ts'
+import { damaged } from './damage.ts'
 
 /** Valid frames that lie back to back; views that stay valid until the next ones. */
 export interface FrameBlock {
@@ -78,18 +78,15 @@ export class SegmentFrames {
         filled = 0
       }
     }
-    if (skip > 0) throw new ReplicaError('corrupt', `${key} ends inside the header of the WAL`)
-    if (filled % this.#frameSize !== 0) throw new ReplicaError('corrupt', `${key} ends inside a frame`)
+    if (skip > 0) throw damaged(`${key} ends inside the header of the WAL`)
+    if (filled % this.#frameSize !== 0) throw damaged(`${key} ends inside a frame`)
     if (filled > 0) yield this.#scan(key, filled)
   }
 
   #begin(key: string, bytes: Uint8Array): void {
     const header = decodeWALHeader(bytes)
     if (header.pageSize !== this.#pageSize) {
-      throw new ReplicaError(
-        'corrupt',
-        `${key} has pages of ${header.pageSize} bytes, the snapshot has ${this.#pageSize}`,
-      )
+      throw damaged(`${key} has pages of ${header.pageSize} bytes, the snapshot has ${this.#pageSize}`)
     }
     const { pageSize, bigEndianChecksums: bigEndian, salt1, salt2, checksum1, checksum2 } = header
     this.#scanner = new FrameScanner(
@@ -108,8 +105,7 @@ export class SegmentFrames {
       this.#commits[i] = commit
     })
     if (valid < count) {
-      throw new ReplicaError(
-        'corrupt',
+      throw damaged(
         `${key}: the frame at ${offset + valid * this.#frameSize} of the WAL does not continue the one before it`,
       )
     }

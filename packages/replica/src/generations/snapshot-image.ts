@@ -1,7 +1,7 @@
 import type { PageSize } from '@sqlstream/ltx'
 import { DATABASE_HEADER_SIZE, decodeDatabaseHeader } from '@sqlstream/wal'
-import { ReplicaError } from '../errors.ts'
 import type { PageSink } from '../page-sink.ts'
+import { damaged } from './damage.ts'
 
 // A multiple of every page size, so that a full batch is whole pages.
 const BATCH_BYTES = 1024 * 1024
@@ -63,10 +63,7 @@ class ImageWriter {
     if (!this.#header) await this.#begin()
     const { pageSize } = this.#header!
     if (size % pageSize !== 0) {
-      throw new ReplicaError(
-        'corrupt',
-        `${this.#key}: ${this.#pages * pageSize + size} bytes are no whole pages of ${pageSize}`,
-      )
+      throw damaged(`${this.#key}: ${this.#pages * pageSize + size} bytes are no whole pages of ${pageSize}`)
     }
     const count = size / pageSize
     if (count > 0) {
@@ -80,7 +77,7 @@ class ImageWriter {
 
   async #begin(): Promise<void> {
     if (this.#filled < DATABASE_HEADER_SIZE) {
-      throw new ReplicaError('corrupt', `${this.#key}: ${this.#filled} bytes are no database`)
+      throw damaged(`${this.#key}: ${this.#filled} bytes are no database`)
     }
     const { pageSize, pageCount, changeCounter } = decodeDatabaseHeader(this.#batch)
     this.#header = { pageSize, changeCounter }

@@ -1,6 +1,7 @@
 import { WAL_FRAME_HEADER_SIZE } from '@sqlstream/wal'
 import { ReplicaError } from '../errors.ts'
 import type { PageSink } from '../page-sink.ts'
+import { damaged } from './damage.ts'
 import { PageCoverage } from './page-coverage.ts'
 import { PendingPages } from './pending-pages.ts'
 import type { FrameBlock } from './segment-frames.ts'
@@ -87,7 +88,7 @@ export class WALReplay {
    */
   async endWAL(): Promise<void> {
     if (this.#lastCommit < this.#settledUntil) {
-      throw new ReplicaError('corrupt', 'the WAL has changed while it was read')
+      throw damaged('the WAL has changed while it was read')
     }
     this.#pending.dropUncommitted()
     await this.#pending.flush()
