@@ -231,6 +231,27 @@ describe('what is wrong is told', () => {
     })
   })
 
+  test('G6: pages that nothing brought are noticed at once, not only if none comes later', async () => {
+    const last = (await keys()).at(-1) ?? ''
+    app.exec('UPDATE t SET body = zeroblob(1000) WHERE id = 1')
+    // From here on every page is written anew.
+    app.exec('UPDATE t SET body = randomblob(1000)')
+    app.exec('CREATE TABLE u(x); DROP TABLE u')
+    await writer.sync()
+    await store.delete([last])
+    expect(await failure()).toMatchObject({
+      code: 'gap',
+      message: expect.stringMatching(/nothing brought page \d+/),
+    })
+  })
+
+  test('G7: an object that was encrypted is told from one that was damaged', async () => {
+    const [first = ''] = await keys()
+    await store.put(first, new TextEncoder().encode('age-encryption.org/v1\n-> X25519 …'))
+    const error: unknown = await restored().catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'corrupt', hint: expect.stringContaining('must be decrypted first') })
+  })
+
   test('G6: the lost end of a WAL shows by the change counter of page 1', async () => {
     app.exec('UPDATE t SET body = zeroblob(1000) WHERE id = 40')
     await writer.sync()
@@ -319,6 +340,19 @@ test('an abort in the middle leaves nothing, and tells its reason', async () => 
     expect(readdirSync(place)).toEqual([])
     expect(open.size).toBe(0)
   }
+})
+
+test('a sink is told when the database shrinks', async () => {
+  begin()
+  insert(100, 1000)
+  app.pragma('wal_checkpoint(TRUNCATE)')
+  await writer.snapshot()
+  app.exec('DELETE FROM t WHERE id > 10; VACUUM')
+  await writer.sync()
+  const sink = new MemorySink()
+  const replica = new Replica(store)
+  await restoreGeneration(replica, planGeneration(await replica.generations(), { kind: 'latest' }), sink)
+  expect(sink.calls).toEqual(['begin', 'write', 'write', 'truncate', 'commit'])
 })
 
 test('small objects are fetched ahead, eight at most, large ones are not', async () => {
