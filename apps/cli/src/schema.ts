@@ -193,6 +193,14 @@ const event = z.discriminatedUnion('type', [
   z.strictObject({ ...eventHead, type: z.literal('snapshotted'), file, bytes: count, milliseconds }),
   z.strictObject({
     ...eventHead,
+    type: z.literal('compacted'),
+    file,
+    inputs: count,
+    bytes: count,
+    milliseconds,
+  }),
+  z.strictObject({
+    ...eventHead,
     type: z.literal('resynced'),
     pos,
     changedPages: count,

@@ -20,8 +20,11 @@ export interface RandomAccessFile {
   read(offset: number, length: number, options?: { readonly signal?: AbortSignal }): Promise<Uint8Array>
 }
 
-/** Most indexes are found by one read of this many last bytes. */
-const TAIL_SIZE = 16 * 1024
+/** Most indexes are found by one read of the last bytes: an entry takes 8 or 9, and a page seldom less than 1,800. */
+function tailSize(fileSize: number): number {
+  return Math.min(Math.max(16 * 1024, Math.ceil(fileSize / 200)), 1024 * 1024)
+}
+
 /** The size of the index and the trailer. */
 const FOOT_SIZE = 8 + TRAILER_SIZE
 
@@ -38,7 +41,7 @@ export async function readPageIndex(file: RandomAccessFile, options: ReadOptions
   const least = HEADER_SIZE + PAGE_HEADER_SIZE + 1 + FOOT_SIZE
   if (file.size < least)
     throw new LTXError('truncated', `file has ${file.size} of at least ${least} bytes`, { offset: file.size })
-  const tailAt = Math.max(HEADER_SIZE + PAGE_HEADER_SIZE, file.size - TAIL_SIZE)
+  const tailAt = Math.max(HEADER_SIZE + PAGE_HEADER_SIZE, file.size - tailSize(file.size))
   const tail = await readExactly(file, tailAt, file.size - tailAt, options)
   const footAt = file.size - FOOT_SIZE
   const size = readSize(viewOf(tail), footAt - tailAt)

@@ -51,6 +51,14 @@ export type PrimaryEvent =
       readonly milliseconds: number
     }
   | {
+      /** Files were merged into one, of a higher level; level 9 is a snapshot. */
+      readonly type: 'compacted'
+      readonly file: LTXFile
+      readonly inputs: number
+      readonly bytes: number
+      readonly milliseconds: number
+    }
+  | {
       readonly type: 'resynced'
       readonly pos: Pos
       readonly changedPages: number
@@ -75,7 +83,7 @@ export type PrimaryEvent =
     }
   | {
       readonly type: 'failed'
-      readonly operation: 'capture' | 'upload' | 'checkpoint' | 'snapshot'
+      readonly operation: 'capture' | 'upload' | 'checkpoint' | 'snapshot' | 'compaction'
       readonly error: Error
       readonly retryInMs?: number
     }

@@ -23,6 +23,8 @@ export const FAILPOINTS = [
   'snapshot:before',
   'snapshot:middle',
   'snapshot:after',
+  'merge:before',
+  'merge:after',
   'checkpoint:before',
   'checkpoint:after',
   'barrier:held',

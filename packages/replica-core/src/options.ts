@@ -2,6 +2,7 @@ import type { Replica } from '@sqlstream/replica'
 import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
 import type { LeaseOptions } from './lease/obtain-lease.ts'
+import type { MaintenanceOptions } from './maintenance/maintenance.ts'
 import type { BehindPolicy } from './plan-start.ts'
 
 /** Options of `Primary.open`. */
@@ -28,6 +29,8 @@ export interface PrimaryOptions {
    * place. Default `refuse`.
    */
   readonly onDiverged?: BehindPolicy
+  /** Merging of what was uploaded. Default: levels of 30 s, 5 min and 1 h, and snapshots. `never`: others see to it. */
+  readonly maintenance?: MaintenanceOptions | 'never'
   /** Folder of the local state. Default: `.<file>-sqlstream` beside the database. */
   readonly stateDir?: string
   readonly onEvent?: PrimaryListener

@@ -6,6 +6,7 @@ import { isPrimaryError, PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
 import { judgeCollision } from './lease/late-file.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { Maintenance } from './maintenance/maintenance.ts'
 import type { PrimaryOptions } from './options.ts'
 import { Rebuild } from './rebuild.ts'
 import { Serial } from './serial.ts'
@@ -32,6 +33,7 @@ export class Replication {
   readonly #spool: Spool
   readonly #captureState: CaptureState
   #uploader: Uploader | undefined
+  #maintenance: Maintenance | undefined
   #attachment: Attachment | undefined
   #lastError: Error | undefined
   #fenced: Error | undefined
@@ -111,7 +113,7 @@ export class Replication {
     this.#lifecycle.transition('open')
     const attachment = this.#attach()
     const writer = this.#o.replica.writer(this.#lease)
-    const decision = await decideStart({
+    const { decision, catalog } = await decideStart({
       attachment,
       captureState: this.#captureState,
       spool: this.#spool,
@@ -130,6 +132,7 @@ export class Replication {
         spool: this.#spool,
         emit: this.emit,
         failpoint: this.#o.failpoint,
+        onUploaded: (file, bytes) => this.#maintenance?.uploaded(file, bytes),
         onFenced: (error) => {
           this.#fenced = error
           this.#lifecycle.transition('fence')
@@ -139,6 +142,19 @@ export class Replication {
       },
       decision.head,
     )
+    const { maintenance = {} } = this.#o
+    if (maintenance !== 'never') {
+      const { replica, now = Date.now, failpoint } = this.#o
+      this.#maintenance = new Maintenance({
+        replica,
+        writer,
+        options: maintenance,
+        emit: this.emit,
+        now,
+        failpoint,
+      })
+      this.#maintenance.begin(catalog)
+    }
     await this.serial.run(() => this.#begin(attachment, decision))
   }
 
@@ -187,6 +203,7 @@ export class Replication {
         await this.#uploader.waitFor(pos.txid, signal).catch(() => undefined)
       }
     }
+    await this.#maintenance?.stop()
     await this.#uploader?.stop()
     await this.#detach()
     this.#captureState.close()

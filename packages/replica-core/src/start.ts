@@ -60,7 +60,9 @@ export interface StartContext {
  *
  * @throws PrimaryError `behind`, `wrong-database`; the store's errors: an unreadable replica is never taken for an empty one
  */
-export async function decideStart(context: StartContext): Promise<StartDecision> {
+export async function decideStart(
+  context: StartContext,
+): Promise<{ readonly decision: StartDecision; readonly catalog: Catalog }> {
   const { replica, captureState, spool } = context
   const signal = context.signal && { signal: context.signal }
   const listed = await replica.catalog(signal)
@@ -74,7 +76,7 @@ export async function decideStart(context: StartContext): Promise<StartDecision>
   const decision = await decide(context, { remote, local, files, isKnown: claim.isKnown })
   // Only now: a place that was refused must be refused again.
   claim.accept()
-  return decision
+  return { decision, catalog }
 }
 
 /** What both sides are known to be. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { isLTXError, type TXID, type TXIDRange } from '@sqlstream/ltx'
 import {
   isReplicaError,
@@ -11,6 +12,7 @@ import type { LiveSnapshot } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
+import { RecentFiles } from './maintenance/recent-files.ts'
 import { readSpoolHeader, type Spool, type SpoolFile, spoolBody } from './state/spool.ts'
 
 const FIRST_RETRY_MS = 200
@@ -36,6 +38,8 @@ export interface UploaderContext {
   readonly failpoint?: FailpointHook | undefined
   /** Whose file lies where ours was to go. */
   readonly judge: (level: Level, range: TXIDRange, signal: AbortSignal) => Promise<'late' | 'foreign'>
+  /** Called after each file, with its bytes if it is small enough to be kept for a merge. */
+  readonly onUploaded?: ((file: LTXFile, bytes?: Uint8Array) => void) | undefined
   /** Called once, when another writer was met. */
   readonly onFenced: (error: Error) => void
   /**
@@ -219,6 +223,7 @@ export class Uploader {
     if (!dropped) this.#queue.shift()
     const milliseconds = performance.now() - started
     const report = { file, bytes: file.size, milliseconds }
+    this.#c.onUploaded?.(file, pending.kind === 'file' ? bytesToKeep(pending.file) : undefined)
     if (pending.kind === 'file') {
       if (!dropped) this.#pendingBytes -= pending.file.size
       this.#c.spool.remove(pending.file)
@@ -282,6 +287,17 @@ export class Uploader {
     }).then(() => {
       this.#wake = undefined
     })
+  }
+}
+
+/** Still in the spool, and in the system's cache. */
+function bytesToKeep({ path, size }: SpoolFile): Uint8Array | undefined {
+  if (!RecentFiles.takes(size)) return undefined
+  try {
+    return readFileSync(path)
+  } catch {
+    // It is uploaded; who wants it asks the store.
+    return undefined
   }
 }
 

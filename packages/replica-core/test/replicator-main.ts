@@ -24,6 +24,7 @@ const primary = await Primary.open({
   replica: new Replica(new FileStore(o.replica)),
   syncIntervalMs: o.syncIntervalMs ?? 20,
   checkpointFrames: o.checkpointFrames ?? 200,
+  maintenance: { compaction: { levels: { every: [200, 1000] } } },
   onEvent: (event) => {
     if (event.type === 'failed') console.error(event.operation, event.error)
     if (event.type === 'resynced')

@@ -62,3 +62,12 @@ export function isReplicaError(error: unknown, code?: ReplicaErrorCode): error i
   if (!(error instanceof Error) || error.name !== 'ReplicaError') return false
   return code === undefined || (error as ReplicaError).code === code
 }
+
+/** The error for a file whose bytes are not what was written. */
+export function corruptFile(file: LTXFile, cause: Error): ReplicaError {
+  return new ReplicaError('corrupt', `${file.key}: ${cause.message}`, {
+    cause,
+    file,
+    hint: 'verify tells which files are damaged; a state before this file, or one that another file leads to, can be restored.',
+  })
+}

@@ -1,5 +1,30 @@
-export { type Catalog, createCatalog, headOf, type Level, type LTXFile, SNAPSHOT_LEVEL } from './catalog.ts'
+export {
+  type Catalog,
+  createCatalog,
+  filesOf,
+  headOf,
+  type Level,
+  type LTXFile,
+  SNAPSHOT_LEVEL,
+} from './catalog.ts'
 export { restorableTXIDs } from './chain.ts'
+export {
+  type CompactOptions,
+  type CompactResult,
+  compact,
+  type Merged,
+  withFile,
+} from './compaction/compact.ts'
+export { type CompactionLevels, checkLevels, DEFAULT_LEVELS } from './compaction/levels.ts'
+export { type MergeRunOptions, runMerge } from './compaction/merge.ts'
+export {
+  type CompactionPlan,
+  type CompactionPolicy,
+  type Merge,
+  planCompaction,
+  planSnapshot,
+  type SnapshotPolicy,
+} from './compaction/plan-compaction.ts'
 export {
   isReplicaError,
   ReplicaError,
@@ -19,10 +44,18 @@ export type { Identity } from './identity.ts'
 export { type Layout, LEASE_KEY, ltxKey, OWN_PREFIX, type ParsedKey, parseLTXKey } from './layout.ts'
 export { assumeSoleWriter, type Epoch, type Lease } from './lease.ts'
 export { withNewestFiles } from './newest-files.ts'
-export type { PageSink, RestoredImage, SinkPages } from './page-sink.ts'
 export { planRestore, type RestorePlan, type RestoreTarget } from './plan-restore.ts'
 export { isWorthPool, type MakePool } from './pool.ts'
 export { type AbortOptions, Replica, type ReplicaOptions } from './replica.ts'
-export { type Progress, type RestoreOptions, type RestoreResult, restore } from './restore.ts'
+export type {
+  DatabaseShape,
+  PageSink,
+  Progress,
+  RestoreBase,
+  RestoredImage,
+  RestoreResult,
+  WrittenPages,
+} from './restore/page-sink.ts'
+export { type RestoreOptions, restore } from './restore/restore.ts'
 export { type Finding, type VerifyOptions, verify } from './verify.ts'
 export type { PutFileOptions, ReplicaWriter } from './writer.ts'

@@ -1,4 +1,4 @@
-import type { PageSink, RestoredImage } from './page-sink.ts'
+import type { PageSink, RestoredImage } from './restore/page-sink.ts'
 
 /** Makes what `rebuild` wrote to the sink visible; whatever fails, an abort too, the sink is aborted first. */
 export async function intoSink<Result extends RestoredImage>(

@@ -1,6 +1,9 @@
 import type { Header } from '@sqlstream/ltx'
+import { isStorageError, Slots } from '@sqlstream/storage'
 import { type Catalog, createCatalog, filesOf, isLongEnough, type LTXFile } from './catalog.ts'
+import { isReplicaError } from './errors.ts'
 import { bracket, type TimePoint, timePoints } from './points.ts'
+import type { AbortOptions, Replica } from './replica.ts'
 
 /**
  * The same catalog with the times that decide which state is the last one at or before an instant. Reads a header for
@@ -28,10 +31,42 @@ export async function readTimestamps(
     read.set(point.file, new Date(timestamp))
     points[middle] = { ...point, time: timestamp }
   }
-  if (read.size === 0) return catalog
+  return withTimes(catalog, read)
+}
+
+const PARALLEL_HEADERS = 16
+
+/**
+ * The same catalog with the header times of these files: a request for each that lacks it, some side by side. Files that are too
+ * short, damaged or gone stay without: who reads them learns of it.
+ */
+export async function withHeaderTimes(
+  replica: Replica,
+  catalog: Catalog,
+  files: readonly LTXFile[],
+  options: AbortOptions = {},
+): Promise<Catalog> {
+  const read = new Map<LTXFile, Date>()
+  const slots = new Slots(PARALLEL_HEADERS)
+  const lacking = files.filter((file) => file.timestamp === undefined && isLongEnough(file))
+  const reading = lacking.map((file) =>
+    slots.run(async () => {
+      try {
+        read.set(file, new Date((await replica.header(file, options)).timestamp))
+      } catch (error) {
+        if (!isReplicaError(error, 'corrupt') && !isStorageError(error, 'not-found')) throw error
+      }
+    }, options),
+  )
+  await Promise.all(reading)
+  return withTimes(catalog, read)
+}
+
+function withTimes(catalog: Catalog, times: ReadonlyMap<LTXFile, Date>): Catalog {
+  if (times.size === 0) return catalog
   return createCatalog(
     filesOf(catalog).map((file) => {
-      const timestamp = read.get(file)
+      const timestamp = times.get(file)
       return timestamp ? { ...file, timestamp } : file
     }),
   )

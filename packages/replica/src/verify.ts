@@ -14,7 +14,7 @@ import { inspectFiles } from './inspect-file.ts'
 import { OWN_PREFIX } from './layout.ts'
 import type { MakePool } from './pool.ts'
 import { type AbortOptions, type Replica, signalOf } from './replica.ts'
-import type { Progress } from './restore.ts'
+import type { Progress } from './restore/page-sink.ts'
 
 /** Something worth knowing about a replica. */
 export interface Finding {

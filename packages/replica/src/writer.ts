@@ -19,6 +19,8 @@ import { type AbortOptions, type Replica, signalOf } from './replica.ts'
 export interface PutFileOptions extends AbortOptions {
   /** Time in the file's header; stores keep it where Litestream looks for it. */
   readonly timestamp: Date
+  /** The file holds transactions that no other file has. Default true; false for a merge of files that are there. */
+  readonly appends?: boolean | undefined
 }
 
 /** Changes a replica, under a lease. Nothing is ever overwritten. */
@@ -44,7 +46,8 @@ export function createWriter(replica: Replica, lease: Lease): ReplicaWriter {
     async put(level, range, body, options) {
       const key = ltxKey(layout, level, range)
       const timestamp = options && { timestamp: options.timestamp }
-      const info = await change(lease, { ...options, appends: true }, (signal) =>
+      const { signal, appends = true } = options ?? {}
+      const info = await change(lease, { signal, appends }, (signal) =>
         createOnly(store, key, body, { signal, ...timestamp }),
       )
       return {

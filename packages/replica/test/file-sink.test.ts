@@ -210,7 +210,7 @@ describe('T39: leftovers', () => {
   test('of a failed restore are removed at once', async () => {
     const plan = planRestore(await replica.catalog(), { kind: 'latest' })
     const sink = fileSink(path)
-    await sink.begin({ pageSize: 512, commit: 6 })
+    await sink.begin({ pageSize: 512, commit: 6 }, { mayReuse: false })
     expect(readdirSync(folder)).toEqual([TEMP])
     await sink.abort()
     await sink.abort()

@@ -3,8 +3,10 @@ import {
   type Checksum,
   checksumPage,
   createHeader,
+  createKernel,
   Encoder,
   lockPgno,
+  type PageKernel,
   type PageSize,
   toChecksum,
   toTXID,
@@ -23,6 +25,15 @@ export interface FileSpec {
   readonly proof?: ChainProof | undefined
 }
 
+const kernels = new Map<PageSize, PageKernel>()
+
+/** One for all files of a page size: it takes longer to make one than to use it. */
+function kernelFor(pageSize: PageSize): PageKernel {
+  const kernel = kernels.get(pageSize) ?? createKernel({ pageSize, batchBytes: 1 << 16 })
+  kernels.set(pageSize, kernel)
+  return kernel
+}
+
 /** The bytes of an LTX file. */
 export function encodeFile(spec: FileSpec): Uint8Array {
   const encoder = new Encoder(
@@ -34,6 +45,7 @@ export function encodeFile(spec: FileSpec): Uint8Array {
       timestamp: spec.timestamp ?? timeOf(spec.max),
       proof: spec.proof,
     }),
+    { kernel: kernelFor(spec.pageSize) },
   )
   const parts = [encoder.start().slice()]
   for (const [pgno, data] of [...spec.pages].sort(([a], [b]) => a - b)) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { PageSums } from '../src/page-sums.ts'
+import { PageSums } from '../src/restore/page-sums.ts'
 
 const FLAG = 1n << 63n
 

@@ -2,40 +2,16 @@ import { join } from 'node:path'
 import { toTXID } from '@sqlstream/ltx'
 import { expect, test } from 'vitest'
 import {
-  type Catalog,
   createCatalog,
   findGaps,
   headOf,
   isReplicaError,
-  type LTXFile,
-  ltxKey,
   planRestore,
   type RestoreTarget,
   restorableTXIDs,
 } from '../src/index.ts'
+import { fileName as name, parseCatalog, parseFile, rangeText as range } from './catalog-text.ts'
 import { testDataFiles } from './datadriven.ts'
-
-/**
- * Lines of a catalog: `<level> <min>[-<max>] [size] [@time]`, all decimal; times are seconds.
- */
-function parseCatalog(lines: readonly string[]): Catalog {
-  return createCatalog(lines.map(parseFile))
-}
-
-function parseFile(line: string): LTXFile {
-  const match = /^L(\d) (\d+)(?:-(\d+))?(?: (\d+))?(?: @(\d+))?$/.exec(line)
-  if (!match) throw new Error(`not a file: ${line}`)
-  const [, level, min, max, size, time] = match
-  const range = { minTXID: toTXID(BigInt(min as string)), maxTXID: toTXID(BigInt(max ?? (min as string))) }
-  return {
-    ...range,
-    level: Number(level),
-    key: ltxKey('plain', Number(level), range),
-    size: Number(size ?? 1000),
-    modified: new Date(0),
-    ...(time && { timestamp: new Date(Number(time) * 1000) }),
-  }
-}
 
 function parseTarget(words: readonly string[]): RestoreTarget {
   const [kind, value, strict] = words
@@ -45,14 +21,6 @@ function parseTarget(words: readonly string[]): RestoreTarget {
     return { kind: 'timestamp', timestamp, ...(strict === 'strict' && { strict: true }) }
   }
   return { kind: 'latest' }
-}
-
-function name(file: LTXFile): string {
-  return `L${file.level} ${range(file)}`
-}
-
-function range({ minTXID, maxTXID }: { minTXID: bigint; maxTXID: bigint }): string {
-  return minTXID === maxTXID ? `${minTXID}` : `${minTXID}-${maxTXID}`
 }
 
 testDataFiles(join(import.meta.dirname, 'testdata'), () => {

@@ -19,8 +19,23 @@ export interface Resource {
 
 let parser: Promise<XMLParser> | undefined
 
-/** @throws Error when it is no such document */
+const BEGINS = /<(?:[\w.-]+:)?multistatus[\s/>]/
+const ENDS = /(?:<\/(?:[\w.-]+:)?multistatus\s*|<(?:[\w.-]+:)?multistatus(?:\s[^>]*)?\/)>\s*$/
+
+/** The answer says itself that something is missing: a server came upon a failure after it had begun. */
+export class PartialMultistatus extends Error {
+  override readonly name = 'PartialMultistatus'
+}
+
+/**
+ * @throws Error when it is no such document
+ * @throws PartialMultistatus when it breaks off, or goes on behind its end
+ */
 export async function parseMultistatus(xml: string): Promise<Resource[]> {
+  // Servers made with Go's webdav package (rclone) end the document when a file vanishes before they come to it, and only
+  // then say that the request failed, behind the document: their status line had gone out as a success.
+  if (BEGINS.test(xml) && !ENDS.test(xml))
+    throw new PartialMultistatus('the answer does not end as it should')
   parser ??= makeParser()
   const document = (await parser).parse(xml) as unknown
   if (!isTree(document) || !('multistatus' in document))

@@ -1,6 +1,6 @@
 import { type AbortOptions, type BlobInfo, type ETag, isKey, isStorageError } from '@sqlstream/storage'
 import type { HttpClient, Reply } from './http-client.ts'
-import { PROPFIND_BODY, parseMultistatus, type Resource } from './multistatus.ts'
+import { PartialMultistatus, PROPFIND_BODY, parseMultistatus, type Resource } from './multistatus.ts'
 import { retryCut } from './retry-cut.ts'
 import type { ServerKind } from './server-kinds.ts'
 import { type CallContext, failure, statusFailure } from './webdav-errors.ts'
@@ -159,6 +159,8 @@ export class Resources {
             return { ...each, name, kind: each.isCollection ? 'folder' : 'file', seen }
           })
         } catch (cause) {
+          if (cause instanceof PartialMultistatus)
+            throw failure(context, 'unavailable', cause.message, { cause })
           throw failure(context, 'unknown', 'the answer to PROPFIND is not understood', { cause })
         }
       },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseMultistatus } from '../src/multistatus.ts'
+import { PartialMultistatus, parseMultistatus } from '../src/multistatus.ts'
 
 const response = (href: string, properties: string, status = 'HTTP/1.1 200 OK'): string =>
   `<D:response><D:href>${href}</D:href><D:propstat><D:prop>${properties}</D:prop><D:status>${status}</D:status></D:propstat></D:response>`
@@ -49,4 +49,24 @@ test('entities do not grow', async () => {
   const text = bomb + multistatus(response('/&b;', '')).replace('<?xml version="1.0"?>', '')
   const outcome = await parseMultistatus(text).catch(() => [])
   expect(JSON.stringify(outcome).length).toBeLessThan(100_000)
+})
+
+test.each([
+  ['breaks off', (xml: string) => xml.slice(0, -10)],
+  ['breaks off behind a resource', (xml: string) => xml.slice(0, xml.indexOf('</D:response>') + 13)],
+  [
+    'goes on behind its end, as that of rclone when a file vanishes',
+    (xml: string) => `${xml}Internal Server Error`,
+  ],
+])('S10: an answer that %s is not taken for all there is', async (_, change) => {
+  const xml = multistatus(
+    response('/a', '<D:getetag>"1"</D:getetag>'),
+    response('/b', '<D:getetag>"2"</D:getetag>'),
+  )
+  expect(await parseMultistatus(`${xml}\n`)).toHaveLength(2)
+  await expect(parseMultistatus(change(xml))).rejects.toThrow(PartialMultistatus)
+})
+
+test('an answer without a resource may be one tag', async () => {
+  expect(await parseMultistatus('<?xml version="1.0"?><multistatus xmlns="DAV:"/>')).toEqual([])
 })

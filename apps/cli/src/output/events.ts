@@ -1,4 +1,5 @@
 import { formatChecksum, formatFilename, formatTXID, type Pos } from '@sqlstream/ltx'
+import { SNAPSHOT_LEVEL } from '@sqlstream/replica'
 import type { CloseReport, PrimaryEvent } from '@sqlstream/replica-core'
 import type { ConfigNote } from '../config/parse-config.ts'
 import { describeFailure } from '../failure.ts'
@@ -38,6 +39,7 @@ export function eventJSON(source: EventSource, time: Date, event: PrimaryEvent):
       return { ...head, ...event, milliseconds: tenths(event.milliseconds), pos: posJSON(event.pos) }
     case 'uploaded':
     case 'snapshotted':
+    case 'compacted':
       return { ...head, ...event, milliseconds: tenths(event.milliseconds), file: fileJSON(event.file) }
     case 'lease':
       return { ...head, ...event, epoch: String(event.epoch) }
@@ -96,6 +98,10 @@ export function eventLine(event: PrimaryEvent): string | undefined {
         : `the replica is ours to write (epoch ${event.epoch})`
     case 'tail-kept':
       return `transactions ${formatTXID(event.minTXID)} to ${formatTXID(event.maxTXID)} are no part of the replica's history; their ${formatCount(event.files, 'file')} are kept in ${event.folder}`
+    case 'compacted':
+      return event.file.level === SNAPSHOT_LEVEL
+        ? `snapshot ${formatFilename(event.file)} made of ${formatCount(event.inputs, 'file')}: ${formatBytes(event.bytes)} in ${formatDuration(event.milliseconds)}`
+        : undefined
     case 'captured':
     case 'uploaded':
     case 'snapshot-progress':

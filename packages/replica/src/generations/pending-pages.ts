@@ -1,5 +1,5 @@
 import type { PageSize, Pgno } from '@sqlstream/ltx'
-import type { PageSink } from '../page-sink.ts'
+import type { PageSink } from '../restore/page-sink.ts'
 
 const BATCH_BYTES = 1024 * 1024
 

@@ -1,6 +1,6 @@
 import type { PageSize } from '@sqlstream/ltx'
 import { DATABASE_HEADER_SIZE, decodeDatabaseHeader } from '@sqlstream/wal'
-import type { PageSink } from '../page-sink.ts'
+import type { PageSink } from '../restore/page-sink.ts'
 import { damaged } from './damage.ts'
 
 // A multiple of every page size, so that a full batch is whole pages.
@@ -81,6 +81,6 @@ class ImageWriter {
     }
     const { pageSize, pageCount, changeCounter } = decodeDatabaseHeader(this.#batch)
     this.#header = { pageSize, changeCounter }
-    await this.#sink.begin({ pageSize, commit: pageCount })
+    await this.#sink.begin({ pageSize, commit: pageCount }, { mayReuse: false })
   }
 }

@@ -1,6 +1,6 @@
 import { WAL_FRAME_HEADER_SIZE } from '@sqlstream/wal'
 import { ReplicaError } from '../errors.ts'
-import type { PageSink } from '../page-sink.ts'
+import type { PageSink } from '../restore/page-sink.ts'
 import { damaged } from './damage.ts'
 import { PageCoverage } from './page-coverage.ts'
 import { PendingPages } from './pending-pages.ts'

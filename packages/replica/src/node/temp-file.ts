@@ -1,18 +1,23 @@
 import {
   closeSync,
   constants,
+  copyFileSync,
   fchmodSync,
   fchownSync,
+  fdatasync,
   fstatSync,
   fsync,
   ftruncateSync,
+  lstatSync,
   openSync,
+  readSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs'
 import { promisify } from 'node:util'
 import { SIDECARS, type Target } from './folder.ts'
+import { removeJournal } from './restore-journal.ts'
 
 /** The file that a restore writes before its target appears. One name per target, so that a later restore finds it. */
 export class TempFile {
@@ -23,13 +28,37 @@ export class TempFile {
   #fd: number | undefined
 
   /** Removes what an earlier restore left there and creates the file. */
-  constructor(path: string, target: Target) {
-    this.path = path
-    this.target = target
+  static create(path: string, target: Target): TempFile {
     sweep(path)
     // Never opens what is there: after a kill at the last step the old name may still be a link to the finished target.
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
-    this.#fd = openSync(path, flags, target.kind === 'file' ? 0o600 : 0o644)
+    return new TempFile(path, target, openSync(path, flags, target.kind === 'file' ? 0o600 : 0o644))
+  }
+
+  /** Opens the file that an earlier restore left, if it is this one and has no other name; undefined otherwise. */
+  static reopen(
+    path: string,
+    target: Target,
+    { inode, device }: { readonly inode: string; readonly device: string },
+  ): TempFile | undefined {
+    const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+    const isIt =
+      stats?.isFile() && stats.nlink === 1n && `${stats.ino}` === inode && `${stats.dev}` === device
+    if (!isIt) return undefined
+    return new TempFile(path, target, openSync(path, constants.O_RDWR | constants.O_NOFOLLOW))
+  }
+
+  /** Removes what an earlier restore left there and makes a copy of a file, which shares its blocks where it can. */
+  static copy(path: string, target: Target, from: string): TempFile {
+    sweep(path)
+    copyFileSync(from, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+    return new TempFile(path, target, openSync(path, constants.O_RDWR | constants.O_NOFOLLOW))
+  }
+
+  private constructor(path: string, target: Target, fd: number) {
+    this.path = path
+    this.target = target
+    this.#fd = fd
     const stats = fstatSync(this.#fd, { bigint: true })
     this.#inode = stats.ino
     this.#device = stats.dev
@@ -48,6 +77,27 @@ export class TempFile {
     }
   }
 
+  /** Reads at an offset; returns the bytes read, fewer at the end of the file. */
+  read(target: Uint8Array, offset: number): number {
+    let done = 0
+    while (done < target.byteLength) {
+      const size = readSync(this.#open(), target, done, target.byteLength - done, offset + done)
+      if (size === 0) break
+      done += size
+    }
+    return done
+  }
+
+  /** Bytes. */
+  size(): number {
+    return fstatSync(this.#open()).size
+  }
+
+  /** What names the file, whatever it is called. */
+  get identity(): { readonly inode: string; readonly device: string } {
+    return { inode: `${this.#inode}`, device: `${this.#device}` }
+  }
+
   /** Cuts the file or lengthens it by a hole. */
   resize(bytes: number): void {
     ftruncateSync(this.#open(), bytes)
@@ -56,6 +106,11 @@ export class TempFile {
   /** Makes the content survive a power cut. */
   async sync(): Promise<void> {
     await promisify(fsync)(this.#open())
+  }
+
+  /** Makes what was written so far survive a power cut, beside further writes. */
+  async syncData(): Promise<void> {
+    await promisify(fdatasync)(this.#open())
   }
 
   /** Closes the descriptor; the file stays. */
@@ -83,7 +138,8 @@ export class TempFile {
   }
 }
 
-/** Removes a temp file and what SQLite may have put beside it during a check. */
+/** Removes a temp file, its journal, and what SQLite may have put beside it during a check. */
 export function sweep(path: string): void {
+  removeJournal(path)
   for (const suffix of ['', ...SIDECARS]) rmSync(path + suffix, { force: true })
 }

@@ -72,7 +72,8 @@ export class Scene implements AsyncDisposable {
       for (const look of this.#waiting) look()
       options.onEvent?.(event)
     }
-    const primary = await Primary.open({ database, replica, ...options, onEvent })
+    // Merges, which come with the clock, are only in the tests that are about them.
+    const primary = await Primary.open({ database, replica, maintenance: 'never', ...options, onEvent })
     this.#open.add(primary)
     return primary
   }

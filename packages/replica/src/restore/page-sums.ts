@@ -46,6 +46,16 @@ export class PageSums {
     this.#high = high
   }
 
+  /** Takes over the checksum of one page in 1..commit, for which there is room. */
+  put(pgno: Pgno, low: number, high: number): void {
+    const at = (pgno - 1) * 2
+    const words = this.#words
+    this.#low ^= (words[at] as number) ^ low
+    this.#high ^= (words[at + 1] as number) ^ high
+    words[at] = low
+    words[at + 1] = high
+  }
+
   /** The rolling database checksum, bit 63 set. */
   checksum(): Checksum {
     return toChecksum((BigInt((this.#high | 0x80000000) >>> 0) << 32n) | BigInt(this.#low >>> 0))

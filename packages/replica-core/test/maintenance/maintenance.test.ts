@@ -1,0 +1,109 @@
+import { planRestore, restorableTXIDs, restore, verify } from '@sqlstream/replica'
+import { fileSink } from '@sqlstream/replica/node'
+import { type FaultyStore, type StorageOperation, withFaults, withObserver } from '@sqlstream/storage'
+import { compareImages } from '@sqlstream/testkit'
+import { expect, it } from 'vitest'
+import type { Primary, PrimaryEvent } from '../../src/index.ts'
+import { Scene } from '../scenarios/support/scene.ts'
+
+/** Short slots, so that a test sees many. */
+const LEVELS = { compaction: { levels: { every: [100, 400, 1200] } } } as const
+
+function isMerge(level: number): (event: PrimaryEvent) => boolean {
+  return (event) => event.type === 'compacted' && event.file.level === level
+}
+
+/** Commits until an event comes. */
+async function commitUntil(
+  scene: Scene,
+  primary: Primary,
+  fits: (event: PrimaryEvent) => boolean,
+): Promise<void> {
+  for (let i = 0; !scene.events.some(fits); i++) {
+    scene.app.run(`INSERT INTO t(v) VALUES(randomblob(${100 + (i % 7)}))`)
+    await primary.durable()
+  }
+}
+
+it('M1: what was uploaded is merged level by level, and each merge leads to the pages of the database', async () => {
+  const operations: StorageOperation[] = []
+  await using scene = await Scene.begin({
+    wrap: (store) => withObserver(store, (operation) => operations.push(operation)),
+  })
+  const primary = await scene.replicate({ maintenance: LEVELS })
+  await primary.durable()
+  operations.length = 0
+  await commitUntil(scene, primary, isMerge(3))
+  await primary.close()
+  // A merge is one put: its inputs are at hand, its catalog is the listing of the start.
+  const gets = operations.filter(({ operation, key }) => operation === 'get' && /^ltx\/0\//.test(key ?? ''))
+  expect(gets).toEqual([])
+  expect(operations.filter(({ operation }) => operation === 'list')).toEqual([])
+  expect(
+    operations
+      .filter(({ key }) => /^ltx\/1\//.test(key ?? ''))
+      .every(({ operation }) => operation !== 'head'),
+  ).toBe(true)
+  // Without the captures, what the merges lead to is the same.
+  const catalog = await scene.replica.catalog()
+  const captures = catalog.levels.get(0)!
+  const merged = captures.findLast(({ maxTXID }) =>
+    catalog.levels.get(1)!.some((file) => file.maxTXID === maxTXID),
+  )!
+  const expected = scene.folder.join('captures.db')
+  const target = { kind: 'txid', txid: merged.maxTXID } as const
+  await restore(
+    scene.replica,
+    planRestore(
+      {
+        levels: new Map([
+          [0, captures],
+          [9, catalog.levels.get(9)!],
+        ]),
+      },
+      target,
+    ),
+    fileSink(expected),
+  )
+  const actual = scene.folder.join('merges.db')
+  const levels = new Map([...catalog.levels].filter(([level]) => level > 0))
+  expect(restorableTXIDs({ levels })).toContain(merged.maxTXID)
+  await restore(scene.replica, planRestore({ levels }, target), fileSink(actual))
+  expect(compareImages(actual, expected)).toMatchObject({ equal: true })
+  for await (const finding of verify(scene.replica, { depth: 'bytes' }))
+    expect(finding.severity).not.toBe('error')
+})
+
+it('M2: another start goes on where the last one stopped, with times that the listing does not tell', async () => {
+  await using scene = await Scene.begin({})
+  const first = await scene.replicate({ maintenance: 'never' })
+  for (let i = 0; i < 12; i++) {
+    scene.app.run('INSERT INTO t(v) VALUES(randomblob(300))')
+    await first.durable()
+  }
+  await first.close()
+  const second = await scene.replicate({ maintenance: LEVELS })
+  await scene.event(isMerge(3))
+  await second.close()
+  const catalog = await scene.replica.catalog()
+  expect(catalog.levels.get(1)!.at(-1)!.maxTXID).toBe(catalog.levels.get(0)!.at(-1)!.maxTXID)
+})
+
+it('M3: a store that fails is told, and merging goes on when it is back', async () => {
+  let faulty: FaultyStore | undefined
+  await using scene = await Scene.begin({
+    wrap: (store) => {
+      faulty = withFaults(store, [])
+      return faulty
+    },
+  })
+  const primary = await scene.replicate({ maintenance: LEVELS })
+  faulty?.setPlan([{ operation: 'put', key: /^ltx\/[1-8]\//, fault: 'fail' }])
+  await commitUntil(scene, primary, (event) => event.type === 'failed' && event.operation === 'compaction')
+  expect(scene.seen('compacted')).toEqual([])
+  await primary.close()
+  faulty?.setPlan([])
+  const again = await scene.replicate({ maintenance: LEVELS })
+  await scene.event(isMerge(1))
+  await again.close()
+})

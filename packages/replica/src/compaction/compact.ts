@@ -1,0 +1,71 @@
+import type { ByteStream } from '@sqlstream/ltx'
+import { type Catalog, createCatalog, filesOf, type LTXFile } from '../catalog.ts'
+import type { AbortOptions, Replica } from '../replica.ts'
+import { withHeaderTimes } from '../timestamps.ts'
+import type { ReplicaWriter } from '../writer.ts'
+import { runMerge } from './merge.ts'
+import { type CompactionPolicy, type Merge, pendingFiles, planCompaction } from './plan-compaction.ts'
+
+/** A merge that was done. */
+export interface Merged {
+  readonly file: LTXFile
+  readonly inputs: readonly LTXFile[]
+  readonly milliseconds: number
+}
+
+/** Options of `compact`. */
+export interface CompactOptions extends AbortOptions {
+  readonly policy?: CompactionPolicy
+  /** Milliseconds since 1970. Default: the clock, asked again for each plan. */
+  readonly now?: () => number
+  /** See `MergeRunOptions`. */
+  readonly local?: ((file: LTXFile) => ByteStream | undefined) | undefined
+  /** Called after each merge, with the file in the catalog. Must not throw. */
+  readonly onMerged?: ((merged: Merged) => void) | undefined
+}
+
+/** What `compact` leaves. */
+export interface CompactResult {
+  /** With the new files. */
+  readonly catalog: Catalog
+  /** See `CompactionPlan`. */
+  readonly nextAt: number | undefined
+}
+
+/**
+ * Carries out what `planCompaction` says until nothing more is due. Stopped at any point it leaves a whole replica, and goes on
+ * from there the next time. Files whose header's time is not known are asked for it first, one request each: listings tell when a
+ * file was uploaded, and a file that waited for that belongs to an earlier slot. Throws what `runMerge` throws; merges that are done stay.
+ */
+export async function compact(
+  replica: Replica,
+  writer: ReplicaWriter,
+  catalog: Catalog,
+  options: CompactOptions = {},
+): Promise<CompactResult> {
+  const { policy, now = Date.now, signal, local, onMerged } = options
+  let current = await withHeaderTimes(replica, catalog, pendingFiles(catalog, policy), { signal })
+  for (;;) {
+    const plan = planCompaction(current, now(), policy)
+    const [merge] = plan.merges
+    if (!merge) return { catalog: current, nextAt: plan.nextAt }
+    current = withFile(current, await timed(replica, writer, merge, { signal, local, onMerged }))
+  }
+}
+
+/** A catalog with one file more. */
+export function withFile(catalog: Catalog, file: LTXFile): Catalog {
+  return createCatalog([...filesOf(catalog), file])
+}
+
+async function timed(
+  replica: Replica,
+  writer: ReplicaWriter,
+  merge: Merge,
+  { signal, local, onMerged }: CompactOptions,
+): Promise<LTXFile> {
+  const start = performance.now()
+  const file = await runMerge(replica, writer, merge, { signal, local })
+  onMerged?.({ file, inputs: merge.inputs, milliseconds: performance.now() - start })
+  return file
+}

@@ -1,0 +1,84 @@
+import {
+  decodeHeader,
+  HEADER_SIZE,
+  type Header,
+  type PageIndex,
+  type RandomAccessFile,
+  readPageIndex,
+} from '@sqlstream/ltx'
+import { getBytes } from '@sqlstream/storage'
+import type { LTXFile } from '../catalog.ts'
+import { type AbortOptions, checkRange, type Replica, signalOf } from '../replica.ts'
+
+/** Up to this size, reading a whole file costs less than finding out what of it is needed. */
+const WHOLE_BYTES = 256 * 1024
+
+/** A file of which it is known where each page lies. */
+export interface LoadedFile {
+  readonly file: LTXFile
+  /** Not read of a large file if nobody asked for it. */
+  readonly header: Header | undefined
+  readonly index: PageIndex
+  /** All of it, if it is small. */
+  readonly bytes: Uint8Array | undefined
+  /** Bytes read so far. */
+  readonly bytesRead: number
+}
+
+/** Whether a file is read with one request. */
+export function isReadWhole(file: LTXFile): boolean {
+  return file.size <= WHOLE_BYTES
+}
+
+/** Memory that a loaded file takes, in bytes, about. */
+export function loadedBytes(file: LTXFile): number {
+  // A page takes 16 bytes of an index and seldom less than some hundred in its file.
+  return isReadWhole(file) ? file.size : Math.ceil(file.size / 16)
+}
+
+/** Options of `loadFile`. */
+export interface LoadOptions extends AbortOptions {
+  /** Also read the header of a large file: one request more. */
+  readonly withHeader: boolean
+}
+
+/**
+ * Reads a small file, or the page index of a large one (one request, sometimes two). Neither proves the pages.
+ * Throws LTXError, ReplicaError `corrupt`, the store's errors.
+ */
+export async function loadFile(replica: Replica, file: LTXFile, options: LoadOptions): Promise<LoadedFile> {
+  return isReadWhole(file) ? await loadWhole(replica, file, options) : await loadIndex(replica, file, options)
+}
+
+async function loadWhole(replica: Replica, file: LTXFile, options: AbortOptions): Promise<LoadedFile> {
+  const bytes = await getBytes(replica.store, file.key, signalOf(options))
+  const header = decodeHeader(bytes)
+  checkRange(file, header)
+  const index = await readPageIndex(inMemory(bytes))
+  return { file, header, index, bytes, bytesRead: bytes.byteLength }
+}
+
+async function loadIndex(replica: Replica, file: LTXFile, options: LoadOptions): Promise<LoadedFile> {
+  let bytesRead = 0
+  const remote = replica.randomAccess(file)
+  const counted: RandomAccessFile = {
+    size: remote.size,
+    async read(offset, length, options) {
+      const bytes = await remote.read(offset, length, options)
+      bytesRead += bytes.byteLength
+      return bytes
+    },
+  }
+  const [header, index] = await Promise.all([
+    options.withHeader ? replica.header(file, options) : undefined,
+    readPageIndex(counted, options),
+  ])
+  return { file, header, index, bytes: undefined, bytesRead: bytesRead + (header ? HEADER_SIZE : 0) }
+}
+
+function inMemory(bytes: Uint8Array): RandomAccessFile {
+  return {
+    size: bytes.byteLength,
+    read: async (offset, length) => bytes.subarray(offset, offset + length),
+  }
+}

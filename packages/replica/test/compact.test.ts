@@ -1,0 +1,259 @@
+import { type PageSize, toTXID } from '@sqlstream/ltx'
+import { type BlobStore, MemoryStore, type StorageError } from '@sqlstream/storage'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import {
+  assumeSoleWriter,
+  type Catalog,
+  compact,
+  createCatalog,
+  isReplicaError,
+  planRestore,
+  planSnapshot,
+  Replica,
+  restorableTXIDs,
+  restore,
+  runMerge,
+  verify,
+} from '../src/index.ts'
+import { collect } from './collect.ts'
+import { countRequests } from './counting-store.ts'
+import { MemorySink } from './memory-sink.ts'
+import { Model, pageOf, put, timeOf } from './model.ts'
+
+const LEASE = assumeSoleWriter('test')
+/** One transaction a second: 3 to a file of level 1, 12 to one of level 2. */
+const LEVELS = { every: [3000, 12_000] }
+
+/** A first image in level 9 and a capture each second. */
+async function history(steps: number, store: BlobStore, pageSize: PageSize = 512) {
+  const model = new Model(pageSize)
+  const replica = new Replica(store)
+  model.commit(30, new Map(Array.from({ length: 30 }, (_, i) => [i + 1, pageOf(pageSize, i)])))
+  await put(replica, 9, 1, 1, model.file(1, 1))
+  for (let txid = 2; txid <= steps; txid++) {
+    const commit = 20 + ((txid * 7) % 15)
+    model.commit(
+      commit,
+      new Map([1, 2].map((n) => [((txid * n) % commit) + 1, pageOf(pageSize, txid * 100 + n)])),
+    )
+    await put(replica, 0, txid, txid, model.file(txid, txid))
+  }
+  return { model, replica }
+}
+
+async function imageAt(replica: Replica, catalog: Catalog, txid: bigint): Promise<Uint8Array> {
+  const sink = new MemorySink()
+  await restore(replica, planRestore(catalog, { kind: 'txid', txid: toTXID(txid) }), sink)
+  return sink.image
+}
+
+function without(catalog: Catalog, level: number): Catalog {
+  return createCatalog([...catalog.levels].flatMap(([at, files]) => (at === level ? [] : files)))
+}
+
+test('C2: what the levels lead to is what the captures lead to', async () => {
+  const { model, replica } = await history(40, new MemoryStore())
+  const now = () => timeOf(40) + 1000
+  const { catalog } = await compact(replica, replica.writer(LEASE), await replica.catalog(), {
+    policy: { levels: LEVELS, snapshots: {} },
+    now,
+  })
+  expect([...(await replica.catalog()).levels.keys()]).toEqual([0, 1, 2, 9])
+  for (const seen of [catalog, without(catalog, 0), without(without(catalog, 0), 1)]) {
+    const points = restorableTXIDs(seen)
+    expect(points.length).toBeGreaterThan(2)
+    for (const txid of points) {
+      expect(Buffer.compare(await imageAt(replica, seen, txid), model.image(Number(txid)))).toBe(0)
+    }
+  }
+  const findings = await collect(verify(replica, { depth: 'bytes' }))
+  expect(findings.filter(({ severity }) => severity === 'error')).toEqual([])
+})
+
+test('C2: whatever the history and wherever it is stopped, nothing is lost and it goes on', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.record({
+          commit: fc.integer({ min: 1, max: 40 }),
+          change: fc.array(fc.nat(1000), { maxLength: 6 }),
+          seconds: fc.integer({ min: -5, max: 20 }),
+          base: fc.nat(11),
+        }),
+        { minLength: 2, maxLength: 25 },
+      ),
+      fc.integer({ min: 1, max: 30 }),
+      fc.integer({ min: 2, max: 5 }),
+      async (steps, failing, maxInputs) => {
+        const model = new Model(512)
+        const inner = new MemoryStore()
+        const replica = new Replica(inner)
+        let time = timeOf(0)
+        for (const [i, { commit, change, seconds, base }] of steps.entries()) {
+          time += seconds * 1000
+          model.commit(commit, new Map(change.map((n) => [(n % commit) + 1, pageOf(512, i * 1000 + n)])))
+          const [level, min] = i === 0 || base === 0 ? [9, 1] : [0, i + 1]
+          const range = { minTXID: toTXID(BigInt(min)), maxTXID: toTXID(BigInt(i + 1)) }
+          const bytes = model.file(min, i + 1)
+          await replica.writer(LEASE).put(level, range, bytes, { timestamp: new Date(time) })
+        }
+        const before = restorableTXIDs(await replica.catalog())
+        const policy = { levels: LEVELS, maxInputs, snapshots: { growth: 2 } }
+        const run = async (store: BlobStore) => {
+          const each = new Replica(store)
+          return await compact(each, each.writer(LEASE), await each.catalog(), {
+            policy,
+            now: () => time + 60_000,
+          })
+        }
+        await run(failingAt(inner, failing)).catch((error: unknown) => {
+          if (!(error instanceof Error) || error.message !== 'stop') throw error
+        })
+        expect(restorableTXIDs(await replica.catalog())).toEqual(before)
+        const { catalog, nextAt } = await run(inner)
+        expect(nextAt === undefined || nextAt > time + 60_000).toBe(true)
+        expect(restorableTXIDs(catalog)).toEqual(before)
+        for (const txid of before) {
+          // Over the widest files, and over captures alone where they lead there.
+          expect(Buffer.compare(await imageAt(replica, catalog, txid), model.image(Number(txid)))).toBe(0)
+        }
+        // Done is done: another run asks for nothing, even one that begins with a listing.
+        const { store, requests } = countRequests(inner)
+        const again = new Replica(store)
+        await compact(again, again.writer(LEASE), catalog, { policy, now: () => time + 60_000 })
+        expect(requests).toEqual([])
+      },
+    ),
+    { numRuns: 100 },
+  )
+})
+
+/** A store whose n-th call fails, and all after it: the process has died. */
+function failingAt(inner: BlobStore, n: number): BlobStore {
+  let calls = 0
+  const check = (): void => {
+    if (++calls >= n) throw new Error('stop')
+  }
+  return {
+    driver: inner.driver,
+    capabilities: inner.capabilities,
+    list: (options) => inner.list(options),
+    async head(key, options) {
+      check()
+      return await inner.head(key, options)
+    },
+    async get(key, options) {
+      check()
+      return await inner.get(key, options)
+    },
+    async put(key, body, options) {
+      check()
+      const info = await inner.put(key, body, options)
+      // Also an answer that is lost.
+      check()
+      return info
+    },
+    async delete(keys, options) {
+      check()
+      await inner.delete(keys, options)
+    },
+    [Symbol.asyncDispose]: async () => {},
+  }
+}
+
+test('C3: a merge costs one request for each input, one for the last one’s time, and one put', async () => {
+  const { store, requests } = countRequests(new MemoryStore())
+  const { replica } = await history(4, store)
+  const catalog = await replica.catalog()
+  requests.length = 0
+  const inputs = catalog.levels.get(0)!
+  const file = await runMerge(replica, replica.writer(LEASE), { level: 1, inputs })
+  expect(requests.map(({ operation }) => operation).sort()).toEqual(['get', 'get', 'get', 'get', 'put'])
+  expect(file).toMatchObject({ level: 1, minTXID: 2n, maxTXID: 4n, timestamp: new Date(timeOf(4)) })
+  requests.length = 0
+  // Inputs that are at hand, with times that are known, cost nothing.
+  const bytes = new Map(
+    await Promise.all(inputs.map(async (each) => [each.key, await bytesOf(replica, each.key)] as const)),
+  )
+  requests.length = 0
+  await store.delete([file.key])
+  requests.length = 0
+  const known = inputs.map((each) => ({ ...each, timestamp: new Date(timeOf(Number(each.maxTXID))) }))
+  await runMerge(
+    replica,
+    replica.writer(LEASE),
+    { level: 1, inputs: known },
+    { local: ({ key }) => once(bytes.get(key)!) },
+  )
+  expect(requests.map(({ operation }) => operation)).toEqual(['put'])
+})
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
+async function bytesOf(replica: Replica, key: string): Promise<Uint8Array> {
+  const { body } = await replica.store.get(key)
+  return Buffer.concat(await collect(body))
+}
+
+test('C4: a damaged input is named, and nothing is put', async () => {
+  for (const damage of [10, 150, -20, -1]) {
+    const { replica } = await history(6, new MemoryStore())
+    const inputs = (await replica.catalog()).levels.get(0)!
+    const bad = inputs[2]!
+    const bytes = Uint8Array.from(await bytesOf(replica, bad.key))
+    const at = damage < 0 ? bytes.length + damage : damage
+    bytes[at] = bytes[at]! ^ 4
+    await replica.store.put(bad.key, bytes)
+    const outcome = await runMerge(replica, replica.writer(LEASE), { level: 1, inputs }).catch(
+      (error: unknown) => error,
+    )
+    expect(isReplicaError(outcome, 'corrupt'), String(outcome)).toBe(true)
+    expect(outcome).toMatchObject({ file: { key: bad.key } })
+    expect((await replica.catalog()).levels.has(1)).toBe(false)
+  }
+})
+
+test('C4: files of two histories are not merged', async () => {
+  const { replica } = await history(3, new MemoryStore())
+  const other = await history(5, new MemoryStore(), 512)
+  other.model.states.length = 3
+  other.model.commit(9, new Map([[1, pageOf(512, 99_999)]]))
+  other.model.commit(9, new Map([[2, pageOf(512, 99_998)]]))
+  await put(replica, 0, 4, 4, other.model.file(4, 4))
+  const inputs = (await replica.catalog()).levels.get(0)!
+  await expect(runMerge(replica, replica.writer(LEASE), { level: 1, inputs })).rejects.toMatchObject({
+    name: 'LTXError',
+    code: 'checksum-mismatch',
+  })
+  expect((await replica.catalog()).levels.has(1)).toBe(false)
+})
+
+test('C4: an input that vanishes, a store that fails and an abort end a merge with that error', async () => {
+  const { replica } = await history(6, new MemoryStore())
+  const inputs = (await replica.catalog()).levels.get(0)!
+  await replica.store.delete([inputs[1]!.key])
+  const gone = runMerge(replica, replica.writer(LEASE), { level: 1, inputs })
+  await expect(gone).rejects.toSatisfy((error) => (error as StorageError).code === 'not-found')
+  const reason = new Error('enough')
+  const aborted = runMerge(
+    replica,
+    replica.writer(LEASE),
+    { level: 1, inputs },
+    { signal: AbortSignal.abort(reason) },
+  )
+  await expect(aborted).rejects.toBe(reason)
+})
+
+test('C5: a snapshot is made of the newest state, and leads there alone', async () => {
+  const { model, replica } = await history(20, new MemoryStore())
+  const file = await runMerge(replica, replica.writer(LEASE), planSnapshot(await replica.catalog())!)
+  expect(file).toMatchObject({ level: 9, minTXID: 1n, maxTXID: 20n })
+  const catalog = await replica.catalog()
+  const plan = planRestore(catalog, { kind: 'latest' })
+  expect(plan.files.map(({ key }) => key)).toEqual([file.key])
+  expect(Buffer.compare(await imageAt(replica, catalog, 20n), model.image(20))).toBe(0)
+  expect(planSnapshot(catalog)).toBeUndefined()
+})
