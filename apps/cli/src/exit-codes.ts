@@ -74,6 +74,7 @@ const TABLE: Readonly<Record<string, ByCode>> = {
   },
   ReplicaError: {
     'no-snapshot': EXIT.notFound,
+    'no-generation': EXIT.notFound,
     gap: EXIT.notRestorable,
     'target-before-first': EXIT.notRestorable,
     'target-after-last': EXIT.notRestorable,

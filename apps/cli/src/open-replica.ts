@@ -1,4 +1,4 @@
-import { type Catalog, type LTXFile, Replica } from '@sqlstream/replica'
+import { type Catalog, type GenerationCatalog, type LTXFile, Replica } from '@sqlstream/replica'
 import type { AbortOptions, BlobStore, OpenOptions } from '@sqlstream/storage'
 import { CLIError } from './cli-error.ts'
 import type { Drivers } from './drivers.ts'
@@ -37,12 +37,37 @@ export function allFiles(catalog: Catalog): LTXFile[] {
 /** The catalog of a replica that must hold something. @throws CLIError `no-backup` */
 export async function readCatalog(named: NamedReplica, options: AbortOptions = {}): Promise<Catalog> {
   const catalog = await named.replica.catalog(options)
-  if (allFiles(catalog).length === 0) {
-    throw new CLIError(
-      'no-backup',
-      `there is no backup at ${named.location.display}`,
-      'check the URL; sqlstream replicate <db> <url> makes one',
-    )
-  }
+  if (allFiles(catalog).length === 0) throw noBackup(named)
   return catalog
+}
+
+/** What can be restored: LTX files, or, only if there are none, what Litestream 0.3 has left. */
+export type Backup =
+  | { readonly kind: 'ltx'; readonly catalog: Catalog }
+  | { readonly kind: 'generations'; readonly generations: GenerationCatalog }
+
+/** How `readBackup` chooses. */
+export interface ReadBackupOptions extends AbortOptions {
+  /** Whether only generations are of interest. */
+  readonly generationsOnly?: boolean
+}
+
+/** Finds what a replica that must hold something holds. @throws CLIError `no-backup` */
+export async function readBackup(named: NamedReplica, options: ReadBackupOptions = {}): Promise<Backup> {
+  const { generationsOnly = false, ...rest } = options
+  if (!generationsOnly) {
+    const catalog = await named.replica.catalog(rest)
+    if (allFiles(catalog).length > 0) return { kind: 'ltx', catalog }
+  }
+  const generations = await named.replica.generations(rest)
+  if (generations.generations.size === 0) throw noBackup(named)
+  return { kind: 'generations', generations }
+}
+
+function noBackup(named: NamedReplica): CLIError {
+  return new CLIError(
+    'no-backup',
+    `there is no backup at ${named.location.display}`,
+    'check the URL; sqlstream replicate <db> <url> makes one',
+  )
 }

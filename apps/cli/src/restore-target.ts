@@ -1,5 +1,5 @@
 import { parseTXID } from '@sqlstream/ltx'
-import type { RestoreTarget } from '@sqlstream/replica'
+import type { GenerationTarget, RestoreTarget } from '@sqlstream/replica'
 import { CLIError } from './cli-error.ts'
 
 const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/
@@ -20,6 +20,18 @@ export function parseRestoreTarget(flags: {
     )
   }
   return { kind: 'timestamp', timestamp }
+}
+
+/** The same wish for a backup of Litestream 0.3. @throws CLIError `usage` for a TXID */
+export function generationTarget(target: RestoreTarget, generation: string | undefined): GenerationTarget {
+  if (target.kind === 'txid') {
+    throw new CLIError(
+      'usage',
+      'what is there is a backup of Litestream 0.3, which has no TXIDs',
+      'restore the newest state, or that of an instant with --timestamp',
+    )
+  }
+  return { ...target, generation }
 }
 
 function parseTXIDText(text: string): ReturnType<typeof parseTXID> {

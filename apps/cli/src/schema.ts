@@ -50,6 +50,33 @@ const restored = z.strictObject({
 })
 export type RestoredJSON = z.infer<typeof restored>
 
+const generationFile = z.strictObject({ name: z.string(), size: count, modified: instant })
+export type GenerationFileJSON = z.infer<typeof generationFile>
+
+/** Of a backup of Litestream 0.3, which knows neither TXIDs nor checksums of the whole database. */
+const generation = {
+  database: z.string(),
+  source: z.string(),
+  generation: hex64,
+  timestamp: instant,
+  files: z.array(generationFile),
+}
+
+const generationPlan = z.strictObject({ dryRun: z.literal(true), ...generation, bytesToRead: count })
+export type GenerationPlanJSON = z.infer<typeof generationPlan>
+
+const restoredGeneration = z.strictObject({
+  dryRun: z.literal(false),
+  ...generation,
+  check,
+  pageSize: count,
+  pages: count,
+  bytes: count,
+  bytesRead: count,
+  milliseconds,
+})
+export type RestoredGenerationJSON = z.infer<typeof restoredGeneration>
+
 const list = z.strictObject({
   source: z.string(),
   head: hex64.optional(),
@@ -265,7 +292,7 @@ export type LeaseJSON = z.infer<typeof lease>
 
 /** One schema for each kind of `--json` output; committed as JSON Schema in `schemas/`. */
 export const SCHEMAS = {
-  restore: z.discriminatedUnion('dryRun', [restorePlan, restored]),
+  restore: z.union([restorePlan, restored, generationPlan, restoredGeneration]),
   'ltx-list': list,
   'ltx-show': show,
   'ltx-dump': dump,

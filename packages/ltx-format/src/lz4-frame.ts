@@ -9,9 +9,13 @@ import { xxh32 } from './xxh32.ts'
  */
 
 const MAGIC = 0x184d2204
-const UNCOMPRESSED = 0x8000_0000
+/** Bit of a block's size: the block is stored as it is. */
+export const UNCOMPRESSED = 0x8000_0000
+/** Most bytes before the first block. */
+export const DESCRIPTOR_SIZE = 15
 
-interface Descriptor {
+/** What stands before the blocks. */
+export interface Descriptor {
   /** Matches may reach into earlier blocks. */
   readonly linked: boolean
   readonly blockChecksums: boolean
@@ -22,31 +26,33 @@ interface Descriptor {
   readonly blocks: number
 }
 
-function bad(message: string, offset: number): LTXError {
+/** The error for a frame that is malformed at `offset`. */
+export function badFrame(message: string, offset: number): LTXError {
   return new LTXError('bad-page', `LZ4 frame: ${message}`, { offset })
 }
 
-function read32(bytes: Uint8Array, at: number): number {
+/** The unsigned number at `at`. */
+export function read32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
 }
 
-/** undefined if the descriptor is not whole yet. */
-function readDescriptor(src: Uint8Array, start: number, end: number): Descriptor | undefined {
+/** The descriptor in src[start, end); undefined if it is not whole yet. Throws LTXError 'bad-page'. */
+export function readDescriptor(src: Uint8Array, start: number, end: number): Descriptor | undefined {
   if (start + 7 > end) return undefined
-  if (read32(src, start) !== MAGIC) throw bad('wrong magic number', start)
+  if (read32(src, start) !== MAGIC) throw badFrame('wrong magic number', start)
   const flags = src[start + 4]!
   const block = src[start + 5]!
-  if (flags >>> 6 !== 1 || (flags & 0x02) !== 0) throw bad('unknown version', start + 4)
-  if ((flags & 0x01) !== 0) throw bad('dictionaries are not supported', start + 4)
+  if (flags >>> 6 !== 1 || (flags & 0x02) !== 0) throw badFrame('unknown version', start + 4)
+  if ((flags & 0x01) !== 0) throw badFrame('dictionaries are not supported', start + 4)
   const sizeCode = (block >>> 4) & 7
-  if ((block & 0x8f) !== 0 || sizeCode < 4) throw bad('unknown block size', start + 5)
+  if ((block & 0x8f) !== 0 || sizeCode < 4) throw badFrame('unknown block size', start + 5)
   const hasSize = (flags & 0x08) !== 0
   const check = start + 6 + (hasSize ? 8 : 0)
   if (check >= end) return undefined
   if (src[check] !== ((xxh32(src.subarray(start + 4, check)) >>> 8) & 0xff))
-    throw bad('descriptor checksum differs', check)
+    throw badFrame('descriptor checksum differs', check)
   const sizeHigh = hasSize ? read32(src, start + 10) : 0
-  if (sizeHigh > 0x1f_ffff) throw bad('content size exceeds 2^53', start + 6)
+  if (sizeHigh > 0x1f_ffff) throw badFrame('content size exceeds 2^53', start + 6)
   return {
     linked: (flags & 0x20) === 0,
     blockChecksums: (flags & 0x10) !== 0,
@@ -65,7 +71,7 @@ export function frameLength(src: Uint8Array, start: number, end: number): number
   while (at + 4 <= end) {
     const head = read32(src, at)
     const size = (head & ~UNCOMPRESSED) >>> 0
-    if (size > frame.maxBlockSize || head === UNCOMPRESSED) throw bad(`block of ${size} bytes`, at)
+    if (size > frame.maxBlockSize || head === UNCOMPRESSED) throw badFrame(`block of ${size} bytes`, at)
     if (head === 0) {
       const stop = at + 4 + (frame.contentChecksum ? 4 : 0)
       return stop <= end ? stop - start : -1
@@ -90,11 +96,11 @@ function decodeBlocks(src: Uint8Array, start: number, end: number, first: number
     at += 4
     if (size === 0) break
     if (frame.blockChecksums && xxh32(src.subarray(at, at + size)) !== read32(src, at + size)) {
-      throw bad('block checksum differs', at)
+      throw badFrame('block checksum differs', at)
     }
     if (head >= UNCOMPRESSED) {
       dst = room(out, size)
-      if (out + size > dst.byteLength) throw bad('content is too long', at)
+      if (out + size > dst.byteLength) throw badFrame('content is too long', at)
       dst.set(src.subarray(at, at + size), out)
       out += size
     } else {
@@ -102,14 +108,14 @@ function decodeBlocks(src: Uint8Array, start: number, end: number, first: number
       const low = frame.linked ? Math.max(first, out - 0xffff) : out
       const outEnd = Math.min(dst.byteLength, out + frame.maxBlockSize)
       out = decompress(src, viewOf(src), at, at + size, dst, viewOf(dst), out, outEnd, low)
-      if (out < 0) throw bad('malformed block', at)
+      if (out < 0) throw badFrame('malformed block', at)
     }
     at += size + (frame.blockChecksums ? 4 : 0)
   }
   if (frame.contentSize !== undefined && frame.contentSize !== out - first)
-    throw bad('content size differs', at)
+    throw badFrame('content size differs', at)
   if (frame.contentChecksum && xxh32(dst.subarray(first, out)) !== read32(src, at)) {
-    throw bad('content checksum differs', at)
+    throw badFrame('content checksum differs', at)
   }
   return out
 }
@@ -125,7 +131,7 @@ export function decompressFrameInto(
 ): void {
   const window = dst.subarray(out, outEnd)
   const stop = decodeBlocks(src, start, end, 0, () => window)
-  if (stop !== window.byteLength) throw bad(`content has ${stop} of ${window.byteLength} bytes`, start)
+  if (stop !== window.byteLength) throw badFrame(`content has ${stop} of ${window.byteLength} bytes`, start)
 }
 
 /** Limit of decompressFrame. */
@@ -142,7 +148,7 @@ export function decompressFrame(input: Uint8Array, options: DecompressFrameOptio
   const { maxSize = 0x7fff_ffff } = options
   const length = frameLength(input, 0, input.byteLength)
   if (length < 0) throw new LTXError('truncated', 'LZ4 frame is cut off', { offset: input.byteLength })
-  if (length < input.byteLength) throw bad('followed by other bytes', length)
+  if (length < input.byteLength) throw badFrame('followed by other bytes', length)
   let dst = new Uint8Array(Math.min(maxSize, Math.max(1024, input.byteLength * 3)))
   const room: Room = (out, more) => {
     if (out + more > dst.byteLength && dst.byteLength < maxSize) {

@@ -4,6 +4,7 @@ import { BlockCompressor, compressBound } from './kernel/lz4-compress.ts'
 import { decompress } from './kernel/lz4-decompress.ts'
 
 export { type DecompressFrameOptions, decompressFrame } from './lz4-frame.ts'
+export { type DecompressStreamOptions, decompressFrameStream } from './lz4-frame-stream.ts'
 export { compressBound }
 
 /** One LZ4 block of at most 65536 bytes. The result is the caller's and depends on the bytes alone. Throws RangeError. */

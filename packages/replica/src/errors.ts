@@ -4,7 +4,7 @@ import type { LTXFile } from './catalog.ts'
  * What went wrong with a replica, for programs. A new code is a minor release.
  *
  * - `no-snapshot`: no complete file that starts at TXID 1 serves as a base.
- * - `gap`: transactions are missing between the base and the target.
+ * - `gap`: transactions, or a part of a WAL, are missing between the base and the target.
  * - `target-before-first`, `target-after-last`: the wish lies outside of what is kept.
  * - `txid-not-restorable`: the TXID lies inside a merged file; only its ends can be restored.
  * - `corrupt`: a file's bytes, header or identity are not what was written.
@@ -16,6 +16,7 @@ import type { LTXFile } from './catalog.ts'
  * - `check-failed`: the restored database did not pass the integrity check.
  * - `bad-policy`: a retention policy contradicts itself.
  * - `unsafe-removal`: what retention would leave does not hold what its policy promises; nothing was removed.
+ * - `no-generation`: there is no generation of Litestream 0.3 with that name.
  */
 export type ReplicaErrorCode =
   | 'no-snapshot'
@@ -32,6 +33,7 @@ export type ReplicaErrorCode =
   | 'check-failed'
   | 'bad-policy'
   | 'unsafe-removal'
+  | 'no-generation'
 
 /** What a `ReplicaError` carries besides code and message. */
 export interface ReplicaErrorOptions {

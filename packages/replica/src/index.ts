@@ -32,6 +32,14 @@ export {
   type ReplicaErrorOptions,
 } from './errors.ts'
 export { findGaps } from './gaps.ts'
+export type {
+  Generation,
+  GenerationCatalog,
+  SegmentObject,
+  SnapshotObject,
+} from './generations/generation-catalog.ts'
+export { type GenerationPlan, type GenerationTarget, planGeneration } from './generations/plan-generation.ts'
+export { type RestoreGenerationOptions, restoreGeneration } from './generations/restore-generation.ts'
 export type { Identity } from './identity.ts'
 export { type Layout, LEASE_KEY, ltxKey, OWN_PREFIX, type ParsedKey, parseLTXKey } from './layout.ts'
 export { assumeSoleWriter, type Epoch, type Lease } from './lease.ts'
@@ -44,6 +52,7 @@ export type {
   PageSink,
   Progress,
   RestoreBase,
+  RestoredImage,
   RestoreResult,
   WrittenPages,
 } from './restore/page-sink.ts'

@@ -7,20 +7,15 @@ import {
   isLTXError,
   type RandomAccessFile,
 } from '@sqlstream/ltx'
-import {
-  type BlobInfo,
-  type BlobStore,
-  BodyReader,
-  createBody,
-  getBytes,
-  isStorageError,
-  readResumable,
-} from '@sqlstream/storage'
+import { type BlobInfo, type BlobStore, getBytes, isStorageError } from '@sqlstream/storage'
 import { badNameError, type Catalog, type LTXFile, sortListing } from './catalog.ts'
 import { ReplicaError } from './errors.ts'
+import { type GenerationCatalog, sortGenerations } from './generations/generation-catalog.ts'
+import { GENERATIONS_PREFIX } from './generations/generation-key.ts'
 import { decodeIdentity, type Identity } from './identity.ts'
 import { IDENTITY_KEY, type Layout, layoutOf, listingPrefix } from './layout.ts'
 import type { Lease } from './lease.ts'
+import { openWhenRead } from './open-object.ts'
 import { readTimestamps } from './timestamps.ts'
 import { createWriter, type ReplicaWriter } from './writer.ts'
 
@@ -50,16 +45,15 @@ export class Replica {
 
   /** Everything that exists, from one flat listing. Throws ReplicaError `bad-name`. */
   async catalog(options: AbortOptions = {}): Promise<Catalog> {
-    const objects: BlobInfo[] = []
-    for await (const object of this.store.list({
-      prefix: listingPrefix(this.layout),
-      ...signalOf(options),
-    })) {
-      objects.push(object)
-    }
+    const objects = await this.#list(listingPrefix(this.layout), options)
     const { catalog, badNames } = sortListing(this.layout, objects)
     if (badNames[0]) throw badNameError(badNames[0].key)
     return catalog
+  }
+
+  /** The backups that Litestream 0.3 made here, from one flat listing. Throws ReplicaError `bad-name`. */
+  async generations(options: AbortOptions = {}): Promise<GenerationCatalog> {
+    return sortGenerations(await this.#list(GENERATIONS_PREFIX, options))
   }
 
   /** A file's header, by a request for its first 100 bytes. Throws ReplicaError `corrupt`. */
@@ -82,7 +76,7 @@ export class Replica {
 
   /** A file's bytes from the beginning, resumed by range when the connection breaks. */
   open(file: LTXFile, options: AbortOptions = {}): ByteStream {
-    return openWhenRead(this.store, file.key, options)
+    return openWhenRead(this.store, file.key, signalOf(options))
   }
 
   /** A file read by ranges, one request each. */
@@ -118,24 +112,12 @@ export class Replica {
   writer(lease: Lease): ReplicaWriter {
     return createWriter(this, lease)
   }
-}
 
-/** No request before the first byte is asked for: an idle connection would be closed by the server. */
-function openWhenRead(store: BlobStore, key: string, options: AbortOptions): ByteStream {
-  let opening: Promise<BodyReader> | undefined
-  function opened(): Promise<BodyReader> {
-    opening ??= readResumable(store, key, signalOf(options)).then(({ body }) => new BodyReader(body))
-    return opening
+  async #list(prefix: string, options: AbortOptions): Promise<BlobInfo[]> {
+    const objects: BlobInfo[] = []
+    for await (const object of this.store.list({ prefix, ...signalOf(options) })) objects.push(object)
+    return objects
   }
-  return createBody({
-    next: async () => (await opened()).next(),
-    readInto: async (target) => (await opened()).readInto(target),
-    async close() {
-      // One that is still being opened must not be forgotten; a failure was told where it was asked for.
-      const reader = await opening?.catch(() => undefined)
-      await reader?.close()
-    },
-  })
 }
 
 /** A header must tell the range that its file's name tells. Throws ReplicaError `corrupt`. */

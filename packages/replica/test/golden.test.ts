@@ -18,6 +18,7 @@ import {
 } from '../src/index.ts'
 import { fileSink } from '../src/node/index.ts'
 import { collect } from './collect.ts'
+import { type Content, contentOf, dumped as dumpedSQL, integrity } from './database-content.ts'
 
 const SHARED = process.env['SQLSTREAM_SHARED'] ?? join(import.meta.dirname, '../../../../shared')
 const GOLDEN = join(SHARED, 'golden/litestream-0.5.17')
@@ -159,43 +160,7 @@ function sha256(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex')
 }
 
-/** What the peer's `.dump` of that state makes, read back from a database in memory. */
+/** What the peer's `.dump` of that state makes. */
 function dumped(name: string): Content {
-  // A dump writes the row of a virtual table into sqlite_schema itself.
-  const database = new Database(':memory:').unsafeMode()
-  database.exec(readFileSync(join(GOLDEN, name), 'utf8'))
-  return contentOf(database)
-}
-
-interface Content {
-  readonly schema: readonly unknown[]
-  readonly rows: Readonly<Record<string, readonly unknown[]>>
-}
-
-/** Schema and every row in its order, as `.dump` shows them; closes the database. */
-function contentOf(database: Database.Database): Content {
-  try {
-    const schema = database
-      .prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name')
-      .all()
-    // What a virtual table holds lies in ordinary tables beside it.
-    const isOrdinary = "type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
-    const tables = database
-      .prepare(`SELECT name FROM sqlite_schema WHERE ${isOrdinary} ORDER BY name`)
-      .pluck()
-      .all()
-    const rows = tables.map((table) => [table, database.prepare(`SELECT * FROM "${table}"`).raw().all()])
-    return { schema, rows: Object.fromEntries(rows) as Content['rows'] }
-  } finally {
-    database.close()
-  }
-}
-
-function integrity(path: string): unknown {
-  const database = new Database(path, { readonly: true })
-  try {
-    return database.pragma('integrity_check', { simple: true })
-  } finally {
-    database.close()
-  }
+  return dumpedSQL(readFileSync(join(GOLDEN, name), 'utf8'))
 }

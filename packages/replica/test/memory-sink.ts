@@ -1,5 +1,4 @@
-import type { PageBatch } from '@sqlstream/ltx'
-import type { PageSink, RestoreResult } from '../src/index.ts'
+import type { PageSink, RestoreResult, WrittenPages } from '../src/index.ts'
 
 /** Keeps the restored database in memory. */
 export class MemorySink implements PageSink {
@@ -15,7 +14,7 @@ export class MemorySink implements PageSink {
     this.#pageSize = shape.pageSize
   }
 
-  async write(batch: PageBatch): Promise<void> {
+  async write(batch: WrittenPages): Promise<void> {
     this.calls.push('write')
     for (let i = 0; i < batch.count; i++) {
       const offset = ((batch.pgnos[i] as number) - 1) * this.#pageSize

@@ -57,6 +57,42 @@ export function goldenFolderOrReason(): { readonly folder: string } | { readonly
   return { reason }
 }
 
+/** One state of the golden backup of Litestream 0.3. */
+export interface GoldenStep {
+  /** From 1 on. */
+  readonly step: number
+  readonly label: string
+  /** A time at which this state is the newest one. */
+  readonly safeTimestampMs: number
+}
+
+/** A replica made by Litestream 0.3.13, with what it must restore to. */
+export interface GoldenGenerations {
+  readonly steps: readonly GoldenStep[]
+  readonly files: readonly GoldenFile[]
+  /** The expected `.dump` after a step. */
+  dump(step: GoldenStep): string
+  /** The bytes of a file. */
+  read(file: GoldenFile): Uint8Array
+  /** Copies the replica and gives the copies their times, which are all that tells the time of a state. */
+  copyReplica(to: string): void
+}
+
+/** Loads the backup of Litestream 0.3 from a folder that {@link goldenFolderOrReason} found. */
+export function loadGoldenGenerations(folder: string): GoldenGenerations {
+  const set = join(folder, 'v0.3')
+  const manifest = JSON.parse(readFileSync(join(set, 'manifest.json'), 'utf8')) as {
+    readonly steps: readonly GoldenStep[]
+    readonly files: readonly GoldenFile[]
+  }
+  return {
+    ...manifest,
+    dump: ({ step }) => readFileSync(join(set, 'expected', `${String(step).padStart(2, '0')}.sql`), 'utf8'),
+    read: ({ path }) => readFileSync(join(set, 'replica', path)),
+    copyReplica: (to) => copyFiles(join(set, 'replica'), manifest.files, to),
+  }
+}
+
 /** Loads a set from a folder that {@link goldenFolderOrReason} found. */
 export function loadGolden(folder: string, name: GoldenName): GoldenSet {
   const sets = join(folder, 'litestream-0.5.17')
@@ -70,14 +106,16 @@ export function loadGolden(folder: string, name: GoldenName): GoldenSet {
     transactions: manifest.transactions,
     files: manifest.files,
     dump: (transaction) => readFileSync(join(sets, transaction.dump), 'utf8'),
-    copyReplica: (to) => {
-      for (const { path, mtimeMs } of manifest.files) {
-        const copy = join(to, path)
-        mkdirSync(dirname(copy), { recursive: true })
-        copyFileSync(join(set, 'replica', path), copy)
-        chmodSync(copy, 0o644)
-        utimesSync(copy, mtimeMs / 1000, mtimeMs / 1000)
-      }
-    },
+    copyReplica: (to) => copyFiles(join(set, 'replica'), manifest.files, to),
+  }
+}
+
+function copyFiles(from: string, files: readonly GoldenFile[], to: string): void {
+  for (const { path, mtimeMs } of files) {
+    const copy = join(to, path)
+    mkdirSync(dirname(copy), { recursive: true })
+    copyFileSync(join(from, path), copy)
+    chmodSync(copy, 0o644)
+    utimesSync(copy, mtimeMs / 1000, mtimeMs / 1000)
   }
 }

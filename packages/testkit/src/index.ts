@@ -3,11 +3,14 @@ export { compareImages, type ImageComparison } from './compare-images.ts'
 export { type DatabaseImage, databaseImage } from './database-image.ts'
 export {
   type GoldenFile,
+  type GoldenGenerations,
   type GoldenName,
   type GoldenSet,
+  type GoldenStep,
   type GoldenTransaction,
   goldenFolderOrReason,
   loadGolden,
+  loadGoldenGenerations,
 } from './golden.ts'
 export { type CLIRestoreOptions, LitestreamCLI, LitestreamReplication } from './litestream-cli.ts'
 export { LitestreamVFS, type VFSQueryOptions } from './litestream-vfs.ts'

@@ -2,28 +2,42 @@ import { access } from 'node:fs/promises'
 import { Args, Flags } from '@oclif/core'
 import { formatChecksum, formatTXID } from '@sqlstream/ltx'
 import {
+  type Catalog,
+  type GenerationCatalog,
   headOf,
+  isReplicaError,
   type LTXFile,
+  type PageSink,
+  type Progress,
+  planGeneration,
   planRestore,
+  ReplicaError,
   type RestorePlan,
   type RestoreResult,
   type RestoreTarget,
   restore,
+  restoreGeneration,
 } from '@sqlstream/replica'
 import { createKernelPool, fileSink } from '@sqlstream/replica/node'
 import { adoptRestored, sqliteCheck } from '@sqlstream/replica-core'
 import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
-import { type NamedReplica, openReplica, readCatalog } from '../open-replica.ts'
+import { type NamedReplica, openReplica, readBackup } from '../open-replica.ts'
+import {
+  generationPlanJSON,
+  generationPlanLines,
+  restoredGenerationJSON,
+  restoredGenerationLines,
+} from '../output/generation-report.ts'
 import { fileJSON } from '../output/json.ts'
 import { formatBytes, formatCount, formatDuration } from '../output/units.ts'
-import { parseRestoreTarget } from '../restore-target.ts'
-import type { RestoredJSON, RestorePlanJSON } from '../schema.ts'
+import { generationTarget, parseRestoreTarget } from '../restore-target.ts'
+import type { GenerationPlanJSON, RestoredGenerationJSON, RestoredJSON, RestorePlanJSON } from '../schema.ts'
 
 export default class Restore extends BaseCommand {
   static override summary = 'Restore a database from a replica.'
   static override description =
-    'Writes a temporary file beside the target, proves every checksum, checks the database with SQLite, and only then gives it its name. An existing target is never touched without --force. A restored database can be replicated on to the same URL: only what differs is uploaded.'
+    'Writes a temporary file beside the target, proves every checksum, checks the database with SQLite, and only then gives it its name. An existing target is never touched without --force. A restored database can be replicated on to the same URL: only what differs is uploaded. Where no LTX file is, a backup of Litestream 0.3 is looked for.'
   static override examples = [
     { description: 'The newest state', command: '<%= config.bin %> restore /backups/app -o app.db' },
     {
@@ -48,6 +62,9 @@ export default class Restore extends BaseCommand {
       exclusive: ['txid'],
       description: 'restore the last state at or before this instant (RFC 3339)',
     }),
+    generation: Flags.string({
+      description: 'restore from this generation of a backup of Litestream 0.3 (16 hexadecimal digits)',
+    }),
     check: Flags.option({ options: ['none', 'quick', 'full'] as const })({
       default: 'quick',
       description: 'SQLite check of the result: none, quick_check or integrity_check',
@@ -56,29 +73,39 @@ export default class Restore extends BaseCommand {
     force: Flags.boolean({ default: false, description: 'replace an existing target' }),
   }
 
-  async run(): Promise<RestoredJSON | RestorePlanJSON> {
+  async run(): Promise<RestoredJSON | RestorePlanJSON | RestoredGenerationJSON | GenerationPlanJSON> {
     const { args, flags } = await this.parse(Restore)
     const { signal } = this
     const target = parseRestoreTarget(flags)
     await using named = await openReplica(args.url, { signal, drivers: this.drivers })
-    let catalog = await readCatalog(named, { signal })
-    if (target.kind === 'timestamp') {
-      catalog = await named.replica.withTimestamps(catalog, target.timestamp, { signal })
-    }
-    const plan = planRestore(catalog, target)
+    const generationsOnly = flags.generation !== undefined
+    const backup = await readBackup(named, { signal, generationsOnly })
+    return backup.kind === 'ltx'
+      ? await this.#fromLTX(named, backup.catalog, target, flags)
+      : await this.#fromGenerations(named, backup.generations, target, flags)
+  }
+
+  async #fromLTX(
+    named: NamedReplica,
+    catalog: Catalog,
+    target: RestoreTarget,
+    flags: RestoreFlags,
+  ): Promise<RestoredJSON | RestorePlanJSON> {
+    const { signal } = this
+    const timed =
+      target.kind === 'timestamp'
+        ? await named.replica.withTimestamps(catalog, target.timestamp, { signal })
+        : catalog
+    const plan = await planOrOlder(named, timed, target, signal)
     if (flags['dry-run']) return this.#dryRun(named, plan, target, flags.output)
-    if (!flags.force && (await exists(flags.output))) {
-      throw new CLIError(
-        'target-exists',
-        `${flags.output} exists`,
-        'choose another path, or replace it with --force',
-      )
-    }
+    await mustBeFree(flags)
     const start = performance.now()
-    const result = await this.#restore(named, plan, flags)
+    const result = await this.#withProgress((onProgress) =>
+      restore(named.replica, plan, sinkFor(flags), { signal, pool: createKernelPool, onProgress }),
+    )
     const identity = await named.replica.identity({ signal })
     await adoptRestored(flags.output, result, {
-      head: headOf(catalog) ?? plan.txid,
+      head: headOf(timed) ?? plan.txid,
       ...(identity === undefined ? {} : { databaseId: identity.databaseId }),
     })
     return this.#report(named, plan, target, result, {
@@ -88,24 +115,35 @@ export default class Restore extends BaseCommand {
     })
   }
 
-  async #restore(
+  async #fromGenerations(
     named: NamedReplica,
-    plan: RestorePlan,
-    flags: { output: string; force: boolean; check: 'none' | 'quick' | 'full' },
-  ): Promise<RestoreResult> {
+    generations: GenerationCatalog,
+    target: RestoreTarget,
+    flags: RestoreFlags,
+  ): Promise<RestoredGenerationJSON | GenerationPlanJSON> {
+    const plan = planGeneration(generations, generationTarget(target, flags.generation))
+    const where = { database: flags.output, source: named.location.display }
+    const instant = instantLine(target, plan.timestamp)
+    if (flags['dry-run']) {
+      const json = generationPlanJSON(plan, where)
+      for (const line of generationPlanLines(json, instant)) this.log(line)
+      return json
+    }
+    await mustBeFree(flags)
+    const start = performance.now()
+    const image = await this.#withProgress((onProgress) =>
+      restoreGeneration(named.replica, plan, sinkFor(flags), { signal: this.signal, onProgress }),
+    )
+    const milliseconds = Math.round(performance.now() - start)
+    const json = restoredGenerationJSON(plan, image, { ...where, check: flags.check, milliseconds })
+    for (const line of restoredGenerationLines(json, instant)) this.log(line)
+    return json
+  }
+
+  async #withProgress<T>(work: (onProgress: (p: RestoreProgress) => void) => Promise<T>): Promise<T> {
     const progress = this.progress('restoring')
-    const { check } = flags
-    const sink = fileSink(flags.output, {
-      overwrite: flags.force,
-      check,
-      ...(check === 'none' ? {} : { runCheck: (path: string) => sqliteCheck(path, check) }),
-    })
     try {
-      return await restore(named.replica, plan, sink, {
-        signal: this.signal,
-        pool: createKernelPool,
-        onProgress: (p) => progress.update(p.bytes, p.totalBytes),
-      })
+      return await work((p) => progress.update(p.bytes, p.totalBytes))
     } finally {
       progress.end()
     }
@@ -168,15 +206,62 @@ export default class Restore extends BaseCommand {
     return json
   }
 
-  /** People who ask for an instant get the last state before it; this says how far before. */
   #logInstant(target: RestoreTarget, timestamp: Date | undefined): void {
-    if (timestamp === undefined) return
-    const before =
-      target.kind === 'timestamp'
-        ? `, ${formatDuration(target.timestamp.getTime() - timestamp.getTime())} before the time asked for`
-        : ''
-    this.log(`state of ${timestamp.toISOString()}${before}`)
+    if (timestamp !== undefined) this.log(instantLine(target, timestamp))
   }
+}
+
+interface RestoreFlags {
+  readonly output: string
+  readonly force: boolean
+  readonly check: 'none' | 'quick' | 'full'
+  readonly 'dry-run': boolean
+  readonly generation?: string | undefined
+}
+
+type RestoreProgress = Pick<Progress, 'bytes' | 'totalBytes'>
+
+/** People who ask for an instant get the last state before it; this says how far before. */
+function instantLine(target: RestoreTarget, timestamp: Date): string {
+  const before =
+    target.kind === 'timestamp'
+      ? `, ${formatDuration(target.timestamp.getTime() - timestamp.getTime())} before the time asked for`
+      : ''
+  return `state of ${timestamp.toISOString()}${before}`
+}
+
+/** The plan; a wish for what was before all LTX files is told of the older backup, if one lies there too. */
+async function planOrOlder(
+  named: NamedReplica,
+  catalog: Catalog,
+  target: RestoreTarget,
+  signal: AbortSignal,
+): Promise<RestorePlan> {
+  try {
+    return planRestore(catalog, target)
+  } catch (error) {
+    if (target.kind !== 'timestamp' || !isReplicaError(error, 'target-before-first')) throw error
+    const { generations } = await named.replica.generations({ signal })
+    const ids = [...generations.keys()]
+    if (ids.length === 0) throw error
+    throw new ReplicaError(error.code, error.message, {
+      cause: error,
+      hint: `Older states may be in the backup of Litestream 0.3 beside: --generation ${ids.join(' or --generation ')}.`,
+    })
+  }
+}
+
+async function mustBeFree({ force, output }: RestoreFlags): Promise<void> {
+  if (force || !(await exists(output))) return
+  throw new CLIError('target-exists', `${output} exists`, 'choose another path, or replace it with --force')
+}
+
+function sinkFor({ output, force, check }: RestoreFlags): PageSink {
+  return fileSink(output, {
+    overwrite: force,
+    check,
+    ...(check === 'none' ? {} : { runCheck: (path: string) => sqliteCheck(path, check) }),
+  })
 }
 
 function sum(files: readonly LTXFile[]): number {

@@ -39,29 +39,32 @@ export interface PageSink {
   /** So far these pages of the state with this position are written: may be kept for a `base` after a crash. Must be quick. */
   save?(pos: Pos, written: PageSet): Promise<void>
   /** Everything is written and proven: must make the result visible all at once. */
-  commit(result: RestoreResult): Promise<void>
+  commit(result: RestoredImage): Promise<void>
   /** Must leave nothing behind. May be called at any time, more than once, also after `commit`. */
   abort(): Promise<void>
 }
 
-/** What a sink is given of a batch: numbers in any order, each page once. */
+/** What a sink is given of a batch: numbers in any order. A page that comes twice counts as it comes last. */
 export type WrittenPages = Pick<PageBatch, 'count' | 'pgnos' | 'data'>
 
+/** A database that was put together, from whatever kind of backup. */
+export interface RestoredImage extends DatabaseShape {
+  /** Time of the state, as the backup tells it. */
+  readonly timestamp: Date
+  /** Bytes of the backup's files. */
+  readonly bytesRead: number
+}
+
 /** What a restore has produced. */
-export interface RestoreResult {
+export interface RestoreResult extends RestoredImage {
   /** The restored TXID and the checksum of all restored pages. */
   readonly pos: Pos
-  readonly pageSize: PageSize
-  /** Pages. */
-  readonly commit: number
   /** Checksum of each page, two words, low and high; 0, 0 for the lock page and for pages that no file holds. */
   readonly pageSums: Uint32Array
   /** Time in the last file's header. */
   readonly timestamp: Date
   /** The last file carries the checksum of the whole database, and it equals that of the restored pages. */
   readonly proven: boolean
-  /** Bytes of LTX files. */
-  readonly bytesRead: number
   /** Pages that the target had already. */
   readonly pagesKept: number
 }

@@ -1,6 +1,7 @@
 import { isLTXError } from '@sqlstream/ltx'
 import { isStorageError } from '@sqlstream/storage'
 import { isReplicaError } from '../errors.ts'
+import { intoSink } from '../into-sink.ts'
 import { planRestore, type RestorePlan } from '../plan-restore.ts'
 import { type MakePool, PoolOnDemand } from '../pool.ts'
 import type { AbortOptions, Replica } from '../replica.ts'
@@ -42,19 +43,7 @@ export async function restore(
   options: RestoreOptions = {},
 ): Promise<RestoreResult> {
   if (plan.files[0]?.minTXID !== 1n) throw new TypeError('a plan begins with a snapshot')
-  try {
-    const result = await carryOut(replica, plan, sink, options)
-    options.signal?.throwIfAborted()
-    await sink.commit(result)
-    return result
-  } catch (error) {
-    try {
-      await sink.abort()
-    } catch {
-      // What made the restore fail tells more than that cleaning up failed too; the next restore sweeps.
-    }
-    throw error
-  }
+  return await intoSink(sink, options.signal, () => carryOut(replica, plan, sink, options))
 }
 
 async function carryOut(

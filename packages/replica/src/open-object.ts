@@ -1,0 +1,24 @@
+import type { ByteStream } from '@sqlstream/ltx'
+import { type BlobStore, BodyReader, createBody, readResumable } from '@sqlstream/storage'
+
+/** An object's bytes. No request before the first one is asked for: an idle connection would be closed by the server. */
+export function openWhenRead(
+  store: BlobStore,
+  key: string,
+  options: { readonly signal?: AbortSignal },
+): ByteStream {
+  let opening: Promise<BodyReader> | undefined
+  function opened(): Promise<BodyReader> {
+    opening ??= readResumable(store, key, options).then(({ body }) => new BodyReader(body))
+    return opening
+  }
+  return createBody({
+    next: async () => (await opened()).next(),
+    readInto: async (target) => (await opened()).readInto(target),
+    async close() {
+      // One that is still being opened must not be forgotten; a failure was told where it was asked for.
+      const reader = await opening?.catch(() => undefined)
+      await reader?.close()
+    },
+  })
+}
