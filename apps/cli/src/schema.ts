@@ -290,6 +290,35 @@ const lease = z.strictObject({
 })
 export type LeaseJSON = z.infer<typeof lease>
 
+const point = z.strictObject({ txid: hex64, time: instant })
+const retention = z.strictObject({
+  source: z.string(),
+  dryRun: z.boolean(),
+  now: instant,
+  graceMs: milliseconds,
+  minSnapshots: count,
+  /** One for each tier of the policy, then one for states that are older than all. */
+  tiers: z.array(
+    z.strictObject({
+      every: z.literal('capture').optional(),
+      everyMs: milliseconds.optional(),
+      /** Absent: for ever. */
+      forMs: milliseconds.optional(),
+      stays: count,
+      goes: count,
+    }),
+  ),
+  oldest: point.optional(),
+  newest: point.optional(),
+  marked: z.array(file),
+  unmarked: z.array(file),
+  waiting: z.array(file),
+  removed: z.array(file),
+  unconnected: z.array(file),
+  bytesFreed: count,
+})
+export type RetentionJSON = z.infer<typeof retention>
+
 /** One schema for each kind of `--json` output; committed as JSON Schema in `schemas/`. */
 export const SCHEMAS = {
   restore: z.union([restorePlan, restored, generationPlan, restoredGeneration]),
@@ -300,6 +329,7 @@ export const SCHEMAS = {
   verify,
   status,
   lease,
+  retention,
   'storage-check': storageCheck,
   'config-check': configCheck,
   'config-show': configShow,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { CLIError } from '../src/cli-error.ts'
-import { parseDuration } from '../src/duration.ts'
+import { parseDuration, spellDuration } from '../src/duration.ts'
 import { EXIT, EXIT_MEANING, exitCodeOf } from '../src/exit-codes.ts'
 import { describeFailure, failureLines } from '../src/failure.ts'
 import { parseLocation } from '../src/location.ts'
@@ -28,8 +28,12 @@ test('bytes and durations read as people say them', () => {
 })
 
 test('durations need a unit', () => {
-  expect(['200ms', '1s', '1.5m', '1h'].map(parseDuration)).toEqual([200, 1000, 90_000, 3_600_000])
-  for (const text of ['5', '', 's', '-1s', '1 s', '1d'])
+  expect(['200ms', '1s', '1.5m', '1h', '7d'].map(parseDuration)).toEqual([
+    200, 1000, 90_000, 3_600_000, 604_800_000,
+  ])
+  for (const text of ['200ms', '90s', '5m', '36h', '30d'])
+    expect(spellDuration(parseDuration(text))).toBe(text)
+  for (const text of ['5', '', 's', '-1s', '1 s', '1w'])
     expect(() => parseDuration(text)).toThrow(/not a duration/)
 })
 

@@ -5,10 +5,12 @@ import {
   createCatalog,
   type Doomed,
   type LTXFile,
+  planRestore,
   planRetention,
   type RetentionPlan,
   type RetentionPolicy,
   restorableTXIDs,
+  withoutRemains,
 } from '../src/index.ts'
 import { POLICIES, promisedOf, ReplicaModel, STEPS, type Step } from './retention-model.ts'
 
@@ -33,10 +35,27 @@ class Schedule {
     this.#checkGrace(plan, policy)
     // The record is written first; then files are removed, until the process dies.
     this.doomed = plan.doomed
+    const snapshots = snapshotsOf(model.files).slice(0, policy.minSnapshots)
     this.#remove(plan.remove.slice(0, step.dieAfter))
+    expect(snapshotsOf(model.files).slice(0, policy.minSnapshots)).toEqual(snapshots)
     const left = new Set(restorableTXIDs(model.catalog))
     for (const txid of owed) expect(left.has(txid), `${txid} is promised`).toBe(true)
+    this.#checkInstants(owed)
     if (step.dieAfter >= plan.remove.length) this.#checkSettled(policy, pinned)
+  }
+
+  /** A restore to the instant of a promised state gives that one, or, where clocks went back, a later one. */
+  #checkInstants(owed: ReadonlySet<TXID>): void {
+    const { model } = this
+    if (model.hasHoles) return
+    const avoid = new Set(this.doomed.keys())
+    const catalog = withoutRemains(model.catalog, avoid)
+    for (const txid of [...owed].slice(0, 4)) {
+      const timestamp = new Date(model.history.get(txid) as number)
+      const plan = planRestore(catalog, { kind: 'timestamp', timestamp }, { avoid })
+      expect(plan.txid).toBeGreaterThanOrEqual(txid)
+      expect(plan.timestamp?.getTime()).toBeLessThanOrEqual(timestamp.getTime())
+    }
   }
 
   /** Everything that is unneeded goes, and the second run has nothing to do. */
@@ -57,12 +76,11 @@ class Schedule {
 
   /** What the history owes: see `promisedPoints` on why what was once dropped is owed no more. */
   #owe(policy: RetentionPolicy, points: readonly TXID[], pinned: ReadonlySet<TXID>): Set<TXID> {
-    const { history, now, files } = this.model
+    const { history, now } = this.model
     const promised = promisedOf(history, policy, now)
     for (const txid of history.keys()) if (!promised.has(txid)) this.#dropped.add(txid)
     this.#owed = new Set([...promised].filter((txid) => !this.#dropped.has(txid)))
-    const snapshots = [...new Set(files.filter((file) => file.minTXID === 1n).map((file) => file.maxTXID))]
-    const newest = snapshots.sort((a, b) => (a > b ? -1 : 1)).slice(0, policy.minSnapshots)
+    const newest = snapshotsOf(this.model.files).slice(0, policy.minSnapshots)
     return new Set([...this.#owed, ...pinned, ...newest, ...points.slice(-1)])
   }
 
@@ -92,6 +110,12 @@ class Schedule {
   }
 }
 
+/** The ends of all snapshots, newest first. */
+function snapshotsOf(files: readonly LTXFile[]): TXID[] {
+  const ends = new Set(files.filter((file) => file.minTXID === 1n).map((file) => file.maxTXID))
+  return [...ends].sort((a, b) => (a > b ? -1 : 1))
+}
+
 /** The files that some chain uses. */
 function connected(files: readonly LTXFile[]): Set<LTXFile> {
   const points = restorableTXIDs(createCatalog(files))
@@ -116,7 +140,7 @@ function play(steps: readonly Step[], policyOf: (run: number) => RetentionPolicy
   return schedule
 }
 
-test('D1, D3, D4, D6, D7: whatever happens, nothing promised or pinned goes, nothing goes before its grace, and runs settle', () => {
+test('D1, D3, D4, D6, D7, T24: whatever happens, nothing promised or pinned goes, nothing goes before its grace, and runs settle', () => {
   let removed = 0
   fc.assert(
     fc.property(STEPS, POLICIES, (steps, policy) => {

@@ -73,6 +73,12 @@ testDataFiles(
           case 'add':
             catalog = createCatalog([...[...catalog.levels.values()].flat(), ...input.map(parseFile)])
             return `restorable ${restorableTXIDs(catalog).join(' ') || 'none'}`
+          case 'lose': {
+            const gone = new Set(input.map((file) => parseFile(file).key))
+            const files = [...catalog.levels.values()].flat()
+            catalog = createCatalog(files.filter((file) => !gone.has(file.key)))
+            return `restorable ${restorableTXIDs(catalog).join(' ') || 'none'}`
+          }
           case 'run': {
             const plan = planRetention({ catalog, policy, doomed, ...parseRun(words) })
             const gone = new Set(plan.remove)

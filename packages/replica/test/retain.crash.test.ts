@@ -11,6 +11,8 @@ import {
   restorableTXIDs,
   retain,
 } from '../src/index.ts'
+import { countRequests } from './counting-store.ts'
+import { put } from './model.ts'
 import { at, busyReplica, copyOf, imageAt, keysOf, lookAt, POLICY, txidOf } from './retention-replica.ts'
 
 const LEASE = assumeSoleWriter('test')
@@ -126,6 +128,17 @@ test('D11: a delete that failed after it was carried out, or in part, is no harm
   await retain(replica, LEASE, POLICY, { now: at(40) })
   const { doomed } = await readDoomed(inner)
   expect(doomed.size).toBe(0)
+})
+
+test('D11: what is found to be unneeded is recorded before anything is removed', async () => {
+  const { replica, model } = await busyReplica()
+  await retain(replica, LEASE, POLICY, { now: at(30) })
+  await put(replica, 1, 2, 2, model.file(2, 2))
+  const { store, requests } = countRequests(replica.store)
+  const { plan } = await retain(new Replica(store), LEASE, POLICY, { now: at(40) })
+  expect(plan.doom.length).toBe(1)
+  const changes = requests.map(({ operation }) => operation).filter((name) => /put|delete/.test(name))
+  expect(changes).toEqual(['put', 'delete', 'put'])
 })
 
 /** What may be wrong with the snapshot that is to be relied on. */

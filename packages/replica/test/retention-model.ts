@@ -43,7 +43,7 @@ export const STEPS: fc.Arbitrary<Step[]> = fc.array(
         kind: fc.constant('capture' as const),
         after,
         size: fc.integer({ min: 200, max: 2_000_000 }),
-        lost: fc.integer({ min: 0, max: 39 }).map((dice) => dice === 0),
+        lost: fc.integer({ min: 0, max: 59 }).map((dice) => dice === 0),
       }),
     },
     {
@@ -96,12 +96,15 @@ export class ReplicaModel {
   now: number = Date.UTC(2026, 0, 1)
   /** Each state that was ever restorable, with the time of its capture. */
   readonly history = new Map<TXID, number>()
+  /** Some capture never arrived. */
+  hasHoles = false
   readonly #times = new Map<TXID, number>()
   #newest = 0n
 
   constructor() {
     this.#capture(5000, false)
     this.snapshot()
+    this.#remember()
   }
 
   get catalog(): Catalog {
@@ -122,6 +125,10 @@ export class ReplicaModel {
         this.snapshot()
         break
     }
+    this.#remember()
+  }
+
+  #remember(): void {
     for (const txid of restorableTXIDs(this.catalog)) {
       if (!this.history.has(txid)) this.history.set(txid, this.#times.get(txid) as number)
     }
@@ -134,7 +141,8 @@ export class ReplicaModel {
   #capture(size: number, lost: boolean): void {
     this.#newest++
     this.#times.set(toTXID(this.#newest), this.now)
-    if (!lost) this.#add(0, this.#newest, this.#newest, size)
+    if (lost) this.hasHoles = true
+    else this.#add(0, this.#newest, this.#newest, size)
   }
 
   /** Merges what follows the level's last file, without a hole, cut where the slot changes; the last slot may go on. */

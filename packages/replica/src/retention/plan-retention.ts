@@ -1,11 +1,12 @@
 import { formatTXID, type TXID } from '@sqlstream/ltx'
 import { type Catalog, filesOf, isLongEnough, type LTXFile } from '../catalog.ts'
-import { filesOfChains, latestStart, reachableTXIDs } from '../chain.ts'
+import { filesOfChains, reachableTXIDs } from '../chain.ts'
 import { ReplicaError } from '../errors.ts'
 import { byGrace, type Doomed, type Fates } from './by-grace.ts'
 import { type Outlook, outlook } from './outlook.ts'
-import { longestAge, type RetentionPolicy } from './policy.ts'
-import { fileTime, promisedPoints, type RestorePoint, restorePoints } from './promises.ts'
+import type { RetentionPolicy } from './policy.ts'
+import { newestSnapshots, promisedPoints, type RestorePoint, restorePoints } from './promises.ts'
+import { unconnectedFiles } from './unconnected-files.ts'
 
 /** What a retention plan is made from. */
 export interface RetentionInput {
@@ -64,11 +65,11 @@ export function planRetention(input: RetentionInput): RetentionPlan {
   const promised = points.filter(({ txid }) => txids.has(txid))
   if (policy.neverDelete) return keepEverything(all, points, promised, input)
 
-  const chains = chainsTo(txids, usable, doomed)
+  const chains = chainsTo(txids, usable, newestSnapshots(usable, policy.minSnapshots), doomed)
   const kept = usable.filter((file) => chains.has(file))
   const staying = restorePoints(kept)
   assertLeadsTo(txids, staying)
-  const unconnected = unconnectedFiles(all, reached, input)
+  const unconnected = unconnectedFiles(all, reached, { policy, now, doomed })
   const unneeded = all.filter((file) => !chains.has(file) && !unconnected.has(file))
   return {
     ...byGrace(unneeded, { usable, points: reached, policy, now, doomed }),
@@ -84,15 +85,27 @@ export function planRetention(input: RetentionInput): RetentionPlan {
 /**
  * The files of chains to all these points. Files that are doomed already are only used where nothing else leads: otherwise a file
  * could be doomed and reprieved in turns, and readers avoid it anyway.
+ *
+ * @param bases the ends of the newest snapshots, which are needed as snapshots, whatever else leads there
  */
-function chainsTo(targets: ReadonlySet<TXID>, usable: readonly LTXFile[], doomed: Doomed): Set<LTXFile> {
+function chainsTo(
+  targets: ReadonlySet<TXID>,
+  usable: readonly LTXFile[],
+  bases: readonly TXID[],
+  doomed: Doomed,
+): Set<LTXFile> {
   if (doomed.size === 0) return filesOfChains(usable, targets)
-  const sound = usable.filter((file) => !doomed.has(file.key))
+  const isBase = ({ minTXID, maxTXID }: LTXFile): boolean => minTXID === 1n && bases.includes(maxTXID)
+  const sound = usable.filter((file) => !doomed.has(file.key) || isBase(file))
   const reached = new Set(reachableTXIDs(sound))
-  const kept = filesOfChains(sound, targets)
   const rest = new Set([...targets].filter((txid) => !reached.has(txid)))
-  if (rest.size > 0) for (const file of filesOfChains(usable, rest)) kept.add(file)
-  return kept
+  if (rest.size === 0) return filesOfChains(sound, targets)
+  // What has to be reprieved serves the other points too: otherwise the next run would find that out and choose anew.
+  const reprieved = filesOfChains(usable, rest)
+  return filesOfChains(
+    usable.filter((file) => !doomed.has(file.key) || isBase(file) || reprieved.has(file)),
+    targets,
+  )
 }
 
 /** The last line of defence: whatever is wrong above, no promise is broken by it. */
@@ -108,30 +121,6 @@ function assertLeadsTo(targets: ReadonlySet<TXID>, points: readonly RestorePoint
       },
     )
   }
-}
-
-/**
- * Files that no chain reaches and that stay nevertheless: behind a hole, or too short to be LTX files.
- *
- * - Beyond the newest state, at any age: as long as they are there, a restore of the newest state fails and says what is missing.
- *   Without them it would give an old state, and nobody would know.
- * - Elsewhere, while they are younger than anything that the policy speaks of: what is missing may still arrive, or be brought back
- *   by hand, and then they are states again. Not those that are doomed already: a removal that ended half-way cut them off.
- */
-function unconnectedFiles(
-  all: readonly LTXFile[],
-  points: readonly TXID[],
-  { policy, now, doomed = new Map() }: RetentionInput,
-): Set<LTXFile> {
-  const newest = points[points.length - 1] ?? 0n
-  const limit = longestAge(policy)
-  return new Set(
-    all.filter((file) => {
-      if (isLongEnough(file) && latestStart(file, points) !== undefined) return false
-      if (file.maxTXID > newest) return true
-      return !doomed.has(file.key) && now.getTime() - fileTime(file) <= limit
-    }),
-  )
 }
 
 /** In append-only mode nothing is even marked. */

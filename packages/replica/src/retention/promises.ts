@@ -36,9 +36,9 @@ export function restorePoints(files: readonly LTXFile[]): RestorePoint[] {
 }
 
 /**
- * The points that a policy promises now. Ages are compared with each point's own time: one that lies in the future, because a clock
- * was wrong, is young, and harms no other point. "The last of its slot" is the highest TXID, whatever clocks did meanwhile: a
- * restore to an instant takes that one too.
+ * The points that a policy promises now. Ages are those of each point's own time: one that lies in the future, because a clock was wrong,
+ * is young, and harms no other point. "The last of its slot" is the highest TXID, whatever clocks did meanwhile: a restore to an
+ * instant takes that one too. A slot ages as a whole, when all of it is older than the tier.
  *
  * While nothing but time passes and points are added, a point that is not promised will never be promised again; what was dropped
  * was never needed later.
@@ -57,9 +57,7 @@ export function promisedPoints(
     const { txid, time } = points[i] as RestorePoint
     if (pinned.has(txid)) promised.add(txid)
     for (const { tier, taken } of tiers) {
-      if (isLastOfSlot(tier, time.getTime(), taken) && now.getTime() - time.getTime() <= tier.for) {
-        promised.add(txid)
-      }
+      if (isPromised(tier, time.getTime(), now.getTime(), taken)) promised.add(txid)
     }
   }
   return promised
@@ -73,10 +71,17 @@ export function newestSnapshots(files: readonly LTXFile[], count: number): TXID[
 }
 
 /** Points come from the highest TXID down, so the first one in a slot is its last. */
-function isLastOfSlot(tier: RetentionTier, time: number, taken: Set<number>): boolean {
-  if (tier.every === 'capture') return true
-  const slot = Math.floor(time / tier.every)
+function isPromised(
+  { every, for: span }: RetentionTier,
+  time: number,
+  now: number,
+  taken: Set<number>,
+): boolean {
+  if (every === 'capture') return now - time <= span
+  const slot = Math.floor(time / every)
   if (taken.has(slot)) return false
   taken.add(slot)
-  return true
+  // Of the whole slot, not of this point: where clocks went back inside it, an older last point would leave, and a younger one
+  // before it would be the last, after it was given up.
+  return now - (slot + 1) * every < span
 }
