@@ -4,10 +4,10 @@ import { createHeader, type Header } from './header.ts'
 import { isContiguous } from './txid.ts'
 
 /** The result's header, once it is clear that the inputs belong together. */
-export function mergeHeaders(headers: readonly Header[]): Header {
+export function mergeHeaders(headers: readonly Header[], overlapping: boolean): Header {
   const first = headers[0]!
   const last = headers.at(-1)!
-  for (let i = 1; i < headers.length; i++) expectFollows(headers[i - 1]!, headers[i]!)
+  for (let i = 1; i < headers.length; i++) expectFollows(headers[i - 1]!, headers[i]!, overlapping)
   const proven = headers.every((header) => header.proof !== undefined)
   return createHeader({
     pageSize: first.pageSize,
@@ -24,11 +24,14 @@ export function mergeHeaders(headers: readonly Header[]): Header {
   })
 }
 
-function expectFollows(previous: Header, next: Header): void {
+function expectFollows(previous: Header, next: Header, overlapping: boolean): void {
   if (next.pageSize !== previous.pageSize) {
     throw new LTXError('page-size-mismatch', `page size ${next.pageSize} after ${previous.pageSize}`)
   }
   if (!isContiguous(previous, next)) {
+    const reaches = next.minTXID <= previous.maxTXID && next.maxTXID > previous.maxTXID
+    // Its proof is of a state before the end of the one before it, which nothing here has the checksum of.
+    if (overlapping && reaches) return
     throw new LTXError('non-contiguous', `TXID ${next.minTXID} follows ${previous.maxTXID}`)
   }
   const before = previous.proof?.postApplyChecksum

@@ -6,10 +6,16 @@ import { MergeCursor } from './merge-cursor.ts'
 import { lastAlivePages, mergeHeaders, notMeeting } from './merge-header.ts'
 import { MergedFile } from './merged-file.ts'
 import type { Pgno } from './page-size.ts'
+import { isContiguous } from './txid.ts'
 
 /** How mergeFiles works. */
 export interface MergeOptions {
   readonly signal?: AbortSignal | undefined
+  /**
+   * Also takes a file that begins with transactions which the one before has, and ends behind it: it holds the newest copy of all
+   * pages that these changed. Default false.
+   */
+  readonly overlapping?: boolean | undefined
   /** Called now and then with the last page written and the pages of the merged database. Must not throw. */
   readonly onProgress?: ((pgno: Pgno, commit: number) => void) | undefined
 }
@@ -36,14 +42,17 @@ export function mergeFiles(inputs: readonly ByteStream[], options: MergeOptions 
 
 async function* merge(
   inputs: readonly ByteStream[],
-  { signal, onProgress }: MergeOptions,
+  { signal, onProgress, overlapping = false }: MergeOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const decoders: Decoder[] = []
   try {
     const batchBytes = Math.min(CHUNK_SIZE, Math.floor(BATCH_MEMORY / inputs.length))
     for (const input of inputs) decoders.push(await Decoder.open(input, { signal, batchBytes }))
     const headers = decoders.map(({ header }) => header)
-    const output = new MergedFile(mergeHeaders(headers), Math.min(...headers.map((h) => h.commit)))
+    const output = new MergedFile(
+      mergeHeaders(headers, overlapping),
+      Math.min(...headers.map((h) => h.commit)),
+    )
     const alive = lastAlivePages(headers)
     const cursors = decoders.map((decoder, i) => new MergeCursor(decoder, alive[i]!))
 
@@ -103,11 +112,16 @@ async function finishAll(decoders: readonly Decoder[]): Promise<void> {
   for (const decoder of decoders) {
     const { header } = decoder
     const { postApplyChecksum } = await decoder.finish()
-    if (previous && tracksChecksums(previous.header) && tracksChecksums(header)) {
+    if (previous && meets(previous.header, header)) {
       const before = previous.postApplyChecksum
       if (before !== header.preApplyChecksum)
         throw notMeeting(previous.header, before, header, header.preApplyChecksum)
     }
     previous = { header, postApplyChecksum }
   }
+}
+
+/** Whether both track checksums, and the second begins where the first ends. */
+function meets(previous: Header, next: Header): boolean {
+  return isContiguous(previous, next) && tracksChecksums(previous) && tracksChecksums(next)
 }

@@ -112,6 +112,35 @@ describe('mergeFiles', () => {
     await expect(merge(file(2, 2), file(2, 2))).rejects.toEqual(refused('non-contiguous'))
   })
 
+  test('M1: takes a file that repeats transactions, if it is told to', async () => {
+    const overlapping = { overlapping: true }
+    const merging = (...files: Uint8Array[]) =>
+      collect(
+        mergeFiles(
+          files.map((bytes) => streamOf(bytes, 333)),
+          overlapping,
+        ),
+      )
+    const snapshot = makeFile(header(1, 25, 9), pages(1, 1, 2, 3, 4, 5, 6, 7, 8, 9))
+    const wide = makeFile(header(3, 40, 8), pages(2, 3, 5))
+    const merged = await decodeFile(await merging(snapshot, wide))
+    expect(merged.header).toMatchObject({ minTXID: 1n, maxTXID: 40n, commit: 8 })
+    expect(merged.pages).toEqual([
+      ...pages(1, 1, 2),
+      ...pages(2, 3),
+      ...pages(1, 4),
+      ...pages(2, 5),
+      ...pages(1, 6, 7, 8),
+    ])
+    for (const [min, max] of [
+      [3, 25],
+      [27, 40],
+    ] as const) {
+      const wrong = makeFile(header(min, max, 8), pages(2, 3))
+      await expect(merging(snapshot, wrong)).rejects.toEqual(refused('non-contiguous'))
+    }
+  })
+
   test('M2: refuses different page sizes', async () => {
     const small = makeFile(header(2, 2, 9), [page(3)])
     const large = makeFile(header(3, 3, 9, { pageSize: 1024 }), [page(3, 1024)])

@@ -257,3 +257,27 @@ test('C5: a snapshot is made of the newest state, and leads there alone', async 
   expect(Buffer.compare(await imageAt(replica, catalog, 20n), model.image(20))).toBe(0)
   expect(planSnapshot(catalog)).toBeUndefined()
 })
+
+test('C5: a snapshot may be made over a merge that begins before the one before it', async () => {
+  const { model, replica } = await history(12, new MemoryStore())
+  await put(replica, 9, 1, 5, model.file(1, 5))
+  await put(replica, 2, 3, 9, model.file(3, 9))
+  await replica.store.delete(
+    (await replica.catalog()).levels
+      .get(0)!
+      .slice(0, 8)
+      .map(({ key }) => key),
+  )
+  const merge = planSnapshot(await replica.catalog())!
+  expect(merge.inputs.map(({ minTXID, maxTXID }) => [minTXID, maxTXID])).toEqual([
+    [1n, 5n],
+    [3n, 9n],
+    [10n, 10n],
+    [11n, 11n],
+    [12n, 12n],
+  ])
+  await runMerge(replica, replica.writer(LEASE), merge)
+  const catalog = await replica.catalog()
+  expect(planRestore(catalog, { kind: 'latest' }).files.length).toBe(1)
+  expect(Buffer.compare(await imageAt(replica, catalog, 12n), model.image(12))).toBe(0)
+})

@@ -49,7 +49,8 @@ function merged(replica: Replica, inputs: readonly LTXFile[], options: MergeRunO
   const slots = new Slots(PARALLEL_FETCHES)
   return mergeFiles(
     inputs.map((file) => local?.(file) ?? input(replica, file, slots, signal)),
-    { signal },
+    // A restore's way to a state may begin inside a file, and so may a snapshot's.
+    { signal, overlapping: true },
   )
 }
 
