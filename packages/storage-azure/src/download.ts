@@ -2,7 +2,7 @@ import type { BlobClient } from '@azure/storage-blob'
 import { type BlobContent, type ByteInterval, createBody, type ETag, StorageError } from '@sqlstream/storage'
 import { infoOf } from './info.ts'
 import type { RequestContext, Requests } from './requests.ts'
-import { DRIVER } from './service-errors.ts'
+import { DRIVER, translateError } from './service-errors.ts'
 
 /** What is asked for: a range that the service knows, of one version if need be. */
 export interface Download {
@@ -54,7 +54,11 @@ export async function download(
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
   const body = createBody({
     async next() {
-      const step = await requests.inTime(context, () => chunks.next())
+      // What has come already needs no limit of time, which costs as much as a chunk.
+      const isThere = 'readableLength' in stream && Number(stream.readableLength) > 0
+      const step = await (isThere
+        ? nextTranslated(context, chunks)
+        : requests.inTime(context, () => chunks.next()))
       return step.done === true ? undefined : step.value
     },
     close: async () => release(),
@@ -62,6 +66,17 @@ export async function download(
   return {
     info: infoOf(context, { contentLength: sent.size, etag: answer.etag, lastModified: answer.lastModified }),
     body,
+  }
+}
+
+async function nextTranslated(
+  { operation, key }: RequestContext,
+  chunks: AsyncIterator<Uint8Array>,
+): Promise<IteratorResult<Uint8Array>> {
+  try {
+    return await chunks.next()
+  } catch (error) {
+    throw translateError(error, { operation, key })
   }
 }
 

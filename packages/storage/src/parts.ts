@@ -20,7 +20,8 @@ export function partSize(n: number): number {
 }
 
 /**
- * A body in parts of exactly the wanted sizes; the last is shorter and never empty. An empty body has no part.
+ * A body in parts of exactly the wanted sizes; the last is shorter and never empty. An empty body has no part. Those of a
+ * Uint8Array are views of it, and must not be changed.
  * @throws RangeError when the body has more or fewer bytes than its `size`
  */
 export async function* bodyParts(
@@ -28,7 +29,16 @@ export async function* bodyParts(
   options: BodyPartsOptions = {},
 ): AsyncGenerator<Uint8Array, void> {
   const { sizeOf = partSize, allocate = (size) => new Uint8Array(size), signal } = options
-  let left = body instanceof Uint8Array ? body.length : body.size
+  if (body instanceof Uint8Array) {
+    for (let at = 0, part = 1; at < body.length; part++) {
+      signal?.throwIfAborted()
+      const end = at + sizeOf(part)
+      yield body.subarray(at, end)
+      at = end
+    }
+    return
+  }
+  let left = body.size
   let n = 1
   let part: Uint8Array = new Uint8Array(0)
   let filled = 0
