@@ -1,5 +1,13 @@
 import type { BlobClient } from '@azure/storage-blob'
-import { type BlobContent, type ByteInterval, createBody, type ETag, StorageError } from '@sqlstream/storage'
+import {
+  type BlobContent,
+  type ByteInterval,
+  createBody,
+  type ETag,
+  type PullableStream,
+  StorageError,
+  StreamReader,
+} from '@sqlstream/storage'
 import { infoOf } from './info.ts'
 import type { RequestContext, Requests } from './requests.ts'
 import { DRIVER, translateError } from './service-errors.ts'
@@ -36,7 +44,7 @@ export async function download(
   const release = (): void => {
     'destroy' in stream && typeof stream.destroy === 'function' && stream.destroy()
   }
-  const fail = (code: 'range-not-satisfiable' | 'unavailable', message: string): StorageError => {
+  const fail = (code: 'range-not-satisfiable' | 'unavailable' | 'timeout', message: string): StorageError => {
     release()
     return new StorageError(message, { code, driver: DRIVER, operation: 'get', key })
   }
@@ -51,32 +59,29 @@ export async function download(
       `get ${key}: the answer is ${answer.contentRange ?? 'the whole object'}, ${length} bytes`,
     )
   }
-  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+  const { signal } = context
+  const { limitMs } = requests
+  const reader = new StreamReader(stream as unknown as PullableStream, {
+    signal,
+    limitMs,
+    onLimit: () => fail('timeout', `no further byte of ${key} within ${limitMs} ms`),
+  })
   const body = createBody({
     async next() {
-      // What has come already needs no limit of time, which costs as much as a chunk.
-      const isThere = 'readableLength' in stream && Number(stream.readableLength) > 0
-      const step = await (isThere
-        ? nextTranslated(context, chunks)
-        : requests.inTime(context, () => chunks.next()))
-      return step.done === true ? undefined : step.value
+      try {
+        return await reader.next()
+      } catch (error) {
+        signal?.throwIfAborted()
+        throw translateError(error, context)
+      }
     },
-    close: async () => release(),
+    async close() {
+      reader.close(false)
+    },
   })
   return {
     info: infoOf(context, { contentLength: sent.size, etag: answer.etag, lastModified: answer.lastModified }),
     body,
-  }
-}
-
-async function nextTranslated(
-  { operation, key }: RequestContext,
-  chunks: AsyncIterator<Uint8Array>,
-): Promise<IteratorResult<Uint8Array>> {
-  try {
-    return await chunks.next()
-  } catch (error) {
-    throw translateError(error, { operation, key })
   }
 }
 

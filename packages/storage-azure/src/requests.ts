@@ -32,9 +32,14 @@ export class Requests {
     this.#slots = new Slots(limits.concurrency)
   }
 
+  /** Longest wait for a part of an answer, milliseconds. */
+  get limitMs(): number {
+    return this.#limits.timeoutMs
+  }
+
   /** One request. It holds its slot until the answer begins; bodies are the reader's. */
   once<T>(context: RequestContext, call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#slots.run(() => this.inTime(context, call), { signal: context.signal })
+    return this.#slots.run(() => this.#inTime(context, call), { signal: context.signal })
   }
 
   /** A request that may be sent again. */
@@ -42,8 +47,7 @@ export class Requests {
     return retryTransient(() => this.once(context, call), { signal: context.signal })
   }
 
-  /** What needs no slot: the next bytes of an answer. */
-  inTime<T>(context: RequestContext, call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+  #inTime<T>(context: RequestContext, call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
     const { operation, key, signal, bytes = 0 } = context
     const { timeoutMs, leastBytesPerSecond } = this.#limits
     const limitMs = timeoutMs + Math.ceil((bytes / leastBytesPerSecond) * 1000)

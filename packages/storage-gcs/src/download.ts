@@ -6,12 +6,13 @@ import {
   createBody,
   type ETag,
   type GetOptions,
+  isStorageError,
   resolveRange,
   type StorageError,
-  withinTime,
+  StreamReader,
 } from '@sqlstream/storage'
 import type { GCSClient } from './gcs-client.ts'
-import { type CallContext, DRIVER, describe, failure, unanswered } from './gcs-errors.ts'
+import { type CallContext, describe, failure, unanswered } from './gcs-errors.ts'
 import type { IncomingAnswer } from './send-request.ts'
 
 /** An object or a range of it, in one request. */
@@ -94,27 +95,39 @@ function bodyOf(
   length: number,
   { client, context, signal }: BodyContext,
 ): BlobStream {
-  const chunks = stream.data[Symbol.asyncIterator]() as AsyncIterator<Buffer>
-  const limit = { limitMs: client.limitMs, signal, fields: { driver: DRIVER, ...context } }
-  const read = async (): Promise<IteratorResult<Buffer>> => {
-    try {
-      return await chunks.next()
-    } catch (error) {
-      throw unanswered(error, context)
-    }
-  }
+  const { limitMs } = client
+  const reader = new StreamReader(stream.data, {
+    signal,
+    limitMs,
+    onLimit: () => failure(context, 'timeout', `${describe(context)}: no further byte within ${limitMs} ms`),
+  })
   let left = length
   return createBody({
     async next() {
-      const step = await withinTime(limit, read)
-      left -= step.done === true ? 0 : step.value.length
-      if (left < 0 || (step.done === true && left > 0)) {
+      const chunk = await nextOf(reader, context, signal)
+      left -= chunk?.length ?? 0
+      if (left < 0 || (chunk === undefined && left > 0)) {
         throw failure(context, 'unavailable', `${describe(context)}: the body has not the promised length`)
       }
-      if (step.done === true) return undefined
-      return new Uint8Array(step.value.buffer, step.value.byteOffset, step.value.length)
+      return chunk
     },
-    // After the end this does nothing: the connection is already free for others.
-    close: async () => stream.close(),
+    async close() {
+      reader.close(left === 0)
+      // After the end this does nothing: the connection is already free for others.
+      if (left !== 0) stream.close()
+    },
   })
+}
+
+async function nextOf(
+  reader: StreamReader,
+  context: CallContext,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await reader.next()
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw isStorageError(error) ? error : unanswered(error, context)
+  }
 }

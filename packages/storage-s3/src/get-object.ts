@@ -5,11 +5,11 @@ import {
   createBody,
   type GetOptions,
   resolveRange,
+  StreamReader,
 } from '@sqlstream/storage'
 import type { S3Connection } from './connection.ts'
 import { type CallContext, failure, translateError } from './errors.ts'
 import { customerKeyFields, infoOf } from './object-info.ts'
-import { StreamReader } from './stream-reader.ts'
 
 /** One request. The body holds a socket until it ends or is released. */
 export async function getObject(

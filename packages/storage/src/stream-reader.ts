@@ -1,4 +1,13 @@
-import type { Readable } from 'node:stream'
+/** What is used of a readable stream of Node. */
+export interface PullableStream {
+  readonly errored?: Error | null | undefined
+  on(event: 'readable' | 'error', listener: () => void): unknown
+  once(event: 'end' | 'close', listener: () => void): unknown
+  off(event: 'readable', listener: () => void): unknown
+  read(): unknown
+  resume(): unknown
+  destroy(): unknown
+}
 
 /** What a `StreamReader` goes by. */
 export interface StreamReaderOptions {
@@ -14,14 +23,14 @@ export interface StreamReaderOptions {
  * listener: at a gigabyte a second there are many thousands of pieces.
  */
 export class StreamReader {
-  readonly #stream: Readable
+  readonly #stream: PullableStream
   readonly #options: StreamReaderOptions
   #hasEnded = false
   #hasClosed = false
   #wake: (() => void) | undefined
   readonly #onChange = (): void => this.#wake?.()
 
-  constructor(stream: Readable, options: StreamReaderOptions) {
+  constructor(stream: PullableStream, options: StreamReaderOptions) {
     this.#stream = stream
     this.#options = options
     stream.on('readable', this.#onChange)
@@ -42,7 +51,7 @@ export class StreamReader {
     for (;;) {
       this.#options.signal?.throwIfAborted()
       if (this.#stream.errored) throw this.#stream.errored
-      const piece = this.#stream.read() as Buffer | null
+      const piece = this.#stream.read() as Uint8Array | null
       if (piece !== null) return piece
       if (this.#hasEnded) return undefined
       if (this.#hasClosed) throw Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })
