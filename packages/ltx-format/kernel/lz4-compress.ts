@@ -128,7 +128,7 @@ export function compress(start: usize, size: usize, out: usize): usize {
         if (load<u32>(match) != <u32>(v >>> 16)) {
           match = exchange(v >>> 24, at + 3, start, bias)
           if (load<u32>(match) != <u32>(v >>> 24)) {
-            at += 4 + (misses >>> 4)
+            at += 4 + (misses >>> 2)
             misses++
             continue
           }

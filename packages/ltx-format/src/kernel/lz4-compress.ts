@@ -49,7 +49,7 @@ export class BlockCompressor {
       let tried = 0
       while (tried < 4 && !this.#try(view, start, at + tried)) tried++
       if (tried === 4) {
-        at += 4 + (misses++ >>> 4)
+        at += 4 + (misses++ >>> 2)
         continue
       }
       at += tried
