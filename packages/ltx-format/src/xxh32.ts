@@ -18,10 +18,7 @@ function round(accumulator: number, word: number): number {
 
 /** xxHash32 with seed 0, as LZ4 frames use it, of bytes that come in portions. */
 export class XXH32 {
-  #a = (P1 + P2) | 0
-  #b = P2
-  #c = 0
-  #d = -P1 | 0
+  readonly #lanes = Int32Array.of(P1 + P2, P2, 0, -P1)
   #size = 0
   /** Bytes that do not fill a stripe yet: size modulo 16 of them. */
   readonly #rest = new Uint8Array(STRIPE)
@@ -50,7 +47,8 @@ export class XXH32 {
     const view = viewOf(this.#rest)
     let hash = P5
     if (size >= STRIPE) {
-      hash = rotate(this.#a, 1) + rotate(this.#b, 7) + rotate(this.#c, 12) + rotate(this.#d, 18)
+      const [a, b, c, d] = this.#lanes as unknown as [number, number, number, number]
+      hash = rotate(a, 1) + rotate(b, 7) + rotate(c, 12) + rotate(d, 18)
     }
     hash = (hash + size) | 0
     let at = 0
@@ -65,20 +63,11 @@ export class XXH32 {
 
   #stripes(bytes: Uint8Array, from: number, to: number): void {
     const view = viewOf(bytes)
-    let a = this.#a
-    let b = this.#b
-    let c = this.#c
-    let d = this.#d
-    for (let at = from; at < to; at += STRIPE) {
-      a = round(a, view.getInt32(at, true))
-      b = round(b, view.getInt32(at + 4, true))
-      c = round(c, view.getInt32(at + 8, true))
-      d = round(d, view.getInt32(at + 12, true))
+    const lanes = this.#lanes
+    for (let at = from; at < to; at += 4) {
+      const lane = ((at - from) >>> 2) & 3
+      lanes[lane] = round(lanes[lane]!, view.getInt32(at, true))
     }
-    this.#a = a
-    this.#b = b
-    this.#c = c
-    this.#d = d
   }
 }
 

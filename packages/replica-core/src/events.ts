@@ -63,7 +63,7 @@ export type PrimaryEvent =
       readonly type: 'retained'
       readonly removed: number
       readonly bytes: number
-      /** The oldest state that can be restored now. */
+      /** The oldest state that can be restored when all that is marked by now is gone. */
       readonly oldest?: { readonly txid: TXID; readonly timestamp: Date }
     }
   | {

@@ -6,7 +6,7 @@ import { isPrimaryError, PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
 import { judgeCollision } from './lease/late-file.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import { Maintenance } from './maintenance/maintenance.ts'
+import { type Maintenance, startMaintenance } from './maintenance/maintenance.ts'
 import type { PrimaryOptions } from './options.ts'
 import { Rebuild } from './rebuild.ts'
 import { Serial } from './serial.ts'
@@ -142,19 +142,7 @@ export class Replication {
       },
       decision.head,
     )
-    const { maintenance = {} } = this.#o
-    if (maintenance !== 'never') {
-      const { replica, now = Date.now, failpoint } = this.#o
-      this.#maintenance = new Maintenance({
-        replica,
-        writer,
-        options: maintenance,
-        emit: this.emit,
-        now,
-        failpoint,
-      })
-      this.#maintenance.begin(catalog)
-    }
+    this.#maintenance = startMaintenance(this.#o, { writer, emit: this.emit, catalog })
     await this.serial.run(() => this.#begin(attachment, decision))
   }
 

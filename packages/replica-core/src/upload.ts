@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { isLTXError, type TXID, type TXIDRange } from '@sqlstream/ltx'
 import {
   isReplicaError,
@@ -223,7 +222,7 @@ export class Uploader {
     if (!dropped) this.#queue.shift()
     const milliseconds = performance.now() - started
     const report = { file, bytes: file.size, milliseconds }
-    this.#c.onUploaded?.(file, pending.kind === 'file' ? bytesToKeep(pending.file) : undefined)
+    this.#c.onUploaded?.(file, pending.kind === 'file' ? RecentFiles.read(pending.file) : undefined)
     if (pending.kind === 'file') {
       if (!dropped) this.#pendingBytes -= pending.file.size
       this.#c.spool.remove(pending.file)
@@ -287,17 +286,6 @@ export class Uploader {
     }).then(() => {
       this.#wake = undefined
     })
-  }
-}
-
-/** Still in the spool, and in the system's cache. */
-function bytesToKeep({ path, size }: SpoolFile): Uint8Array | undefined {
-  if (!RecentFiles.takes(size)) return undefined
-  try {
-    return readFileSync(path)
-  } catch {
-    // It is uploaded; who wants it asks the store.
-    return undefined
   }
 }
 

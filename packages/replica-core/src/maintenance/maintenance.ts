@@ -18,6 +18,7 @@ import {
 } from '@sqlstream/replica'
 import type { PrimaryListener } from '../events.ts'
 import type { FailpointHook } from '../failpoint.ts'
+import type { PrimaryOptions } from '../options.ts'
 import { RecentFiles } from './recent-files.ts'
 
 const RETAIN_EVERY_MS = 15 * 60_000
@@ -196,6 +197,17 @@ export class Maintenance {
     this.#retainAt =
       now() + retainIn(catalog, doomed, { now: now(), grace: policy.grace, every: this.#retainEvery })
   }
+}
+
+/** The maintenance of a primary that has just started; undefined where others see to it. */
+export function startMaintenance(
+  { maintenance = {}, replica, now = Date.now, failpoint }: PrimaryOptions,
+  { writer, emit, catalog }: Pick<MaintenanceContext, 'writer' | 'emit'> & { readonly catalog: Catalog },
+): Maintenance | undefined {
+  if (maintenance === 'never') return undefined
+  const started = new Maintenance({ replica, writer, options: maintenance, emit, now, failpoint })
+  started.begin(catalog)
+  return started
 }
 
 /**

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import type { ByteStream } from '@sqlstream/ltx'
 import type { LTXFile } from '@sqlstream/replica'
+import type { SpoolFile } from '../state/spool.ts'
 
 /** Larger files are read from the store again: they are few. */
 const LARGEST = 256 * 1024
@@ -11,9 +13,15 @@ export class RecentFiles {
   readonly #files = new Map<string, Uint8Array>()
   #bytes = 0
 
-  /** Whether a file of this size is kept at all. */
-  static takes(size: number): boolean {
-    return size <= LARGEST
+  /** The bytes of a file that is still in the spool, if it is small enough to be kept. */
+  static read({ path, size }: SpoolFile): Uint8Array | undefined {
+    if (size > LARGEST) return undefined
+    try {
+      return readFileSync(path)
+    } catch {
+      // It is uploaded; who wants it asks the store.
+      return undefined
+    }
   }
 
   add(file: LTXFile, bytes: Uint8Array): void {

