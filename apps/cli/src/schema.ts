@@ -1,23 +1,8 @@
 import { z } from 'zod'
 import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
-
-/** TXIDs and checksums are 64 bits wide, too wide for a JSON number: 16 hex digits. */
-const hex64 = z.string().regex(/^[0-9a-f]{16}$/)
-const instant = z.iso.datetime()
-const count = z.int().min(0)
-const milliseconds = z.number().min(0)
-const range = { minTXID: hex64, maxTXID: hex64 }
-
-const file = z.strictObject({
-  name: z.string(),
-  level: z.int().min(0).max(9),
-  ...range,
-  size: count,
-  modified: instant,
-  timestamp: instant.optional(),
-})
-export type FileJSON = z.infer<typeof file>
+import { compact, retention, snapshot } from './maintenance-schema.ts'
+import { count, file, hex64, instant, milliseconds, range } from './schema-parts.ts'
 
 const check = z.enum(['none', 'quick', 'full'])
 
@@ -290,35 +275,6 @@ const lease = z.strictObject({
 })
 export type LeaseJSON = z.infer<typeof lease>
 
-const point = z.strictObject({ txid: hex64, time: instant })
-const retention = z.strictObject({
-  source: z.string(),
-  dryRun: z.boolean(),
-  now: instant,
-  graceMs: milliseconds,
-  minSnapshots: count,
-  /** One for each tier of the policy, then one for states that are older than all. */
-  tiers: z.array(
-    z.strictObject({
-      every: z.literal('capture').optional(),
-      everyMs: milliseconds.optional(),
-      /** Absent: for ever. */
-      forMs: milliseconds.optional(),
-      stays: count,
-      goes: count,
-    }),
-  ),
-  oldest: point.optional(),
-  newest: point.optional(),
-  marked: z.array(file),
-  unmarked: z.array(file),
-  waiting: z.array(file),
-  removed: z.array(file),
-  unconnected: z.array(file),
-  bytesFreed: count,
-})
-export type RetentionJSON = z.infer<typeof retention>
-
 /** One schema for each kind of `--json` output; committed as JSON Schema in `schemas/`. */
 export const SCHEMAS = {
   restore: z.union([restorePlan, restored, generationPlan, restoredGeneration]),
@@ -330,6 +286,8 @@ export const SCHEMAS = {
   status,
   lease,
   retention,
+  compact,
+  snapshot,
   'storage-check': storageCheck,
   'config-check': configCheck,
   'config-show': configShow,

@@ -16,6 +16,7 @@ export {
   withFile,
 } from './compaction/compact.ts'
 export { type CompactionLevels, checkLevels, DEFAULT_LEVELS } from './compaction/levels.ts'
+export { type MakeSnapshotOptions, makeSnapshot, type SnapshotResult } from './compaction/make-snapshot.ts'
 export { type MergeRunOptions, runMerge } from './compaction/merge.ts'
 export {
   type CompactionPlan,
@@ -25,6 +26,7 @@ export {
   planSnapshot,
   type SnapshotPolicy,
 } from './compaction/plan-compaction.ts'
+export { type CompactionSurveyOptions, surveyCompaction } from './compaction/survey.ts'
 export {
   isReplicaError,
   ReplicaError,

@@ -1,7 +1,7 @@
 import { formatTXID } from '@sqlstream/ltx'
 import type { LTXFile, RestorePoint, RetentionPlan, RetentionPolicy, TierOutlook } from '@sqlstream/replica'
 import { spellReach, spellStep } from '../keep.ts'
-import type { RetentionJSON } from '../schema.ts'
+import type { RetentionJSON } from '../maintenance-schema.ts'
 import { fileJSON } from './json.ts'
 import { formatTable } from './table.ts'
 import { formatBytes, formatCount } from './units.ts'
