@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, file, hex64, instant, level, milliseconds, point, range } from './schema-parts.ts'
+import { count, file, hex64, instant, level, milliseconds, point, range, tier } from './schema-parts.ts'
 
 // What `compact`, `snapshot` and `retention` give with --json.
 
@@ -41,16 +41,7 @@ export const retention = z.strictObject({
   graceMs: milliseconds,
   minSnapshots: count,
   /** One for each tier of the policy, then one for states that are older than all. */
-  tiers: z.array(
-    z.strictObject({
-      every: z.literal('capture').optional(),
-      everyMs: milliseconds.optional(),
-      /** Absent: for ever. */
-      forMs: milliseconds.optional(),
-      stays: count,
-      goes: count,
-    }),
-  ),
+  tiers: z.array(tier.extend({ stays: count, goes: count })),
   oldest: point.optional(),
   newest: point.optional(),
   marked: z.array(file),

@@ -22,3 +22,12 @@ export type FileJSON = z.infer<typeof file>
 
 /** A restorable state. */
 export const point = z.strictObject({ txid: hex64, time: instant })
+
+/** A step of what stays restorable: one of `every` and `everyMs`. */
+export const tier = z.strictObject({
+  every: z.literal('capture').optional(),
+  everyMs: milliseconds.optional(),
+  /** Absent: for ever. */
+  forMs: milliseconds.optional(),
+})
+export type TierJSON = z.infer<typeof tier>
