@@ -10,6 +10,7 @@ const COMMANDS = [
   'replicate',
   'restore',
   'status',
+  'list',
   'verify',
   'compact',
   'snapshot',

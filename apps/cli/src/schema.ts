@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
+import { replicaList } from './replica-schema.ts'
 import { count, file, hex64, instant, milliseconds, range } from './schema-parts.ts'
 
 const check = z.enum(['none', 'quick', 'full'])
@@ -284,6 +285,7 @@ export const SCHEMAS = {
   'ltx-verify': ltxVerify,
   verify,
   status,
+  list: replicaList,
   lease,
   retention,
   compact,

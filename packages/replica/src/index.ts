@@ -79,9 +79,10 @@ export {
   type RetentionPolicyInit,
   type RetentionTier,
 } from './retention/policy.ts'
-export type { RestorePoint } from './retention/promises.ts'
+export { type RestorePoint, restorablePoints } from './retention/promises.ts'
 export { type RetainOptions, type RetentionResult, retain } from './retention/retain.ts'
 export { type Survey, type SurveyOptions, surveyRetention } from './retention/survey.ts'
 export { withoutRemains } from './retention/without-remains.ts'
+export { withPointTimes } from './timestamps.ts'
 export { type Finding, type VerifyOptions, verify } from './verify.ts'
 export type { PutFileOptions, ReplicaWriter } from './writer.ts'

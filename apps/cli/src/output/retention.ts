@@ -11,6 +11,7 @@ import { spellReach, spellStep } from '../keep.ts'
 import type { RetentionJSON } from '../maintenance-schema.ts'
 import type { TierJSON } from '../schema-parts.ts'
 import { fileJSON } from './json.ts'
+import { pointJSON } from './replica-list.ts'
 import { formatTable } from './table.ts'
 import { formatBytes, formatCount } from './units.ts'
 
@@ -85,10 +86,6 @@ export function tierJSON({ every, for: span }: RetentionTier): TierJSON {
     ...(every === 'capture' ? { every } : { everyMs: every }),
     ...(span === Number.POSITIVE_INFINITY ? {} : { forMs: span }),
   }
-}
-
-function pointJSON({ txid, time }: RestorePoint): { txid: string; time: string } {
-  return { txid: formatTXID(txid), time: time.toISOString() }
 }
 
 function pointText({ txid, time }: RestorePoint): string {
