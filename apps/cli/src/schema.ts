@@ -3,65 +3,8 @@ import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
 import { replicaList } from './replica-schema.ts'
+import { restore, restoreTree } from './restore-schema.ts'
 import { count, file, hex64, instant, milliseconds, range } from './schema-parts.ts'
-
-const check = z.enum(['none', 'quick', 'full'])
-
-const restorePlan = z.strictObject({
-  dryRun: z.literal(true),
-  database: z.string(),
-  source: z.string(),
-  txid: hex64,
-  timestamp: instant.optional(),
-  bytesToRead: count,
-  files: z.array(file),
-})
-export type RestorePlanJSON = z.infer<typeof restorePlan>
-
-const restored = z.strictObject({
-  dryRun: z.literal(false),
-  database: z.string(),
-  source: z.string(),
-  txid: hex64,
-  timestamp: instant,
-  postApplyChecksum: hex64,
-  proven: z.boolean(),
-  check,
-  pageSize: count,
-  pages: count,
-  bytes: count,
-  bytesRead: count,
-  milliseconds,
-  files: z.array(file),
-})
-export type RestoredJSON = z.infer<typeof restored>
-
-const generationFile = z.strictObject({ name: z.string(), size: count, modified: instant })
-export type GenerationFileJSON = z.infer<typeof generationFile>
-
-/** Of a backup of Litestream 0.3, which knows neither TXIDs nor checksums of the whole database. */
-const generation = {
-  database: z.string(),
-  source: z.string(),
-  generation: hex64,
-  timestamp: instant,
-  files: z.array(generationFile),
-}
-
-const generationPlan = z.strictObject({ dryRun: z.literal(true), ...generation, bytesToRead: count })
-export type GenerationPlanJSON = z.infer<typeof generationPlan>
-
-const restoredGeneration = z.strictObject({
-  dryRun: z.literal(false),
-  ...generation,
-  check,
-  pageSize: count,
-  pages: count,
-  bytes: count,
-  bytesRead: count,
-  milliseconds,
-})
-export type RestoredGenerationJSON = z.infer<typeof restoredGeneration>
 
 const list = z.strictObject({
   source: z.string(),
@@ -278,7 +221,8 @@ export type LeaseJSON = z.infer<typeof lease>
 
 /** One schema for each kind of `--json` output; committed as JSON Schema in `schemas/`. */
 export const SCHEMAS = {
-  restore: z.union([restorePlan, restored, generationPlan, restoredGeneration]),
+  restore,
+  'restore-tree': restoreTree,
   'ltx-list': list,
   'ltx-show': show,
   'ltx-dump': dump,
