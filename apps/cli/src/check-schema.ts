@@ -1,9 +1,7 @@
 import { z } from 'zod'
+import { count, milliseconds, tier } from './schema-parts.ts'
 
 // What `storage check`, `config check` and `config show` give with --json.
-
-const count = z.int().min(0)
-const milliseconds = z.number().min(0)
 
 export const storageCheck = z.strictObject({
   store: z.string(),
@@ -68,6 +66,20 @@ export const configShow = z.strictObject({
       onBehind: z.enum(['refuse', 'snapshot']).optional(),
       onDiverged: z.enum(['refuse', 'snapshot']).optional(),
       stateDir: z.string().optional(),
+      /** Span of each merged level. Absent here and below: the defaults. */
+      levelsMs: z.union([z.array(milliseconds), z.literal('never')]).optional(),
+      snapshots: z
+        .union([
+          z.strictObject({ growth: z.number().optional(), maxAgeMs: milliseconds.optional() }),
+          z.literal('never'),
+        ])
+        .optional(),
+      retention: z
+        .union([
+          z.strictObject({ keep: z.array(tier), graceMs: milliseconds, minSnapshots: count }),
+          z.literal('never'),
+        ])
+        .optional(),
       lease: z.strictObject({ ttlMs: milliseconds.optional(), soleWriter: z.boolean().optional() }),
       /** Names; the values are hidden. */
       environment: z.record(z.string(), z.literal('***')),

@@ -12,6 +12,7 @@ export type CLIErrorCode =
   | 'no-backup'
   | 'corrupt'
   | 'target-exists'
+  | 'output-closed'
   | 'interrupted'
 
 /** An error of the command line: one sentence, and a hint on what a person can do. */

@@ -57,6 +57,7 @@ const TABLE: Readonly<Record<string, ByCode>> = {
     'no-backup': EXIT.notFound,
     corrupt: EXIT.corrupt,
     'target-exists': EXIT.targetExists,
+    'output-closed': EXIT.interrupted,
     interrupted: EXIT.interrupted,
   },
   LTXError: { 'non-contiguous': EXIT.corrupt, '*': EXIT.corrupt },

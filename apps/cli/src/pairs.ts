@@ -5,7 +5,10 @@ import type { Location } from './location.ts'
 import type { Pair } from './replication.ts'
 
 /** What flags say for every pair; it goes before the configuration. */
-export type PairOptions = Pick<Pair, 'syncIntervalMs' | 'onBehind' | 'onDiverged' | 'stateDir' | 'lease'>
+export type PairOptions = Pick<
+  Pair,
+  'syncIntervalMs' | 'onBehind' | 'onDiverged' | 'stateDir' | 'lease' | 'maintenance'
+>
 
 /** The pairs of a command line. @throws CLIError `usage`, and those of `Drivers.locate` */
 export async function pairsFromWords(
@@ -43,12 +46,13 @@ export async function pairsFromConfig(
   }
   await drivers.loadAll()
   return located(
-    config.databases.map(({ path, environment, lease, ...rest }) => ({
+    config.databases.map(({ path, environment, lease, maintenance, ...rest }) => ({
       ...rest,
       database: path,
       ...(Object.keys(environment).length === 0 ? {} : { environment: { ...process.env, ...environment } }),
       ...options,
       lease: { ...lease, ...options.lease },
+      maintenance: { ...maintenance, ...options.maintenance },
     })),
     drivers,
   )

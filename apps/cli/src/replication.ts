@@ -1,6 +1,7 @@
 import {
   type CloseReport,
   type LeaseOptions,
+  type MaintenanceOptions,
   Primary,
   type PrimaryEvent,
   type PrimaryOptions,
@@ -11,6 +12,8 @@ import { type NamedReplica, openReplica } from './open-replica.ts'
 /** One database, where it goes, and how. */
 export interface Pair
   extends Pick<PrimaryOptions, 'syncIntervalMs' | 'onBehind' | 'onDiverged' | 'stateDir'> {
+  /** Merging and retention. */
+  readonly maintenance?: MaintenanceOptions
   readonly database: string
   readonly url: string
   /** The URL for people. */

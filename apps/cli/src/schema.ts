@@ -1,81 +1,10 @@
 import { z } from 'zod'
 import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
-
-/** TXIDs and checksums are 64 bits wide, too wide for a JSON number: 16 hex digits. */
-const hex64 = z.string().regex(/^[0-9a-f]{16}$/)
-const instant = z.iso.datetime()
-const count = z.int().min(0)
-const milliseconds = z.number().min(0)
-const range = { minTXID: hex64, maxTXID: hex64 }
-
-const file = z.strictObject({
-  name: z.string(),
-  level: z.int().min(0).max(9),
-  ...range,
-  size: count,
-  modified: instant,
-  timestamp: instant.optional(),
-})
-export type FileJSON = z.infer<typeof file>
-
-const check = z.enum(['none', 'quick', 'full'])
-
-const restorePlan = z.strictObject({
-  dryRun: z.literal(true),
-  database: z.string(),
-  source: z.string(),
-  txid: hex64,
-  timestamp: instant.optional(),
-  bytesToRead: count,
-  files: z.array(file),
-})
-export type RestorePlanJSON = z.infer<typeof restorePlan>
-
-const restored = z.strictObject({
-  dryRun: z.literal(false),
-  database: z.string(),
-  source: z.string(),
-  txid: hex64,
-  timestamp: instant,
-  postApplyChecksum: hex64,
-  proven: z.boolean(),
-  check,
-  pageSize: count,
-  pages: count,
-  bytes: count,
-  bytesRead: count,
-  milliseconds,
-  files: z.array(file),
-})
-export type RestoredJSON = z.infer<typeof restored>
-
-const generationFile = z.strictObject({ name: z.string(), size: count, modified: instant })
-export type GenerationFileJSON = z.infer<typeof generationFile>
-
-/** Of a backup of Litestream 0.3, which knows neither TXIDs nor checksums of the whole database. */
-const generation = {
-  database: z.string(),
-  source: z.string(),
-  generation: hex64,
-  timestamp: instant,
-  files: z.array(generationFile),
-}
-
-const generationPlan = z.strictObject({ dryRun: z.literal(true), ...generation, bytesToRead: count })
-export type GenerationPlanJSON = z.infer<typeof generationPlan>
-
-const restoredGeneration = z.strictObject({
-  dryRun: z.literal(false),
-  ...generation,
-  check,
-  pageSize: count,
-  pages: count,
-  bytes: count,
-  bytesRead: count,
-  milliseconds,
-})
-export type RestoredGenerationJSON = z.infer<typeof restoredGeneration>
+import { compact, retention, snapshot } from './maintenance-schema.ts'
+import { replicaList } from './replica-schema.ts'
+import { restore, restoreTree } from './restore-schema.ts'
+import { count, file, hex64, instant, milliseconds, range } from './schema-parts.ts'
 
 const list = z.strictObject({
   source: z.string(),
@@ -290,46 +219,21 @@ const lease = z.strictObject({
 })
 export type LeaseJSON = z.infer<typeof lease>
 
-const point = z.strictObject({ txid: hex64, time: instant })
-const retention = z.strictObject({
-  source: z.string(),
-  dryRun: z.boolean(),
-  now: instant,
-  graceMs: milliseconds,
-  minSnapshots: count,
-  /** One for each tier of the policy, then one for states that are older than all. */
-  tiers: z.array(
-    z.strictObject({
-      every: z.literal('capture').optional(),
-      everyMs: milliseconds.optional(),
-      /** Absent: for ever. */
-      forMs: milliseconds.optional(),
-      stays: count,
-      goes: count,
-    }),
-  ),
-  oldest: point.optional(),
-  newest: point.optional(),
-  marked: z.array(file),
-  unmarked: z.array(file),
-  waiting: z.array(file),
-  removed: z.array(file),
-  unconnected: z.array(file),
-  bytesFreed: count,
-})
-export type RetentionJSON = z.infer<typeof retention>
-
 /** One schema for each kind of `--json` output; committed as JSON Schema in `schemas/`. */
 export const SCHEMAS = {
-  restore: z.union([restorePlan, restored, generationPlan, restoredGeneration]),
+  restore,
+  'restore-tree': restoreTree,
   'ltx-list': list,
   'ltx-show': show,
   'ltx-dump': dump,
   'ltx-verify': ltxVerify,
   verify,
   status,
+  list: replicaList,
   lease,
   retention,
+  compact,
+  snapshot,
   'storage-check': storageCheck,
   'config-check': configCheck,
   'config-show': configShow,

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { TempFolder } from '@sqlstream/testkit'
 import { FakeS3 } from '@sqlstream/testkit/servers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -95,11 +96,11 @@ describe('config check', () => {
   })
 
   test('of a file of Litestream lists what is not heeded', async () => {
-    write('litestream.yml', 'levels: []\ndbs: [{ path: a.db, replica: { path: /b } }]\n')
+    write('litestream.yml', 'addr: 1\ndbs: [{ path: a.db, replica: { path: /b } }]\n')
     const { status, stdout } = await run(['config', 'check', 'litestream.yml'])
     expect(status).toBe(0)
     expect(stdout).toMatch(
-      /^warning: litestream.yml:1: levels is not heeded; .*\nlitestream.yml \(litestream\): right: 1 database\n$/,
+      /^warning: litestream.yml:1: addr is not heeded; .*\nlitestream.yml \(litestream\): right: 1 database\n$/,
     )
   })
 
@@ -147,6 +148,50 @@ describe('config show', () => {
     expect(`${text.stderr}${json.stdout}${json.stderr}`).not.toContain(secret)
   })
 
+  test('shows levels, snapshots and retention', async () => {
+    write(
+      'sqlstream.yml',
+      [
+        'levels: [30s, 1m]',
+        'databases:',
+        '  - path: a.db',
+        '    url: /a',
+        '    snapshots: { growth: 2, maxAge: 7d }',
+        '    retention: { keep: [{ every: capture, for: 1h }, { every: 1m, for: forever }], grace: 90m }',
+        '  - { path: b.db, url: /b, levels: never, retention: never }',
+        '  - { path: c.db, url: /c, snapshots: never }',
+      ].join('\n'),
+    )
+    const { stdout } = await run(['config', 'show'])
+    expect(stdout.split('\n').slice(1)).toEqual([
+      `  ${folder.join('a.db')} -> /a`,
+      '    levels of 30s, 1m',
+      '    a snapshot when the increments are 2 times its size, or the last one is 7d old',
+      '    kept: every capture for 1h, each 1m for ever, 2 snapshots at any age; grace of 90m',
+      `  ${folder.join('b.db')} -> /b`,
+      '    nothing is merged',
+      '    nothing is removed',
+      `  ${folder.join('c.db')} -> /c`,
+      '    levels of 30s, 1m',
+      '    snapshots only by hand',
+      '',
+    ])
+    const json = SCHEMAS['config-show'].parse(JSON.parse((await run(['config', 'show', '--json'])).stdout))
+    expect(json.databases).toMatchObject([
+      {
+        levelsMs: [30_000, 60_000],
+        snapshots: { growth: 2, maxAgeMs: 604_800_000 },
+        retention: {
+          keep: [{ every: 'capture', forMs: 3_600_000 }, { everyMs: 60_000 }],
+          graceMs: 5_400_000,
+          minSnapshots: 2,
+        },
+      },
+      { levelsMs: 'never', retention: 'never' },
+      { levelsMs: [30_000, 60_000], snapshots: 'never' },
+    ])
+  })
+
   test('of a wrong file is the error of that file', async () => {
     write('sqlstream.yml', 'databases: [{ path: a, url: b, x: 1 }]\n')
     const { status, stderr } = await run(['config', 'show'])
@@ -182,7 +227,7 @@ describe('replicate without arguments', () => {
     app.commit(3)
     write(
       'litestream.yml',
-      'snapshot: { interval: 1h }\ndbs:\n  - path: app.db\n    replica: { type: file, path: $WHERE, sync-interval: 100ms }\n',
+      'addr: ":9090"\ndbs:\n  - path: app.db\n    replica: { type: file, path: $WHERE, sync-interval: 100ms }\n',
     )
     const { status, stdout } = await run(['replicate', '--config', 'litestream.yml', '--once', '--json'], {
       WHERE: 'backup',
@@ -196,11 +241,11 @@ describe('replicate without arguments', () => {
       type: 'config-warning',
       file: 'litestream.yml',
       line: 1,
-      key: 'snapshot',
+      key: 'addr',
     })
     expect(events.at(-1)).toMatchObject({ type: 'stopped', pendingFiles: 0 })
     const human = await run(['replicate', '--config', 'litestream.yml', '--once'], { WHERE: 'backup' })
-    expect(human.stdout).toMatch(/^warning: litestream.yml:1: snapshot is not heeded; /)
+    expect(human.stdout).toMatch(/^warning: litestream.yml:1: addr is not heeded; /)
   })
 
   test('hands the keys of a file of Litestream to S3, each database its own', async () => {
@@ -238,6 +283,30 @@ dbs:
     for (const { stdout, stderr } of [right, wrong]) {
       expect(stdout + stderr).not.toMatch(/canary/)
     }
+  })
+
+  test('merges and removes as the file says, and not at all with the flags', async () => {
+    using app = new App(folder.join('app.db'))
+    write(
+      'sqlstream.yml',
+      'databases: [{ path: app.db, url: backup, syncInterval: 20ms, levels: [100ms] }]\n',
+    )
+    const levels = (): string[] => readdirSync(folder.join('backup/ltx'))
+    const writeUntil = async (args: string[], done: () => boolean): Promise<void> => {
+      const writer = startCLI(['replicate', ...args], { cwd: folder.path })
+      await writer.line(/replicating to/)
+      for (let i = 0; i < 400 && !done(); i++) {
+        app.commit(1)
+        await sleep(25)
+      }
+      writer.child.kill('SIGINT')
+      expect((await writer.result).status).toBe(0)
+    }
+    let commits = 0
+    await writeUntil(['--no-compaction', '--no-retention'], () => ++commits > 40)
+    expect(levels()).not.toContain('1')
+    await writeUntil([], () => levels().includes('1'))
+    expect(levels()).toContain('1')
   })
 
   test('flags go before the file', async () => {

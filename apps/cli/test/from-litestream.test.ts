@@ -206,9 +206,6 @@ test('what is not heeded is told with its key and a reason', () => {
       'addr',
       'mcp-addr',
       'socket',
-      'levels',
-      'snapshot',
-      'l0-retention',
       'l0-retention-check-interval',
       'retention',
       'verify-compaction',
@@ -227,7 +224,6 @@ test('what is not heeded is told with its key and a reason', () => {
       'max-checkpoint-page-count',
       'truncate-page-n',
       'max-sync-wal-bytes',
-      'snapshot',
       'restore-if-db-not-exists',
     ],
     replica: [
@@ -358,4 +354,87 @@ test.each<[string, unknown, (string | number)[], string]>([
   const { problems } = map(file)
   expect(problems).toHaveLength(1)
   expect(problems[0]).toMatchObject({ path, message: expect.stringContaining(message) })
+})
+
+describe('levels, snapshots and retention', () => {
+  const MINUTE = 60_000
+  const HOUR = 60 * MINUTE
+  const of = (top: object, database: object = {}) => {
+    const { config, problems, warnings } = map({ ...top, dbs: [{ ...app, ...database }] })
+    expect({ problems, warnings }).toEqual({ problems: [], warnings: [] })
+    return config.databases[0]?.maintenance
+  }
+
+  test('that are not mentioned stay what they are here', () => {
+    expect(of({})).toBeUndefined()
+  })
+
+  test('mean what Litestream does with them', () => {
+    const file = {
+      levels: [{ interval: '1m' }, { interval: '10m' }],
+      snapshot: { interval: '12h', retention: '72h' },
+      'l0-retention': '10m',
+      retention: { enabled: true },
+    }
+    expect(of(file)).toEqual({
+      compaction: { levels: { every: [MINUTE, 10 * MINUTE] }, snapshots: { maxAge: 12 * HOUR } },
+      retention: {
+        keep: [
+          { every: 'capture', for: 10 * MINUTE },
+          { every: MINUTE, for: 84 * HOUR },
+        ],
+        grace: HOUR,
+        minSnapshots: 2,
+        neverDelete: false,
+      },
+    })
+  })
+
+  test('have what Litestream has where only some of them are mentioned', () => {
+    expect(of({ 'l0-retention': 0 })).toMatchObject({
+      compaction: {},
+      retention: { keep: [{ every: 'capture', for: Number.POSITIVE_INFINITY }] },
+    })
+    expect(of({ snapshot: { retention: '48h' } })).toMatchObject({
+      retention: {
+        keep: [
+          { every: 'capture', for: 5 * MINUTE },
+          { every: 30_000, for: 72 * HOUR },
+        ],
+      },
+    })
+  })
+
+  test('of a database go before those of the file, key by key', () => {
+    const maintenance = of(
+      { snapshot: { interval: '1h', retention: '24h' } },
+      { snapshot: { retention: '240h' } },
+    )
+    expect(maintenance).toMatchObject({
+      compaction: { snapshots: { maxAge: HOUR } },
+      retention: { keep: [{}, { for: 241 * HOUR }] },
+    })
+  })
+
+  test('that are switched off remove nothing', () => {
+    expect(of({ retention: { enabled: false } })).toEqual({ compaction: {}, retention: 'never' })
+  })
+
+  test('that do not nest are told, and the default levels are made', () => {
+    const levels = [{ interval: '30s' }, { interval: '45s' }]
+    const { config, problems, warnings } = map({ levels, dbs: [app, { ...app, path: 'b.db' }] })
+    expect(problems).toEqual([])
+    expect(warnings).toMatchObject([{ path: ['levels'], message: 'is not heeded' }])
+    expect(config.databases[0]?.maintenance).toMatchObject({ compaction: {} })
+  })
+
+  test.each<[object, object, string]>([
+    [{ snapshot: { interval: 'daily' } }, {}, 'snapshot.interval'],
+    [{ 'l0-retention': 'short' }, {}, 'l0-retention'],
+    [{ levels: [{ interval: '0s' }] }, {}, 'levels[0].interval'],
+    [{}, { snapshot: { retention: '-1h' } }, 'dbs[0].snapshot.retention'],
+  ])('with times that are none are wrong: %j %j', (top, database, key) => {
+    const { problems } = map({ ...top, dbs: [{ ...app, ...database }] })
+    expect(problems.map(({ path }) => formatPath(path))).toEqual([key])
+  })
 })

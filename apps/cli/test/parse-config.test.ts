@@ -281,7 +281,7 @@ dbs:
 
   test('names lines and keys of what is not heeded and what is wrong', () => {
     const { config, problems, warnings } = parse(`
-snapshot:
+addr:
   interval: 24h
 dbs:
   - path: app.db
@@ -293,7 +293,7 @@ dbs:
 `)
     expect(config).toBeUndefined()
     expect(warnings).toMatchObject([
-      { line: 2, key: 'snapshot' },
+      { line: 2, key: 'addr' },
       { line: 6, key: 'dbs[0].checkpoint-interval', message: 'is not heeded' },
     ])
     expect(problems).toMatchObject([
@@ -320,5 +320,134 @@ dbs:
     expect(parse('dbs: {}\n').problems).toMatchObject([
       { line: 1, key: 'dbs', message: 'expected a list of databases' },
     ])
+  })
+})
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+describe('levels, snapshots and retention', () => {
+  test('are options of the replication, from the file and from each database', () => {
+    const { config, problems } = parse(`
+levels: [1m, 1h]
+retention: { keep: [{ every: capture, for: 1h }, { every: 1m, for: forever }], grace: 2h, minSnapshots: 3 }
+databases:
+  - { path: a, url: /a }
+  - path: b
+    url: /b
+    levels: never
+    retention: never
+  - path: c
+    url: /c
+    levels: [10s]
+    snapshots: { growth: 0.5, maxAge: 7d }
+    retention: { keep: [{ every: 10s, for: 1d }] }
+  - { path: d, url: /d, snapshots: never }
+`)
+    expect(problems).toEqual([])
+    const retention = {
+      keep: [
+        { every: 'capture', for: HOUR },
+        { every: MINUTE, for: Number.POSITIVE_INFINITY },
+      ],
+      grace: 2 * HOUR,
+      minSnapshots: 3,
+      neverDelete: false,
+    }
+    const levels = { every: [MINUTE, HOUR] }
+    expect(config?.databases.map(({ maintenance }) => maintenance)).toEqual([
+      { compaction: { levels }, retention },
+      { compaction: 'never', retention: 'never' },
+      {
+        compaction: { levels: { every: [10_000] }, snapshots: { growth: 0.5, maxAge: 168 * HOUR } },
+        retention: {
+          keep: [{ every: 10_000, for: 24 * HOUR }],
+          grace: HOUR,
+          minSnapshots: 2,
+          neverDelete: false,
+        },
+      },
+      { compaction: { levels, snapshots: 'never' }, retention },
+    ])
+  })
+
+  const DURATION = 'expected a duration above 0 such as 500ms, 1s or 2m'
+  test.each<[string, string, Partial<ConfigNote>[]]>([
+    [
+      'levels that do not nest',
+      'levels: [30s, 45s]',
+      [{ line: 4, key: 'databases[0].levels', message: expect.stringMatching(/^makes no sense: level 2: /) }],
+    ],
+    [
+      'a level that is no duration',
+      'levels: [30s, soon]',
+      [{ key: 'databases[0].levels[1]', message: DURATION }],
+    ],
+    ['no level', 'levels: []', [{ key: 'databases[0].levels', message: 'expected at least one level' }]],
+    [
+      'a word for levels',
+      'levels: none',
+      [
+        {
+          key: 'databases[0].levels',
+          message: 'expected durations, level 1 first, such as [30s, 5m, 1h], or never',
+        },
+      ],
+    ],
+    [
+      'an unknown key of snapshots',
+      'snapshots: { max-age: 1d }',
+      [{ key: 'databases[0].snapshots.max-age', hint: 'did you mean maxAge?' }],
+    ],
+    [
+      'growth that is none',
+      'snapshots: { growth: 0 }',
+      [{ key: 'databases[0].snapshots.growth', message: 'expected a number above 0' }],
+    ],
+    [
+      'two wrong keys at once',
+      'snapshots: { growth: 0, maxAge: x }',
+      [{ key: 'databases[0].snapshots.growth' }, { key: 'databases[0].snapshots.maxAge', message: DURATION }],
+    ],
+    [
+      'an unknown key of a step',
+      'retention: { keep: [{ each: 1m, for: 1h }] }',
+      [
+        { key: 'databases[0].retention.keep[0].every', message: expect.stringMatching(/^is missing: /) },
+        { key: 'databases[0].retention.keep[0].each', message: 'is no key that is known here' },
+      ],
+    ],
+    [
+      'steps that do not grow',
+      'retention: { keep: [{ every: 1h, for: 1d }, { every: 1m, for: 2d }] }',
+      [
+        {
+          key: 'databases[0].retention',
+          message: expect.stringMatching(/^makes no sense: retention: tier 2 is every /),
+        },
+      ],
+    ],
+    [
+      'a text for retention',
+      'retention: 24h',
+      [{ key: 'databases[0].retention', message: 'expected a mapping, or never' }],
+    ],
+  ])('with %s are wrong', (_, line, expected) => {
+    const { config, problems } = parse(withKeys(line))
+    expect(config).toBeUndefined()
+    expect(problems).toMatchObject(expected)
+    expect(problems.length).toBe(expected.length)
+  })
+
+  test('snapshots cannot be made without levels', () => {
+    expect(parse(withKeys('levels: never', 'snapshots: { growth: 1 }')).problems).toMatchObject([
+      { line: 5, key: 'databases[0].snapshots', message: 'cannot be made without levels' },
+    ])
+  })
+
+  test('what is wrong at the top is told once, however many databases there are', () => {
+    const { problems } = parse(`levels: [2s, 3s]\n${ONE}  - { path: b, url: /b }\n`)
+    expect(problems).toMatchObject([{ line: 1, key: 'levels' }])
+    expect(problems.length).toBe(1)
   })
 })

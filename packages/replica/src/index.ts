@@ -16,6 +16,7 @@ export {
   withFile,
 } from './compaction/compact.ts'
 export { type CompactionLevels, checkLevels, DEFAULT_LEVELS } from './compaction/levels.ts'
+export { type MakeSnapshotOptions, makeSnapshot, type SnapshotResult } from './compaction/make-snapshot.ts'
 export { type MergeRunOptions, runMerge } from './compaction/merge.ts'
 export {
   type CompactionPlan,
@@ -25,6 +26,7 @@ export {
   planSnapshot,
   type SnapshotPolicy,
 } from './compaction/plan-compaction.ts'
+export { type CompactionSurveyOptions, surveyCompaction } from './compaction/survey.ts'
 export {
   isReplicaError,
   ReplicaError,
@@ -77,9 +79,10 @@ export {
   type RetentionPolicyInit,
   type RetentionTier,
 } from './retention/policy.ts'
-export type { RestorePoint } from './retention/promises.ts'
+export { type RestorePoint, restorablePoints } from './retention/promises.ts'
 export { type RetainOptions, type RetentionResult, retain } from './retention/retain.ts'
 export { type Survey, type SurveyOptions, surveyRetention } from './retention/survey.ts'
 export { withoutRemains } from './retention/without-remains.ts'
+export { withPointTimes } from './timestamps.ts'
 export { type Finding, type VerifyOptions, verify } from './verify.ts'
 export type { PutFileOptions, ReplicaWriter } from './writer.ts'

@@ -1,4 +1,4 @@
-import type { Header } from '@sqlstream/ltx'
+import type { Header, TXID } from '@sqlstream/ltx'
 import { isStorageError, Slots } from '@sqlstream/storage'
 import { type Catalog, createCatalog, filesOf, isLongEnough, type LTXFile } from './catalog.ts'
 import { isReplicaError } from './errors.ts'
@@ -60,6 +60,25 @@ export async function withHeaderTimes(
   )
   await Promise.all(reading)
   return withTimes(catalog, read)
+}
+
+/**
+ * The same catalog with the times of these states: a request for each of which no file has told it yet, of the file that tells it best.
+ */
+export function withPointTimes(
+  replica: Replica,
+  catalog: Catalog,
+  txids: ReadonlySet<TXID>,
+  options: AbortOptions = {},
+): Promise<Catalog> {
+  const points = timePoints(filesOf(catalog).filter(isLongEnough))
+  const unknown = points.filter(({ txid, time }) => time === undefined && txids.has(txid))
+  return withHeaderTimes(
+    replica,
+    catalog,
+    unknown.map(({ file }) => file),
+    options,
+  )
 }
 
 function withTimes(catalog: Catalog, times: ReadonlyMap<LTXFile, Date>): Catalog {

@@ -8,12 +8,15 @@ import {
   compact,
   createCatalog,
   isReplicaError,
+  type Merged,
+  makeSnapshot,
   planRestore,
   planSnapshot,
   Replica,
   restorableTXIDs,
   restore,
   runMerge,
+  surveyCompaction,
   verify,
 } from '../src/index.ts'
 import { collect } from './collect.ts'
@@ -281,3 +284,49 @@ test('C5: a snapshot may be made over a merge that begins before the one before 
   expect(planRestore(catalog, { kind: 'latest' }).files.length).toBe(1)
   expect(Buffer.compare(await imageAt(replica, catalog, 12n), model.image(12))).toBe(0)
 })
+
+test('C6: a snapshot of the newest state is made by several merges where one may not have so many inputs', async () => {
+  const { model, replica } = await history(12, new MemoryStore())
+  const made: string[] = []
+  const options = {
+    policy: { maxInputs: 5 },
+    onMerged: ({ file, inputs }: Merged) => made.push(`${file.level}: ${file.maxTXID} of ${inputs.length}`),
+  }
+  const writer = replica.writer(LEASE)
+  await makeSnapshot(replica, writer, await replica.catalog(), options)
+  expect(made).toEqual(['9: 5 of 5', '9: 9 of 5', '9: 12 of 4'])
+  const catalog = await replica.catalog()
+  expect(planRestore(catalog, { kind: 'latest' }).files.length).toBe(1)
+  expect(Buffer.compare(await imageAt(replica, catalog, 12n), model.image(12))).toBe(0)
+  await makeSnapshot(replica, writer, catalog, options)
+  expect(made.length).toBe(3)
+})
+
+test('C6: where nothing leads to the newest state, no snapshot is made, and it is said why', async () => {
+  const { replica } = await history(8, new MemoryStore())
+  const catalog = await replica.catalog()
+  await replica.store.delete([catalog.levels.get(0)![3]!.key])
+  const made = makeSnapshot(replica, replica.writer(LEASE), await replica.catalog())
+  await expect(made).rejects.toSatisfy((error) => isReplicaError(error, 'gap'))
+})
+
+test.each([2, 3, 200])(
+  'C7: a survey tells what compacting then does, with %i inputs at most',
+  async (maxInputs) => {
+    const { replica } = await history(60, new MemoryStore())
+    const policy = { levels: LEVELS, maxInputs, snapshots: 'never' as const }
+    const now = timeOf(60) + 1000
+    const catalog = await replica.catalog()
+    const plan = await surveyCompaction(replica, catalog, { policy, now })
+    expect(await replica.catalog()).toEqual(catalog)
+    const done: unknown[] = []
+    const { nextAt } = await compact(replica, replica.writer(LEASE), catalog, {
+      policy,
+      now: () => now,
+      onMerged: ({ file, inputs }) => done.push([file.level, ...inputs.map(({ key }) => key)]),
+    })
+    expect(plan.merges.map(({ level, inputs }) => [level, ...inputs.map(({ key }) => key)])).toEqual(done)
+    expect(done.length).toBeGreaterThan(5)
+    expect(plan.nextAt).toBe(nextAt)
+  },
+)

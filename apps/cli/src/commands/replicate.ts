@@ -14,9 +14,9 @@ export default class Replicate extends BaseCommand {
   static override enableJsonFlag = false
   static override summary = 'Stream every commit of a live database to a replica.'
   static override description =
-    'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. A lease in the replica keeps a second writer out. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
+    'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. A lease in the replica keeps a second writer out. Beside uploading it merges files into levels and snapshots, and removes what no state needs that is to stay restorable. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
   static override usage =
-    'replicate [DATABASE URL ...] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--state-dir <path>] [--json]'
+    'replicate [DATABASE URL ...] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--state-dir <path>] [--json]'
   static override examples = [
     {
       description: 'Replicate a database into a folder',
@@ -71,6 +71,14 @@ export default class Replicate extends BaseCommand {
       default: false,
       description: 'take no lease: you answer for it that nobody else writes there',
     }),
+    'no-compaction': Flags.boolean({
+      default: false,
+      description: 'merge nothing here: something else runs sqlstream compact',
+    }),
+    'no-retention': Flags.boolean({
+      default: false,
+      description: 'remove nothing here: something else runs sqlstream retention, or nothing ever goes',
+    }),
     'state-dir': Flags.string({
       description: 'folder for local state, default .<database>-sqlstream beside the database',
     }),
@@ -89,6 +97,10 @@ export default class Replicate extends BaseCommand {
       ...(flags['on-behind'] === undefined ? {} : { onBehind: flags['on-behind'] }),
       ...(flags['on-diverged'] === undefined ? {} : { onDiverged: flags['on-diverged'] }),
       ...(flags['state-dir'] === undefined ? {} : { stateDir: flags['state-dir'] }),
+      maintenance: {
+        ...(flags['no-compaction'] ? { compaction: 'never' } : {}),
+        ...(flags['no-retention'] ? { retention: 'never' } : {}),
+      },
       lease: {
         ...(flags.wait ? { wait: 'forever' } : {}),
         ...(flags['lease-ttl'] === undefined ? {} : { ttlMs: parseDuration(flags['lease-ttl']) }),

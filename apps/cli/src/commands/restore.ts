@@ -1,27 +1,20 @@
-import { access } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { Args, Flags } from '@oclif/core'
-import { formatChecksum, formatTXID } from '@sqlstream/ltx'
 import {
   type Catalog,
   type GenerationCatalog,
-  headOf,
-  isReplicaError,
-  type LTXFile,
-  type PageSink,
   type Progress,
   planGeneration,
-  planRestore,
-  ReplicaError,
   type RestorePlan,
-  type RestoreResult,
   type RestoreTarget,
-  restore,
   restoreGeneration,
 } from '@sqlstream/replica'
-import { createKernelPool, fileSink } from '@sqlstream/replica/node'
-import { adoptRestored, sqliteCheck } from '@sqlstream/replica-core'
+import { createKernelPool, createModestPool } from '@sqlstream/replica/node'
+import { redactText } from '@sqlstream/storage'
 import { BaseCommand } from '../base-command.ts'
+import { carryOutRestore, checkedFile } from '../carry-out-restore.ts'
 import { CLIError } from '../cli-error.ts'
+import { EXIT } from '../exit-codes.ts'
 import { type NamedReplica, openReplica, readBackup } from '../open-replica.ts'
 import {
   generationPlanJSON,
@@ -29,20 +22,46 @@ import {
   restoredGenerationJSON,
   restoredGenerationLines,
 } from '../output/generation-report.ts'
-import { fileJSON } from '../output/json.ts'
-import { formatBytes, formatCount, formatDuration } from '../output/units.ts'
+import {
+  instantLine,
+  restoredJSON,
+  restoredLines,
+  restorePlanJSON,
+  restorePlanLines,
+} from '../output/restore-report.ts'
+import { treeText } from '../output/tree-report.ts'
+import { planFrom } from '../restore-plan.ts'
+import type {
+  GenerationPlanJSON,
+  RestoredGenerationJSON,
+  RestoredJSON,
+  RestoreJSON,
+  RestorePlanJSON,
+  TreeJSON,
+} from '../restore-schema.ts'
 import { generationTarget, parseRestoreTarget } from '../restore-target.ts'
-import type { GenerationPlanJSON, RestoredGenerationJSON, RestoredJSON, RestorePlanJSON } from '../schema.ts'
+import { findReplicas, placesOf } from '../restore-tree.ts'
+import { assertSome, runTree } from '../run-tree.ts'
+import { assertStreamable, STANDARD_OUTPUT, toStandardOutput } from '../standard-output.ts'
+import { mustBeFree } from '../target-free.ts'
 
 export default class Restore extends BaseCommand {
   static override summary = 'Restore a database from a replica.'
   static override description =
-    'Writes a temporary file beside the target, proves every checksum, checks the database with SQLite, and only then gives it its name. An existing target is never touched without --force. A restored database can be replicated on to the same URL: only what differs is uploaded. Where no LTX file is, a backup of Litestream 0.3 is looked for.'
+    'Writes a temporary file beside the target, proves every checksum, checks the database with SQLite, and only then gives it its name. An existing target is never touched without --force or --delta. A restored database can be replicated on to the same URL: only what differs is uploaded. Where no LTX file is, a backup of Litestream 0.3 is looked for. With -o - the proven database goes to standard output, by way of a temporary file (TMPDIR). --tree restores every replica below the URL, a/b to <folder>/a/b.db; one that fails does not stop the others.'
   static override examples = [
     { description: 'The newest state', command: '<%= config.bin %> restore /backups/app -o app.db' },
     {
       description: 'The state at an instant',
       command: '<%= config.bin %> restore file:///backups/app -o then.db --timestamp 2026-11-24T03:15:00Z',
+    },
+    {
+      description: 'Bring an older copy up to date: only what has changed is read',
+      command: '<%= config.bin %> restore s3://bucket/app -o app.db --delta',
+    },
+    {
+      description: 'All databases of a bucket, at one instant',
+      command: '<%= config.bin %> restore --tree s3://bucket -o restored --timestamp 2026-11-24T03:15:00Z',
     },
     {
       description: 'What would be read',
@@ -53,7 +72,11 @@ export default class Restore extends BaseCommand {
     url: Args.string({ ignoreStdin: true, required: true, description: 'URL or path of the replica' }),
   }
   static override flags = {
-    output: Flags.string({ char: 'o', required: true, description: 'path of the database to create' }),
+    output: Flags.string({
+      char: 'o',
+      required: true,
+      description: 'path of the database to create, - for standard output; with --tree a folder',
+    }),
     txid: Flags.string({
       exclusive: ['timestamp'],
       description: 'restore the state after this transaction (hexadecimal)',
@@ -71,13 +94,33 @@ export default class Restore extends BaseCommand {
     }),
     'dry-run': Flags.boolean({ default: false, description: 'say what would be restored, write nothing' }),
     force: Flags.boolean({ default: false, description: 'replace an existing target' }),
+    delta: Flags.boolean({
+      default: false,
+      description: 'where the target is an older copy, read only what has changed, and replace it',
+    }),
+    tree: Flags.boolean({
+      default: false,
+      exclusive: ['txid', 'generation'],
+      description: 'restore every replica below the URL into a folder',
+    }),
   }
+  #isStreamed = false
 
-  async run(): Promise<RestoredJSON | RestorePlanJSON | RestoredGenerationJSON | GenerationPlanJSON> {
+  async run(): Promise<RestoreJSON> {
     const { args, flags } = await this.parse(Restore)
     const { signal } = this
     const target = parseRestoreTarget(flags)
+    this.#isStreamed = flags.output === STANDARD_OUTPUT && !flags['dry-run']
+    if (this.#isStreamed) assertStreamable(process.stdout.isTTY === true, this.jsonEnabled())
+    if (flags.output === STANDARD_OUTPUT && (flags.tree || flags.delta)) {
+      throw new CLIError(
+        'usage',
+        `standard output is no place for --${flags.tree ? 'tree' : 'delta'}`,
+        'name a path',
+      )
+    }
     await using named = await openReplica(args.url, { signal, drivers: this.drivers })
+    if (flags.tree) return await this.#tree(named, target, flags)
     const generationsOnly = flags.generation !== undefined
     const backup = await readBackup(named, { signal, generationsOnly })
     return backup.kind === 'ltx'
@@ -92,27 +135,32 @@ export default class Restore extends BaseCommand {
     flags: RestoreFlags,
   ): Promise<RestoredJSON | RestorePlanJSON> {
     const { signal } = this
-    const timed =
-      target.kind === 'timestamp'
-        ? await named.replica.withTimestamps(catalog, target.timestamp, { signal })
-        : catalog
-    const plan = await planOrOlder(named, timed, target, signal)
-    if (flags['dry-run']) return this.#dryRun(named, plan, target, flags.output)
-    await mustBeFree(flags)
+    const { replica } = named
+    const planned = await planFrom(replica, catalog, target, { signal })
+    const where = { database: flags.output, source: named.location.display }
+    if (flags['dry-run']) {
+      const timestamp = await timestampOf(named, planned.plan, signal)
+      const json = restorePlanJSON(planned.plan, where, timestamp)
+      this.#say(restorePlanLines(json, timestamp && instantLine(target, timestamp)))
+      return json
+    }
     const start = performance.now()
-    const result = await this.#withProgress((onProgress) =>
-      restore(named.replica, plan, sinkFor(flags), { signal, pool: createKernelPool, onProgress }),
+    const done = await this.#into(flags, (output) =>
+      this.#withProgress((onProgress) =>
+        carryOutRestore(replica, planned, {
+          ...flags,
+          output,
+          adopt: !this.#isStreamed,
+          signal,
+          pool: createKernelPool,
+          onProgress,
+        }),
+      ),
     )
-    const identity = await named.replica.identity({ signal })
-    await adoptRestored(flags.output, result, {
-      head: headOf(timed) ?? plan.txid,
-      ...(identity === undefined ? {} : { databaseId: identity.databaseId }),
-    })
-    return this.#report(named, plan, target, result, {
-      database: flags.output,
-      check: flags.check,
-      milliseconds: Math.round(performance.now() - start),
-    })
+    const milliseconds = Math.round(performance.now() - start)
+    const json = restoredJSON(done.planned.plan, done.result, { ...where, check: flags.check, milliseconds })
+    this.#say(restoredLines(json, instantLine(target, done.result.timestamp)))
+    return json
   }
 
   async #fromGenerations(
@@ -126,18 +174,65 @@ export default class Restore extends BaseCommand {
     const instant = instantLine(target, plan.timestamp)
     if (flags['dry-run']) {
       const json = generationPlanJSON(plan, where)
-      for (const line of generationPlanLines(json, instant)) this.log(line)
+      this.#say(generationPlanLines(json, instant))
       return json
     }
-    await mustBeFree(flags)
     const start = performance.now()
-    const image = await this.#withProgress((onProgress) =>
-      restoreGeneration(named.replica, plan, sinkFor(flags), { signal: this.signal, onProgress }),
+    const image = await this.#into(flags, (output) =>
+      this.#withProgress((onProgress) =>
+        restoreGeneration(named.replica, plan, checkedFile(output, flags), {
+          signal: this.signal,
+          onProgress,
+        }),
+      ),
     )
     const milliseconds = Math.round(performance.now() - start)
     const json = restoredGenerationJSON(plan, image, { ...where, check: flags.check, milliseconds })
-    for (const line of restoredGenerationLines(json, instant)) this.log(line)
+    this.#say(restoredGenerationLines(json, instant))
     return json
+  }
+
+  async #tree(named: NamedReplica, target: RestoreTarget, flags: RestoreFlags): Promise<TreeJSON> {
+    const { signal } = this
+    const { store, replica, location } = named
+    const replicas = await findReplicas(store, replica.layout, { signal })
+    assertSome(replicas, location.display)
+    const name = basename(decodeURIComponent(location.url.pathname)) || 'database'
+    const places = placesOf(replicas, flags.output, name)
+    const progress = this.progress('restoring')
+    const start = performance.now()
+    const dryRun = flags['dry-run']
+    try {
+      const { entries, exit } = await runTree(store, places, target, {
+        ...flags,
+        adopt: true,
+        dryRun,
+        signal,
+        pool: createModestPool,
+        onDone: (done) => progress.step(`${done} of ${places.length} databases`),
+      })
+      const json: TreeJSON = {
+        dryRun,
+        source: location.display,
+        folder: flags.output,
+        failed: entries.filter(({ ok }) => !ok).length,
+        databases: [...entries],
+        milliseconds: Math.round(performance.now() - start),
+      }
+      progress.end()
+      this.#say([treeText(json)])
+      if (exit !== EXIT.ok) process.exitCode = exit
+      return json
+    } finally {
+      progress.end()
+    }
+  }
+
+  /** Has a database made at the path that was asked for, or where it can be sent to standard output from. */
+  async #into<T>(flags: RestoreFlags, make: (path: string) => Promise<T>): Promise<T> {
+    if (this.#isStreamed) return await toStandardOutput(this.signal, make)
+    await mustBeFree(flags.output, flags)
+    return await make(flags.output)
   }
 
   async #withProgress<T>(work: (onProgress: (p: RestoreProgress) => void) => Promise<T>): Promise<T> {
@@ -149,131 +244,25 @@ export default class Restore extends BaseCommand {
     }
   }
 
-  async #dryRun(
-    named: NamedReplica,
-    plan: RestorePlan,
-    target: RestoreTarget,
-    database: string,
-  ): Promise<RestorePlanJSON> {
-    const timestamp = await timestampOf(named, plan, this.signal)
-    const result: RestorePlanJSON = {
-      dryRun: true,
-      database,
-      source: named.location.display,
-      txid: formatTXID(plan.txid),
-      ...(timestamp === undefined ? {} : { timestamp: timestamp.toISOString() }),
-      bytesToRead: sum(plan.files),
-      files: plan.files.map(fileJSON),
+  /** Beside a database on standard output, words go to standard error. */
+  #say(lines: readonly string[]): void {
+    for (const line of lines) {
+      if (this.#isStreamed) process.stderr.write(`${redactText(line)}\n`)
+      else this.log(line)
     }
-    const files = `${formatCount(plan.files.length, 'file')}, ${formatBytes(result.bytesToRead)}`
-    this.log(`would restore TXID ${result.txid} to ${database} from ${files}`)
-    this.#logInstant(target, timestamp)
-    for (const file of result.files) this.log(`  ${file.level}/${file.name}  ${formatBytes(file.size)}`)
-    return result
-  }
-
-  #report(
-    named: NamedReplica,
-    plan: RestorePlan,
-    target: RestoreTarget,
-    result: RestoreResult,
-    run: Pick<RestoredJSON, 'database' | 'check' | 'milliseconds'>,
-  ): RestoredJSON {
-    const json: RestoredJSON = {
-      dryRun: false,
-      source: named.location.display,
-      txid: formatTXID(result.pos.txid),
-      timestamp: result.timestamp.toISOString(),
-      postApplyChecksum: formatChecksum(result.pos.postApplyChecksum),
-      proven: result.proven,
-      pageSize: result.pageSize,
-      pages: result.commit,
-      bytes: result.commit * result.pageSize,
-      bytesRead: result.bytesRead,
-      files: plan.files.map(fileJSON),
-      ...run,
-    }
-    const size = `${formatBytes(json.bytes)} from ${formatCount(plan.files.length, 'file')}`
-    this.log(
-      `restored ${json.database} at TXID ${json.txid}: ${size} in ${formatDuration(json.milliseconds)}`,
-    )
-    this.#logInstant(target, result.timestamp)
-    const proof = json.proven
-      ? `database checksum ${json.postApplyChecksum} equals the one that was captured`
-      : 'every file checksum is right (the files carry no chain proof)'
-    const check = json.check === 'none' ? '' : `; SQLite ${json.check} check passed`
-    this.log(`${proof}${check}`)
-    return json
-  }
-
-  #logInstant(target: RestoreTarget, timestamp: Date | undefined): void {
-    if (timestamp !== undefined) this.log(instantLine(target, timestamp))
   }
 }
 
 interface RestoreFlags {
   readonly output: string
   readonly force: boolean
+  readonly delta: boolean
   readonly check: 'none' | 'quick' | 'full'
   readonly 'dry-run': boolean
   readonly generation?: string | undefined
 }
 
 type RestoreProgress = Pick<Progress, 'bytes' | 'totalBytes'>
-
-/** People who ask for an instant get the last state before it; this says how far before. */
-function instantLine(target: RestoreTarget, timestamp: Date): string {
-  const before =
-    target.kind === 'timestamp'
-      ? `, ${formatDuration(target.timestamp.getTime() - timestamp.getTime())} before the time asked for`
-      : ''
-  return `state of ${timestamp.toISOString()}${before}`
-}
-
-/** The plan; a wish for what was before all LTX files is told of the older backup, if one lies there too. */
-async function planOrOlder(
-  named: NamedReplica,
-  catalog: Catalog,
-  target: RestoreTarget,
-  signal: AbortSignal,
-): Promise<RestorePlan> {
-  try {
-    return planRestore(catalog, target)
-  } catch (error) {
-    if (target.kind !== 'timestamp' || !isReplicaError(error, 'target-before-first')) throw error
-    const { generations } = await named.replica.generations({ signal })
-    const ids = [...generations.keys()]
-    if (ids.length === 0) throw error
-    throw new ReplicaError(error.code, error.message, {
-      cause: error,
-      hint: `Older states may be in the backup of Litestream 0.3 beside: --generation ${ids.join(' or --generation ')}.`,
-    })
-  }
-}
-
-async function mustBeFree({ force, output }: RestoreFlags): Promise<void> {
-  if (force || !(await exists(output))) return
-  throw new CLIError('target-exists', `${output} exists`, 'choose another path, or replace it with --force')
-}
-
-function sinkFor({ output, force, check }: RestoreFlags): PageSink {
-  return fileSink(output, {
-    overwrite: force,
-    check,
-    ...(check === 'none' ? {} : { runCheck: (path: string) => sqliteCheck(path, check) }),
-  })
-}
-
-function sum(files: readonly LTXFile[]): number {
-  return files.reduce((bytes, file) => bytes + file.size, 0)
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
-}
 
 async function timestampOf(
   named: NamedReplica,

@@ -12,9 +12,9 @@ import { withBorrowedLease } from '@sqlstream/replica-core'
 import { BaseCommand } from '../base-command.ts'
 import { parseDuration } from '../duration.ts'
 import { parseKeep } from '../keep.ts'
+import type { RetentionJSON } from '../maintenance-schema.ts'
 import { openReplica, readCatalog } from '../open-replica.ts'
 import { retentionJSON, retentionText } from '../output/retention.ts'
-import type { RetentionJSON } from '../schema.ts'
 
 export default class Retention extends BaseCommand {
   static override summary = 'Remove what is not needed for the states that are to stay restorable.'

@@ -1,3 +1,5 @@
+import type { MaintenanceOptions } from '@sqlstream/replica-core'
+
 /** How the single writer of a replica is made sure of. */
 export interface LeaseConfig {
   /** How long a lease holds without renewal, in milliseconds. */
@@ -18,6 +20,8 @@ export interface DatabaseConfig {
   /** Absolute. */
   readonly stateDir?: string
   readonly lease: LeaseConfig
+  /** Merging and retention, where the file says something about them. */
+  readonly maintenance?: MaintenanceOptions
   /** Variables for the driver, over those of the process. All of them count as secrets. */
   readonly environment: Readonly<Record<string, string>>
 }
@@ -46,4 +50,9 @@ export function formatPath(path: ConfigPath): string {
     if (typeof step === 'number') return `${text}[${step}]`
     return text === '' ? step : `${text}.${step}`
   }, '')
+}
+
+/** What is said at the top of a file is looked at for each database, and found as often. */
+export function withoutRepeats(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  return [...new Map(problems.map((problem) => [formatPath(problem.path), problem])).values()]
 }

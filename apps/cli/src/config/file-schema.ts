@@ -1,24 +1,6 @@
 import { z } from 'zod'
-import { parseDuration } from '../duration.ts'
-
-function isDuration(text: string): boolean {
-  try {
-    return parseDuration(text) > 0
-  } catch {
-    return false
-  }
-}
-
-const text = (expected: string): z.ZodString =>
-  z.string({ error: `expected ${expected}` }).min(1, `expected ${expected}`)
-const duration = z
-  .string({ error: 'expected a duration such as 500ms, 1s or 2m' })
-  .refine(isDuration, { error: 'expected a duration above 0 such as 500ms, 1s or 2m' })
-const truth = z.boolean({ error: 'expected true or false' })
-const mapping = { error: 'expected a mapping' }
-const scalar = z.union([z.string(), z.number(), z.boolean()], {
-  error: 'expected a text, a number, true or false',
-})
+import { duration, mapping, scalar, text, truth } from './file-values.ts'
+import { maintenanceSettings } from './maintenance-schema.ts'
 
 const lease = z
   .strictObject(
@@ -49,6 +31,7 @@ const database = z.strictObject(
       .optional(),
     stateDir: text('the path of a folder').describe('folder for local state').optional(),
     lease: lease.optional(),
+    ...maintenanceSettings,
     store: z
       .record(z.string(), scalar, mapping)
       .describe('options of the store, the same as query parameters of its URL')
@@ -68,6 +51,7 @@ export const configFile = z.strictObject(
       .array(text('the name of a package'), { error: 'expected a list of package names' })
       .describe('packages with storage drivers that are not built in')
       .optional(),
+    ...maintenanceSettings,
     databases: z
       .array(database, { error: 'expected a list of databases' })
       .describe('what is replicated, and where to'),

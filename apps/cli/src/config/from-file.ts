@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
 import { parseDuration } from '../duration.ts'
 import { schemeOf } from '../location.ts'
-import type { Config, ConfigProblem, DatabaseConfig } from './config.ts'
+import { type Config, type ConfigProblem, type DatabaseConfig, withoutRepeats } from './config.ts'
 import type { ConfigFile } from './file-schema.ts'
+import { maintenanceOf } from './maintenance.ts'
 
 type DatabaseEntry = ConfigFile['databases'][number]
 
@@ -21,6 +22,8 @@ export function fromFile(
         hint: 'say it once',
       })
     }
+    const found = maintenanceOf(file, entry, ['databases', i])
+    problems.push(...found.problems)
     const ttl = entry.lease?.ttl
     return {
       path: resolve(folder, entry.path),
@@ -33,10 +36,11 @@ export function fromFile(
         ...(ttl === undefined ? {} : { ttlMs: parseDuration(ttl) }),
         ...(entry.lease?.soleWriter === undefined ? {} : { soleWriter: entry.lease.soleWriter }),
       },
+      ...(found.maintenance === undefined ? {} : { maintenance: found.maintenance }),
       environment: texts(entry.env ?? {}),
     }
   })
-  return { config: { drivers: file.drivers ?? [], databases }, problems }
+  return { config: { drivers: file.drivers ?? [], databases }, problems: withoutRepeats(problems) }
 }
 
 /** The URL of an entry with its store options; a plain path becomes absolute. */

@@ -1,6 +1,13 @@
 import { resolve } from 'node:path'
-import type { Config, ConfigPath, ConfigProblem, DatabaseConfig } from './config.ts'
+import {
+  type Config,
+  type ConfigPath,
+  type ConfigProblem,
+  type DatabaseConfig,
+  withoutRepeats,
+} from './config.ts'
 import { parseGoDuration } from './go-duration.ts'
+import { enabledOf, litestreamMaintenance } from './litestream-maintenance.ts'
 import type { LitestreamFile, LitestreamReplica } from './litestream-schema.ts'
 import { NotMapped, replicaURL } from './litestream-url.ts'
 
@@ -22,20 +29,17 @@ export interface LitestreamResult {
 const TIMING = 'sqlstream sets its own pace'
 const CHECKPOINTS = 'sqlstream does its own checkpointing'
 const NOT_YET = 'there is nothing like it in sqlstream yet'
-const RETENTION = 'snapshots, levels and retention cannot be set yet'
+const OF_0_3 = 'it is of Litestream 0.3; name snapshot.interval and snapshot.retention'
 
 /** Keys that are read over, and why. */
 const UNHEEDED: Readonly<Record<string, string>> = {
   addr: NOT_YET,
   'mcp-addr': NOT_YET,
   socket: NOT_YET,
-  levels: RETENTION,
-  snapshot: RETENTION,
-  'snapshot-interval': RETENTION,
-  retention: RETENTION,
-  'retention-check-interval': RETENTION,
-  'l0-retention': RETENTION,
-  'l0-retention-check-interval': RETENTION,
+  'snapshot-interval': OF_0_3,
+  retention: OF_0_3,
+  'retention-check-interval': TIMING,
+  'l0-retention-check-interval': TIMING,
   'verify-compaction': 'every merge is verified',
   validation: 'sqlstream verify does it when asked',
   'validation-interval': 'sqlstream verify does it when asked',
@@ -83,6 +87,7 @@ export function fromLitestream(file: LitestreamFile, places: LitestreamPlaces): 
   function readOver(values: Readonly<Record<string, unknown>>, path: ConfigPath): void {
     for (const key of Object.keys(values)) {
       const reason = UNHEEDED[key]
+      if (key === 'retention' && enabledOf(values[key]) !== undefined) continue
       if (reason !== undefined)
         warnings.push({ path: [...path, key], message: 'is not heeded', hint: reason })
     }
@@ -132,6 +137,9 @@ export function fromLitestream(file: LitestreamFile, places: LitestreamPlaces): 
         replica['sync-interval'] === undefined ? ['sync-interval'] : [...replicaPath, 'sync-interval']
       problems.push({ path: at, message: 'expected a duration above 0 such as 500ms, 1s or 1m30s' })
     }
+    const found = litestreamMaintenance(file, entry.snapshot, path)
+    problems.push(...found.problems)
+    warnings.push(...found.warnings)
     try {
       const { url, environment } = replicaURL(merged)
       const metaPath = entry['meta-path']
@@ -142,6 +150,7 @@ export function fromLitestream(file: LitestreamFile, places: LitestreamPlaces): 
           ...(interval === undefined ? {} : { syncIntervalMs: interval }),
           ...(metaPath === undefined ? {} : { stateDir: stateDir(localPath(metaPath, places)) }),
           lease: {},
+          ...(found.maintenance === undefined ? {} : { maintenance: found.maintenance }),
           environment,
         },
       ]
@@ -152,7 +161,11 @@ export function fromLitestream(file: LitestreamFile, places: LitestreamPlaces): 
       return []
     }
   })
-  return { config: { drivers: [], databases }, problems, warnings }
+  return {
+    config: { drivers: [], databases },
+    problems: withoutRepeats(problems),
+    warnings: withoutRepeats(warnings),
+  }
 }
 
 function localPath(text: string, { folder, home }: LitestreamPlaces): string {

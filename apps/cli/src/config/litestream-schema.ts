@@ -71,6 +71,9 @@ const replicaSettings = {
   'snapshot-interval': any.optional(),
 }
 
+/** `5m`, and 0 for some. */
+const snapshot = z.looseObject({ interval: scalar.optional(), retention: scalar.optional() }, mapping)
+
 const replica = z.strictObject(replicaSettings, mapping)
 
 const database = z.strictObject(
@@ -88,7 +91,7 @@ const database = z.strictObject(
     'min-checkpoint-page-count': any.optional(),
     'truncate-page-n': any.optional(),
     'max-sync-wal-bytes': any.optional(),
-    snapshot: any.optional(),
+    snapshot: snapshot.optional(),
     'restore-if-db-not-exists': any.optional(),
     replica: replica.optional(),
     replicas: z.array(replica, { error: 'expected a list of replicas' }).optional(),
@@ -106,9 +109,11 @@ export const litestreamFile = z.strictObject(
     'mcp-addr': any.optional(),
     exec: any.optional(),
     socket: any.optional(),
-    levels: any.optional(),
-    snapshot: any.optional(),
-    'l0-retention': any.optional(),
+    levels: z
+      .array(z.looseObject({ interval: scalar.optional() }, mapping), { error: 'expected a list of levels' })
+      .optional(),
+    snapshot: snapshot.optional(),
+    'l0-retention': scalar.optional(),
     'l0-retention-check-interval': any.optional(),
     // At the top this is `retention.enabled`; of a replica in 0.3 it was a duration.
     retention: any.optional(),

@@ -124,7 +124,7 @@ class Source {
 
   /** What zod found, as notes. Values are not shown: one may be a secret. */
   issues(error: z.ZodError, schema: z.ZodType): ConfigNote[] {
-    return error.issues.flatMap((issue): ConfigNote[] => {
+    return error.issues.flatMap(insideOf).flatMap((issue): ConfigNote[] => {
       const path = issue.path.filter((step) => typeof step !== 'symbol')
       if (issue.code !== 'unrecognized_keys')
         return [this.note({ path, message: this.#messageOf(issue, path) })]
@@ -156,6 +156,19 @@ class Source {
   }
 }
 
+/**
+ * What is wrong inside of one alternative of several, where that is the one which was meant: a mapping with a wrong key is not taken for
+ * a mistyped word.
+ */
+function insideOf(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const inner = issue.errors
+    .flat()
+    .filter(({ code, path }) => path.length > 0 || code === 'unrecognized_keys')
+    .map((each) => ({ ...each, path: [...issue.path, ...each.path] }))
+  return inner.length === 0 ? [issue] : inner.flatMap(insideOf)
+}
+
 function isKey(key: unknown, step: unknown): boolean {
   return isScalar(key) && String(key.value) === String(step)
 }
@@ -180,6 +193,14 @@ function keysAt(schema: z.ZodType, path: ConfigPath): string[] {
 }
 
 function unwrapped(schema: unknown): unknown {
+  const alternatives: unknown = Reflect.get(Object(schema), 'options')
+  if (Array.isArray(alternatives)) {
+    // Of a word or a mapping, a word or a list, the one that has something inside.
+    const inner = alternatives.find((each) =>
+      ['shape', 'element'].some((key) => Reflect.has(Object(each), key)),
+    )
+    return inner ?? schema
+  }
   const unwrap: unknown = Reflect.get(Object(schema), 'unwrap')
   return typeof unwrap === 'function' && Reflect.get(Object(schema), 'element') === undefined
     ? unwrapped(unwrap.call(schema))

@@ -1,5 +1,5 @@
 import type { GenerationPlan, RestoredImage } from '@sqlstream/replica'
-import type { GenerationFileJSON, GenerationPlanJSON, RestoredGenerationJSON } from '../schema.ts'
+import type { GenerationFileJSON, GenerationPlanJSON, RestoredGenerationJSON } from '../restore-schema.ts'
 import { formatBytes, formatCount, formatDuration } from './units.ts'
 
 /** What was asked for and how it was done, besides the plan. */

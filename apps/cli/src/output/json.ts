@@ -1,6 +1,6 @@
 import { formatFilename, formatTXID } from '@sqlstream/ltx'
 import type { LTXFile } from '@sqlstream/replica'
-import type { FileJSON } from '../schema.ts'
+import type { FileJSON } from '../schema-parts.ts'
 
 /** A file of a replica as it appears in `--json` output. */
 export function fileJSON(file: LTXFile): FileJSON {

@@ -1,8 +1,17 @@
 import { formatTXID } from '@sqlstream/ltx'
-import type { LTXFile, RestorePoint, RetentionPlan, RetentionPolicy, TierOutlook } from '@sqlstream/replica'
+import type {
+  LTXFile,
+  RestorePoint,
+  RetentionPlan,
+  RetentionPolicy,
+  RetentionTier,
+  TierOutlook,
+} from '@sqlstream/replica'
 import { spellReach, spellStep } from '../keep.ts'
-import type { RetentionJSON } from '../schema.ts'
+import type { RetentionJSON } from '../maintenance-schema.ts'
+import type { TierJSON } from '../schema-parts.ts'
 import { fileJSON } from './json.ts'
+import { pointJSON } from './replica-list.ts'
 import { formatTable } from './table.ts'
 import { formatBytes, formatCount } from './units.ts'
 
@@ -24,7 +33,7 @@ export function retentionJSON({ source, dryRun, now, policy, plan }: RetentionRe
     now: now.toISOString(),
     graceMs: policy.grace,
     minSnapshots: policy.minSnapshots,
-    tiers: tiers.map(tierJSON),
+    tiers: tiers.map(outlookJSON),
     ...(oldest && { oldest: pointJSON(oldest) }),
     ...(newest && { newest: pointJSON(newest) }),
     marked: plan.doom.map(fileJSON),
@@ -67,19 +76,16 @@ function tierWords({ tier }: TierOutlook): [string, string] {
   return tier ? [spellStep(tier), spellReach(tier)] : ['nothing by age', '']
 }
 
-function tierJSON({ tier, stays, goes }: TierOutlook): RetentionJSON['tiers'][number] {
-  if (tier === undefined) return { stays, goes }
-  const { every, for: span } = tier
+function outlookJSON({ tier, stays, goes }: TierOutlook): RetentionJSON['tiers'][number] {
+  return { ...(tier && tierJSON(tier)), stays, goes }
+}
+
+/** A step of a policy as it appears in `--json` output. */
+export function tierJSON({ every, for: span }: RetentionTier): TierJSON {
   return {
     ...(every === 'capture' ? { every } : { everyMs: every }),
     ...(span === Number.POSITIVE_INFINITY ? {} : { forMs: span }),
-    stays,
-    goes,
   }
-}
-
-function pointJSON({ txid, time }: RestorePoint): { txid: string; time: string } {
-  return { txid: formatTXID(txid), time: time.toISOString() }
 }
 
 function pointText({ txid, time }: RestorePoint): string {

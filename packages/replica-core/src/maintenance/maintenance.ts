@@ -21,6 +21,7 @@ import type { FailpointHook } from '../failpoint.ts'
 import type { PrimaryOptions } from '../options.ts'
 import { RecentFiles } from './recent-files.ts'
 
+const NO_MERGES: CompactionPolicy = { levels: { every: [] }, snapshots: 'never' }
 const RETAIN_EVERY_MS = 15 * 60_000
 /** The longer the last commit is ago, the longer the time between two looks, up to this. */
 const LONGEST_RETAIN_MS = 12 * 3_600_000
@@ -31,10 +32,10 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What a primary does for its replica besides uploading. */
 export interface MaintenanceOptions {
-  /** Levels and snapshots. */
-  readonly compaction?: CompactionPolicy
-  /** What stays restorable. Default: see `DEFAULT_RETENTION`. */
-  readonly retention?: RetentionPolicy
+  /** Levels and snapshots. `never`: nothing is merged here. */
+  readonly compaction?: CompactionPolicy | 'never'
+  /** What stays restorable. Default: see `DEFAULT_RETENTION`. `never`: nothing is marked or removed here. */
+  readonly retention?: RetentionPolicy | 'never'
   /** Shortest time between two looks for what nothing needs any more. Default 15 minutes. */
   readonly retainEveryMs?: number
 }
@@ -76,13 +77,20 @@ export class Maintenance {
   }
 
   get #retainEvery(): number {
-    return this.#c.options.retainEveryMs ?? RETAIN_EVERY_MS
+    const { retention, retainEveryMs = RETAIN_EVERY_MS } = this.#c.options
+    return retention === 'never' ? Number.POSITIVE_INFINITY : retainEveryMs
+  }
+
+  /** How files are merged; no levels and no snapshots where others see to it. */
+  get #compaction(): CompactionPolicy | undefined {
+    const { compaction } = this.#c.options
+    return compaction === 'never' ? NO_MERGES : compaction
   }
 
   /** What the replica holds. */
   begin(catalog: Catalog): void {
     this.#catalog = catalog
-    const { merges, nextAt } = planCompaction(catalog, this.#c.now(), this.#c.options.compaction)
+    const { merges, nextAt } = planCompaction(catalog, this.#c.now(), this.#compaction)
     if (merges.length > 0) this.#runAt(this.#c.now())
     else if (nextAt !== undefined) this.#runAt(nextAt)
     if (filesOf(catalog).length > 0) this.#runAt(this.#retainAt)
@@ -112,9 +120,11 @@ export class Maintenance {
   }
 
   #runAtEndOfSlot(): void {
-    const { levels = DEFAULT_LEVELS } = this.#c.options.compaction ?? {}
+    const { levels = DEFAULT_LEVELS } = this.#compaction ?? {}
     const [every] = levels.every
     if (every !== undefined) this.#runAt((Math.floor(this.#c.now() / every) + 1) * every)
+    // Where nothing is merged, the replica may have been empty at the start.
+    else this.#runAt(this.#retainAt)
   }
 
   #start(): void {
@@ -152,11 +162,12 @@ export class Maintenance {
   }
 
   async #compact(signal: AbortSignal): Promise<number | undefined> {
-    const { replica, writer, options, now, emit, failpoint } = this.#c
+    const { replica, writer, now, emit, failpoint } = this.#c
+    const policy = this.#compaction
     this.#catalog = createCatalog([...filesOf(this.#catalog), ...this.#uploaded.splice(0)])
     failpoint?.('merge:before')
     const { catalog, nextAt } = await compact(replica, writer, this.#catalog, {
-      ...(options.compaction && { policy: options.compaction }),
+      ...(policy && { policy }),
       now,
       signal,
       local: this.#recent.open,
@@ -173,7 +184,8 @@ export class Maintenance {
 
   async #retain(signal: AbortSignal): Promise<void> {
     const { replica, writer, options, now, emit, failpoint } = this.#c
-    const policy = options.retention ?? DEFAULT_RETENTION
+    const { retention: policy = DEFAULT_RETENTION } = options
+    if (policy === 'never') return
     failpoint?.('retain:before')
     const { removed, bytesFreed, plan, catalog, doomed } = await retain(replica, writer.lease, policy, {
       now: new Date(now()),

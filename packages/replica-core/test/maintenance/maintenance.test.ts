@@ -133,6 +133,7 @@ it('M4: what is too old for every promise goes, and what stays leads to the data
   await primary.close()
   const catalog = await scene.replica.catalog()
   const points = restorableTXIDs(catalog)
+  // Files that are marked and wait for the end of their grace lead to older states still.
   expect(points).toContain(retained.oldest?.txid)
   expect(points.at(-1)).toBe(headOf(catalog))
   for (const txid of points) {
@@ -147,4 +148,53 @@ it('M4: what is too old for every promise goes, and what stays leads to the data
   ).toMatchObject({ equal: true })
   expect(operations.filter(({ operation }) => operation === 'delete').length).toBeGreaterThan(0)
   expect(scene.seen('failed')).toEqual([])
+})
+
+it('M5: without retention files are merged and nothing goes; without merging what is too old still goes', async () => {
+  const operations: StorageOperation[] = []
+  await using scene = await Scene.begin({
+    wrap: (store) => withObserver(store, (operation) => operations.push(operation)),
+  })
+  const merging = await scene.replicate({
+    maintenance: { ...LEVELS, retention: 'never', retainEveryMs: 100 },
+  })
+  await commitUntil(scene, merging, isMerge(2))
+  await merging.close()
+  expect(operations.filter(({ key }) => key?.startsWith('.sqlstream/doomed'))).toEqual([])
+  const merges = scene.seen('compacted').length
+  const retention = createRetentionPolicy({ keep: [{ every: 400, for: 400 }], grace: 100 })
+  const retaining = await scene.replicate({
+    maintenance: { compaction: 'never', retention, retainEveryMs: 100 },
+  })
+  await commitUntil(scene, retaining, () => scene.seen('retained').length > 0)
+  await retaining.close()
+  const after = await scene.replica.catalog()
+  expect(scene.seen('compacted').length).toBe(merges)
+  expect(
+    (
+      await restore(
+        scene.replica,
+        planRestore(after, { kind: 'latest' }),
+        fileSink(scene.folder.join('end.db')),
+      )
+    ).proven,
+  ).toBe(true)
+})
+
+it('M5: on a new replica that nobody merges, retention begins with the first upload', async () => {
+  await using scene = await Scene.begin({})
+  const retention = createRetentionPolicy({
+    keep: [{ every: 'capture', for: 100 }],
+    grace: 100,
+    minSnapshots: 1,
+  })
+  const looked: string[] = []
+  const primary = await scene.replicate({
+    maintenance: { compaction: 'never', retention, retainEveryMs: 100 },
+    failpoint: (name) => looked.push(name),
+  })
+  await primary.durable()
+  await expect.poll(() => looked.includes('retain:after')).toBe(true)
+  await primary.close()
+  expect(scene.seen('compacted')).toEqual([])
 })

@@ -49,7 +49,7 @@ export async function compact(
     const plan = planCompaction(current, now(), policy)
     const [merge] = plan.merges
     if (!merge) return { catalog: current, nextAt: plan.nextAt }
-    current = withFile(current, await timed(replica, writer, merge, { signal, local, onMerged }))
+    current = withFile(current, await runTimed(replica, writer, merge, { signal, local, onMerged }))
   }
 }
 
@@ -58,11 +58,12 @@ export function withFile(catalog: Catalog, file: LTXFile): Catalog {
   return createCatalog([...filesOf(catalog), file])
 }
 
-async function timed(
+/** Does a merge and tells of it. */
+export async function runTimed(
   replica: Replica,
   writer: ReplicaWriter,
   merge: Merge,
-  { signal, local, onMerged }: CompactOptions,
+  { signal, local, onMerged }: Pick<CompactOptions, 'signal' | 'local' | 'onMerged'>,
 ): Promise<LTXFile> {
   const start = performance.now()
   const file = await runMerge(replica, writer, merge, { signal, local })

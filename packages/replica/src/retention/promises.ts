@@ -1,5 +1,5 @@
 import type { TXID } from '@sqlstream/ltx'
-import type { LTXFile } from '../catalog.ts'
+import { type Catalog, filesOf, isLongEnough, type LTXFile } from '../catalog.ts'
 import { reachableTXIDs } from '../chain.ts'
 import type { RetentionPolicy, RetentionTier } from './policy.ts'
 
@@ -33,6 +33,11 @@ export function restorePoints(files: readonly LTXFile[]): RestorePoint[] {
     if (known === undefined || time < known) times.set(file.maxTXID, time)
   }
   return reachableTXIDs(files).map((txid) => ({ txid, time: new Date(times.get(txid) as number) }))
+}
+
+/** The states that can be restored, by TXID, with the times that the catalog tells. */
+export function restorablePoints(catalog: Catalog): RestorePoint[] {
+  return restorePoints(filesOf(catalog).filter(isLongEnough))
 }
 
 /**

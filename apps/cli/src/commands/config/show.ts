@@ -3,6 +3,7 @@ import { redactUrl } from '@sqlstream/storage'
 import { BaseCommand } from '../../base-command.ts'
 import type { ConfigShowJSON } from '../../check-schema.ts'
 import type { DatabaseConfig } from '../../config/config.ts'
+import { maintenanceJSON, maintenanceLines } from '../../output/maintenance.ts'
 import { formatDuration } from '../../output/units.ts'
 
 export default class ConfigShow extends BaseCommand {
@@ -43,11 +44,12 @@ export default class ConfigShow extends BaseCommand {
 
 type Shown = ConfigShowJSON['databases'][number]
 
-function shownDatabase({ path, url, lease, environment, ...options }: DatabaseConfig): Shown {
+function shownDatabase({ path, url, lease, environment, maintenance, ...options }: DatabaseConfig): Shown {
   return {
     path,
     url: redactUrl(url),
     ...options,
+    ...(maintenance && maintenanceJSON(maintenance)),
     lease,
     environment: Object.fromEntries(Object.keys(environment).map((name) => [name, '***'])),
   }
@@ -62,12 +64,14 @@ function linesOf({
   stateDir,
   lease,
   environment,
+  ...maintenance
 }: Shown): string[] {
   const options = [
     ...(syncIntervalMs === undefined ? [] : [`sync interval ${formatDuration(syncIntervalMs)}`]),
     ...(onBehind === undefined ? [] : [`on behind: ${onBehind}`]),
     ...(onDiverged === undefined ? [] : [`on diverged: ${onDiverged}`]),
     ...(stateDir === undefined ? [] : [`local state in ${stateDir}`]),
+    ...maintenanceLines(maintenance),
     ...(lease.ttlMs === undefined ? [] : [`lease of ${formatDuration(lease.ttlMs)}`]),
     ...(lease.soleWriter === true ? ['sole writer'] : []),
     ...Object.entries(environment).map(([name, value]) => `${name}=${value}`),

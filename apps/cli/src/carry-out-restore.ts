@@ -1,0 +1,68 @@
+import {
+  headOf,
+  type MakePool,
+  type PageSink,
+  type Progress,
+  type Replica,
+  type RestoreResult,
+  restore,
+} from '@sqlstream/replica'
+import { fileSink, type IntegrityCheck } from '@sqlstream/replica/node'
+import { adoptRestored, sqliteCheck } from '@sqlstream/replica-core'
+import { holdState } from './hold-state.ts'
+import type { PlannedRestore } from './restore-plan.ts'
+
+/** How a database file is written. */
+export interface FileOptions {
+  readonly check: IntegrityCheck
+  /** Replace what is there. */
+  readonly force: boolean
+  /** Begin with what is there, and replace it. */
+  readonly delta: boolean
+}
+
+/** How a restore is carried out. */
+export interface CarryOutOptions extends FileOptions {
+  /** Path of the database. */
+  readonly output: string
+  /** Write the local state with which `replicate` goes on from here. */
+  readonly adopt: boolean
+  readonly signal: AbortSignal
+  readonly pool: MakePool
+  readonly onProgress?: (progress: Progress) => void
+}
+
+/** The file that a restore writes: checked by SQLite before it gets its name. */
+export function checkedFile(path: string, { check, force, delta }: FileOptions): PageSink {
+  return fileSink(path, {
+    overwrite: force,
+    delta,
+    check,
+    ...(check === 'none' ? {} : { runCheck: (path: string) => sqliteCheck(path, check) }),
+  })
+}
+
+/** Restores a database to a path as it was planned. */
+export async function carryOutRestore(
+  replica: Replica,
+  planned: PlannedRestore,
+  options: CarryOutOptions,
+): Promise<{ readonly result: RestoreResult; readonly planned: PlannedRestore }> {
+  const { output, adopt, signal, pool, onProgress } = options
+  const held = await holdState(replica, planned, { signal })
+  try {
+    const { plan, catalog } = held.planned
+    const sink = checkedFile(output, options)
+    const result = await restore(replica, plan, sink, { signal, pool, onProgress })
+    if (adopt) {
+      const identity = await replica.identity({ signal })
+      await adoptRestored(output, result, {
+        head: headOf(catalog) ?? plan.txid,
+        ...(identity === undefined ? {} : { databaseId: identity.databaseId }),
+      })
+    }
+    return { result, planned: held.planned }
+  } finally {
+    await held.release()
+  }
+}
