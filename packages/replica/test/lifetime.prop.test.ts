@@ -51,7 +51,7 @@ class Reader {
     }
     const times = owed.map((txid) => life.history.get(txid) as number)
     for (const [i, time] of times.entries()) {
-      if (i % 3 === masks.length % 3) await this.#compareInstant(catalog, avoid, owed, time)
+      if (i % 3 === owed.length % 3) await this.#compareInstant(catalog, avoid, owed, time)
     }
     await this.#compareInstant(
       catalog,
@@ -122,7 +122,8 @@ test(`C2, D1, D11, T23, T24: in ${HISTORIES} lives of a replica, whatever is mer
         const subsets = [0b1111111110, 0b1111111100, ...masks.map((mask) => mask | 0b1000000000)]
         for (const step of steps) {
           await life.take(step)
-          await reader.check(subsets)
+          // A commit leads nowhere over levels that others did not.
+          await reader.check(step.kind === 'commit' ? [] : subsets)
           sums.steps++
         }
         const findings = await collect(verify(life.replica, { depth: 'bytes' }))
