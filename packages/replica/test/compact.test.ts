@@ -7,6 +7,7 @@ import {
   type Catalog,
   compact,
   createCatalog,
+  filesOf,
   isReplicaError,
   type Merged,
   makeSnapshot,
@@ -18,6 +19,7 @@ import {
   runMerge,
   surveyCompaction,
   verify,
+  withFile,
 } from '../src/index.ts'
 import { collect } from './collect.ts'
 import { countRequests } from './counting-store.ts'
@@ -49,6 +51,13 @@ async function imageAt(replica: Replica, catalog: Catalog, txid: bigint): Promis
   const sink = new MemorySink()
   await restore(replica, planRestore(catalog, { kind: 'txid', txid: toTXID(txid) }), sink)
   return sink.image
+}
+
+/** As the process that made the files knows them. */
+function withTimes(catalog: Catalog): Catalog {
+  return createCatalog(
+    filesOf(catalog).map((file) => ({ ...file, timestamp: new Date(timeOf(Number(file.maxTXID))) })),
+  )
 }
 
 function without(catalog: Catalog, level: number): Catalog {
@@ -248,6 +257,37 @@ test('C4: an input that vanishes, a store that fails and an abort end a merge wi
     { signal: AbortSignal.abort(reason) },
   )
   await expect(aborted).rejects.toBe(reason)
+})
+
+test('C2: files that a failed run of retention removed are no longer waited for', async () => {
+  const { model, replica } = await history(12, new MemoryStore())
+  const stale = withTimes(await replica.catalog())
+  // A snapshot holds what the first captures hold, and they are gone, before their slot of level 1 was merged.
+  const snapshot = await put(replica, 9, 1, 4, model.file(1, 4))
+  const gone = stale.levels.get(0)!.slice(0, 3)
+  await replica.store.delete(gone.map(({ key }) => key))
+  const options = { policy: { levels: LEVELS, snapshots: 'never' }, now: () => timeOf(60) } as const
+  const { catalog } = await compact(replica, replica.writer(LEASE), withFile(stale, snapshot), options)
+  const keys = (all: Catalog): string[] => filesOf(all).map(({ key }) => key)
+  expect(keys(catalog)).toEqual(keys(await replica.catalog()))
+  expect(keys(catalog)).not.toContain(gone[0]!.key)
+  for (const txid of restorableTXIDs(without(catalog, 0))) {
+    expect(Buffer.compare(await imageAt(replica, without(catalog, 0), txid), model.image(Number(txid)))).toBe(
+      0,
+    )
+  }
+  expect(restorableTXIDs(without(catalog, 0)).at(-1)).toBe(12n)
+})
+
+test('C2: a file that a listing shows and that is not there ends it with that error', async () => {
+  const { replica } = await history(6, new MemoryStore())
+  const stale = withTimes(await replica.catalog())
+  await replica.store.delete([stale.levels.get(0)![1]!.key])
+  replica.catalog = async () => stale
+  const options = { policy: { levels: LEVELS }, now: () => timeOf(60) }
+  await expect(compact(replica, replica.writer(LEASE), stale, options)).rejects.toMatchObject({
+    code: 'not-found',
+  })
 })
 
 test('C5: a snapshot is made of the newest state, and leads there alone', async () => {

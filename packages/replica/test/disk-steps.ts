@@ -4,8 +4,11 @@ import { syncBuiltinESMExports } from 'node:module'
 /** The calls by which a file sink changes a folder. */
 const NAMES = [
   'openSync',
+  'copyFileSync',
+  'writeFileSync',
   'writeSync',
   'ftruncateSync',
+  'fdatasync',
   'fsync',
   'closeSync',
   'rmSync',

@@ -88,7 +88,11 @@ export class Model {
   }
 
   /** The file of the transactions min..max; min 1 makes a snapshot. */
-  file(min: number, max: number, options: { readonly proof?: boolean } = {}): Uint8Array {
+  file(
+    min: number,
+    max: number,
+    options: { readonly proof?: boolean; readonly timestamp?: number } = {},
+  ): Uint8Array {
     const before = this.states[min - 1] as State
     const after = this.states[max] as State
     const pages = new Map<number, Uint8Array>()
@@ -106,6 +110,7 @@ export class Model {
       commit: after.commit,
       pages: min === 1 ? after.pages : pages,
       proof: options.proof === false ? undefined : proof,
+      ...(options.timestamp !== undefined && { timestamp: options.timestamp }),
     })
   }
 

@@ -1,4 +1,3 @@
-import type { BlobInfo, BlobStore } from '@sqlstream/storage'
 import { expect, test } from 'vitest'
 import {
   assumeSoleWriter,
@@ -12,57 +11,11 @@ import {
   retain,
 } from '../src/index.ts'
 import { countRequests } from './counting-store.ts'
+import { dyingStore, isDeath } from './dying-store.ts'
 import { put } from './model.ts'
 import { at, busyReplica, copyOf, imageAt, keysOf, lookAt, POLICY, txidOf } from './retention-replica.ts'
 
 const LEASE = assumeSoleWriter('test')
-
-/**
- * A store whose process dies at the n-th step: before or after a request is carried out, or after some of the files of a delete. The order
- * inside one delete is the store's: here that of a listing, or the reverse.
- */
-function dyingStore(
-  inner: BlobStore,
-  n: number,
-  order: 'ascending' | 'descending',
-): BlobStore & { steps: number } {
-  const store = {
-    steps: 0,
-    driver: inner.driver,
-    capabilities: inner.capabilities,
-    async *list(options?: Parameters<BlobStore['list']>[0]): AsyncGenerator<BlobInfo> {
-      step()
-      yield* inner.list(options)
-    },
-    async head(...args: Parameters<BlobStore['head']>) {
-      step()
-      return await inner.head(...args)
-    },
-    async get(...args: Parameters<BlobStore['get']>) {
-      step()
-      return await inner.get(...args)
-    },
-    async put(...args: Parameters<BlobStore['put']>) {
-      step()
-      const info = await inner.put(...args)
-      step()
-      return info
-    },
-    async delete(keys: readonly string[]) {
-      const sorted = [...keys].sort()
-      for (const key of order === 'ascending' ? sorted : sorted.reverse()) {
-        step()
-        await inner.delete([key])
-      }
-      step()
-    },
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  }
-  function step(): void {
-    if (++store.steps >= n) throw new Error('died')
-  }
-  return store
-}
 
 test.each(['ascending', 'descending'] as const)(
   'D11: killed at any step of any run, everything promised is restored and the next run goes on (%s deletes)',
@@ -77,10 +30,7 @@ test.each(['ascending', 'descending'] as const)(
       for (let n = 1; ; n++) {
         const copy = await copyOf(replica.store)
         const dying = dyingStore(copy, n, order)
-        const died = await retain(new Replica(dying), LEASE, POLICY, { now }).then(
-          () => false,
-          (error: Error) => error.message === 'died',
-        )
+        const died = await retain(new Replica(dying), LEASE, POLICY, { now }).then(() => false, isDeath)
         if (!died) break
         steps++
         await checkWhole(new Replica(copy), whole.plan, model)
@@ -119,7 +69,7 @@ test('D11: a delete that failed after it was carried out, or in part, is no harm
   const { replica } = await busyReplica()
   await retain(replica, LEASE, POLICY, { now: at(30) })
   const inner = replica.store
-  const failing = dyingStore(inner, Number.POSITIVE_INFINITY, 'ascending')
+  const failing = dyingStore(inner, Number.POSITIVE_INFINITY)
   failing.delete = async (keys) => {
     await inner.delete(keys.slice(0, 3))
     throw new Error('lost')

@@ -20,7 +20,7 @@ import {
 } from '../src/index.ts'
 import { fileName } from './catalog-text.ts'
 import { countRequests } from './counting-store.ts'
-import { put } from './model.ts'
+import { Model, pageOf, put, upload } from './model.ts'
 import { at, busyReplica, imageAt, keysOf, POLICY, txidOf } from './retention-replica.ts'
 
 const LEASE = assumeSoleWriter('test')
@@ -87,6 +87,20 @@ describe('retain', () => {
     const times = [...catalog.levels.values()].flat().map(({ timestamp }) => timestamp?.getTime())
     const [second3, second7, second11] = [3, 7, 11].map((second) => at(second).getTime())
     expect(times).toEqual([second7, second11, undefined, second3, undefined])
+  })
+
+  test('D1, T24: a state is not given up for one that only a slow clock of the store puts into its slot', async () => {
+    // A second behind: what was captured in second 8 is listed as of second 7, the last of its slot.
+    let puts = 0
+    const store = new MemoryStore({ now: () => at(puts++) })
+    const model = new Model(512)
+    for (let txid = 1; txid <= 20; txid++) model.commit(2, new Map([[1, pageOf(512, txid)]]))
+    const replica = await upload(model, store)
+    // Nothing builds on another state: each stays only for itself.
+    for (let txid = 2; txid <= 20; txid++) await put(replica, 9, 1, txid, model.file(1, txid))
+    await retain(replica, LEASE, POLICY, { now: at(30) })
+    await retain(replica, LEASE, POLICY, { now: at(41) })
+    expect(restorableTXIDs(await replica.catalog())).toEqual([3n, 7n, 11n, 15n, 19n, 20n])
   })
 
   test('D8: in append-only mode makes no request with a catalog', async () => {

@@ -188,13 +188,16 @@ export function promisedOf(
   const promised = new Set<TXID>()
   for (const [txid, time] of history) {
     for (const { every, for: span } of policy.keep) {
-      if (now - time > span) continue
-      const isLast =
-        every === 'capture' ||
-        ![...history].some(
-          ([other, otherTime]) => other > txid && Math.floor(otherTime / every) === Math.floor(time / every),
-        )
-      if (isLast) promised.add(txid)
+      if (every === 'capture') {
+        if (now - time <= span) promised.add(txid)
+        continue
+      }
+      const slot = Math.floor(time / every)
+      const isLast = ![...history].some(
+        ([other, otherTime]) => other > txid && Math.floor(otherTime / every) === slot,
+      )
+      // Until the whole slot is older.
+      if (isLast && now - (slot + 1) * every < span) promised.add(txid)
     }
   }
   return promised

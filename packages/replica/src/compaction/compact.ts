@@ -1,10 +1,14 @@
 import type { ByteStream } from '@sqlstream/ltx'
+import { isStorageError } from '@sqlstream/storage'
 import { type Catalog, createCatalog, filesOf, type LTXFile } from '../catalog.ts'
 import type { AbortOptions, Replica } from '../replica.ts'
 import { withHeaderTimes } from '../timestamps.ts'
 import type { ReplicaWriter } from '../writer.ts'
 import { runMerge } from './merge.ts'
 import { type CompactionPolicy, type Merge, pendingFiles, planCompaction } from './plan-compaction.ts'
+
+/** How often a listing may show that files are gone before that is an error. */
+const MOST_LISTINGS = 5
 
 /** A merge that was done. */
 export interface Merged {
@@ -35,7 +39,8 @@ export interface CompactResult {
 /**
  * Carries out what `planCompaction` says until nothing more is due. Stopped at any point it leaves a whole replica, and goes on
  * from there the next time. Files whose header's time is not known are asked for it first, one request each: listings tell when a
- * file was uploaded, and a file that waited for that belongs to an earlier slot. Throws what `runMerge` throws; merges that are done stay.
+ * file was uploaded, and a file that waited for that belongs to an earlier slot. A catalog that has files which are gone, as after a run of
+ * retention that failed half-way, is replaced by a listing. Throws what `runMerge` throws; merges that are done stay.
  */
 export async function compact(
   replica: Replica,
@@ -45,12 +50,24 @@ export async function compact(
 ): Promise<CompactResult> {
   const { policy, now = Date.now, signal, local, onMerged } = options
   let current = await withHeaderTimes(replica, catalog, pendingFiles(catalog, policy), { signal })
-  for (;;) {
+  for (let listings = 0; ; ) {
     const plan = planCompaction(current, now(), policy)
     const [merge] = plan.merges
     if (!merge) return { catalog: current, nextAt: plan.nextAt }
-    current = withFile(current, await runTimed(replica, writer, merge, { signal, local, onMerged }))
+    try {
+      current = withFile(current, await runTimed(replica, writer, merge, { signal, local, onMerged }))
+    } catch (error) {
+      if (!isStorageError(error, 'not-found') || listings++ === MOST_LISTINGS) throw error
+      const listed = asListed(current, await replica.catalog({ signal }))
+      current = await withHeaderTimes(replica, listed, pendingFiles(listed, policy), { signal })
+    }
   }
+}
+
+/** What is there, with what is known of it. */
+function asListed(known: Catalog, listed: Catalog): Catalog {
+  const files = new Map(filesOf(known).map((file) => [file.key, file]))
+  return createCatalog(filesOf(listed).map((file) => files.get(file.key) ?? file))
 }
 
 /** A catalog with one file more. */

@@ -1,5 +1,5 @@
 import type { TXID } from '@sqlstream/ltx'
-import { type Catalog, filesOf, isLongEnough, type LTXFile } from '../catalog.ts'
+import { type Catalog, filesOf, isLongEnough, type LTXFile, SNAPSHOT_LEVEL } from '../catalog.ts'
 import { reachableTXIDs } from '../chain.ts'
 import type { RetentionPolicy, RetentionTier } from './policy.ts'
 
@@ -16,23 +16,30 @@ export interface Claims {
   readonly pinned: ReadonlySet<TXID>
 }
 
-/** The time that a file tells: its header's where it was read, else when the store received it, which is later. */
+/** The time that is known of a file: its header's where it was read, else when the store received it, by the store's clock. */
 export function fileTime(file: LTXFile): number {
   return (file.timestamp ?? file.modified).getTime()
 }
 
+/** Whether a file tells the time of its state: a snapshot may carry the time at which it was made, and a store's clock may be wrong. */
+export function tellsTime(file: LTXFile): boolean {
+  return file.timestamp !== undefined && file.level !== SNAPSHOT_LEVEL
+}
+
 /**
- * The states that these files lead to, by TXID. Of the times that the files of a state tell the earliest counts: a merge may have
- * been received long after the capture, and a snapshot may carry the time at which it was made.
+ * The states that these files lead to, by TXID. Where no file tells the time, the earliest of what is known counts: a merge
+ * may have been received long after the capture.
  */
 export function restorePoints(files: readonly LTXFile[]): RestorePoint[] {
-  const times = new Map<TXID, number>()
+  const times = new Map<TXID, { readonly time: number; readonly isTold: boolean }>()
   for (const file of files) {
     const time = fileTime(file)
+    const isTold = tellsTime(file)
     const known = times.get(file.maxTXID)
-    if (known === undefined || time < known) times.set(file.maxTXID, time)
+    const isBetter = !known || (isTold === known.isTold ? time < known.time : isTold)
+    if (isBetter) times.set(file.maxTXID, { time, isTold })
   }
-  return reachableTXIDs(files).map((txid) => ({ txid, time: new Date(times.get(txid) as number) }))
+  return reachableTXIDs(files).map((txid) => ({ txid, time: new Date(times.get(txid)?.time as number) }))
 }
 
 /** The states that can be restored, by TXID, with the times that the catalog tells. */

@@ -55,7 +55,7 @@ export async function surveyRetention(
   const pinned = new Set(pins.filter(({ expires }) => expires > now).map(({ txid }) => txid))
   for (;;) {
     const plan = planRetention({ catalog, policy, now, pinned, doomed })
-    const better = await learnTimes(replica, catalog, plan, options)
+    const better = await learnTimes(replica, catalog, plan, policy, options)
     if (better === undefined) return { plan, catalog, pins, record }
     catalog = better
   }
