@@ -138,7 +138,7 @@ function backup(golden: GoldenGenerations): void {
     return createHash('sha256').update(sink.image).digest('hex')
   }
 
-  test('G5, G6: a missing segment is a gap, unless nothing that is left tells of it', async () => {
+  test('G5, G6, T50: a missing segment is a gap, unless nothing that is left tells of it', async () => {
     const untold: string[] = []
     for (const missing of golden.files.filter(({ path }) => path.includes('/wal/'))) {
       const store = await memoryStore((file, bytes) => (file === missing ? undefined : bytes))
@@ -163,7 +163,24 @@ function backup(golden: GoldenGenerations): void {
     expect(await restored(shorter, latest())).toEqual(expected[10])
   })
 
-  test('G5: the hint for a hole leads to the state before it', async () => {
+  test('G5, T50: a missing index is a gap, also the first one', async () => {
+    const ofIndex = /generations\/(3131c0b75e8911ca)\/wal\/([0-9a-f]{8})_/
+    const indexes = new Set(golden.files.map(({ path }) => ofIndex.exec(path)?.[2]).filter((index) => index))
+    const newest = [...indexes].sort().at(-1)
+    for (const index of indexes) {
+      // Without the newest one nothing tells that there was one.
+      if (index === newest) continue
+      const store = await memoryStore((file, bytes) =>
+        ofIndex.exec(file.path)?.[2] === index ? undefined : bytes,
+      )
+      const outcomes = await Promise.all(wishes.map((wish) => outcome(store, wish)))
+      expect(outcomes, index).not.toContain('wrong')
+      expect(outcomes.filter((each) => each.startsWith('gap: ')).length, index).toBeGreaterThan(0)
+    }
+    expect(indexes.size).toBeGreaterThan(2)
+  })
+
+  test('G5, T50: the hint for a hole leads to the state before it', async () => {
     const store = await memoryStore((file, bytes) =>
       file.path.endsWith('3131c0b75e8911ca/wal/00000002_00001038.wal.lz4') ? undefined : bytes,
     )

@@ -97,7 +97,7 @@ test('G2: a snapshot alone is a state while no WAL of its index or a later one h
   expect(planned(catalogOf('A s0@10 w0+0@11 s1@12 w1+0@13'), at(12))).toBe('A s0 w0+0 @11 then w1+0')
 })
 
-test('G3: the generation that received something last by then is the one, whole or not', () => {
+test('G3, T54: the generation that received something last by then is the one, whole or not', () => {
   const catalog = catalogOf('A s0@10 w0+0@11 w0+40@20', 'B s0@30 w0+0@31')
   expect(planned(catalog)).toBe('B s0 w0+0 @31')
   expect(planned(catalog, at(30))).toBe('A s0 w0+0 w0+40 @20')

@@ -80,6 +80,25 @@ test('D11: a delete that failed after it was carried out, or in part, is no harm
   expect(doomed.size).toBe(0)
 })
 
+test('D11, T33: a store that says deleted and keeps does no harm, and nothing but what was planned is asked for', async () => {
+  const { replica, model } = await busyReplica()
+  await retain(replica, LEASE, POLICY, { now: at(30) })
+  const inner = replica.store
+  const keeping = dyingStore(inner, Number.POSITIVE_INFINITY)
+  const asked: string[] = []
+  keeping.delete = async (keys) => void asked.push(...keys)
+  const first = await retain(new Replica(keeping), LEASE, POLICY, { now: at(40) })
+  expect(asked).toEqual(first.removed.map(({ key }) => key))
+  expect(asked.length).toBeGreaterThan(5)
+  // What is left is found again, and plans go on without it.
+  await checkWhole(replica, first.plan, model)
+  const again = await retain(replica, LEASE, POLICY, { now: at(41) })
+  expect(again.plan.doom.map(({ key }) => key).sort()).toEqual([...asked].sort())
+  const last = await retain(replica, LEASE, POLICY, { now: at(51) })
+  expect(last.removed.map(({ key }) => key).sort()).toEqual([...asked].sort())
+  await checkWhole(replica, last.plan, model)
+})
+
 test('D11: what is found to be unneeded is recorded before anything is removed', async () => {
   const { replica, model } = await busyReplica()
   await retain(replica, LEASE, POLICY, { now: at(30) })
