@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, hex64, instant, level, milliseconds, point } from './schema-parts.ts'
+import { count, hex64, instant, level, milliseconds, point, proof } from './schema-parts.ts'
 
 // What `list` gives with --json.
 
@@ -23,6 +23,8 @@ export const replicaList = z.strictObject({
   bytes: count,
   levels: z.array(z.strictObject({ level, files: count, bytes: count })),
   restorable: z.strictObject({ states: count, oldest: point, newest: point }).optional(),
+  /** Absent: nothing was ever proven. */
+  proof: proof.optional(),
   /** With `--points` or `--all`. */
   points: z
     .strictObject({

@@ -31,3 +31,13 @@ export const tier = z.strictObject({
   forMs: milliseconds.optional(),
 })
 export type TierJSON = z.infer<typeof tier>
+
+/** The state that was restored as a drill and proven last. */
+export const proof = z.strictObject({
+  txid: hex64,
+  postApplyChecksum: hex64,
+  timestamp: instant,
+  provenAt: instant,
+  by: z.string(),
+})
+export type ProofJSON = z.infer<typeof proof>

@@ -4,7 +4,7 @@ import { configFile } from './config/file-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
 import { replicaList } from './replica-schema.ts'
 import { restore, restoreTree } from './restore-schema.ts'
-import { count, file, hex64, instant, milliseconds, range } from './schema-parts.ts'
+import { count, file, hex64, instant, milliseconds, proof, range } from './schema-parts.ts'
 
 const list = z.strictObject({
   source: z.string(),
@@ -58,6 +58,25 @@ const ltxVerify = z.strictObject({
 })
 export type LTXVerifyJSON = z.infer<typeof ltxVerify>
 
+const error = z.strictObject({ message: z.string(), code: z.string(), hint: z.string().optional() })
+
+/** A restore to a temporary folder. */
+const drill = z.strictObject({
+  ok: z.boolean(),
+  txid: hex64.optional(),
+  postApplyChecksum: hex64.optional(),
+  timestamp: instant.optional(),
+  /** The database checksum equals the one that was captured. */
+  proven: z.boolean().optional(),
+  bytes: count.optional(),
+  /** In the replica. */
+  recorded: z.boolean(),
+  warning: z.string().optional(),
+  error: error.optional(),
+  milliseconds,
+})
+export type DrillJSON = z.infer<typeof drill>
+
 const verify = z.strictObject({
   source: z.string(),
   depth: z.enum(['chain', 'bytes']),
@@ -72,6 +91,7 @@ const verify = z.strictObject({
       file: z.string().optional(),
     }),
   ),
+  drill: drill.optional(),
 })
 export type VerifyJSON = z.infer<typeof verify>
 
@@ -94,12 +114,12 @@ const status = z.strictObject({
       files: count,
       bytes: count,
       position: z.enum(['unknown', 'equal', 'behind', 'ahead']),
+      proof: proof.optional(),
     })
     .optional(),
 })
 export type StatusJSON = z.infer<typeof status>
 
-const error = z.strictObject({ message: z.string(), code: z.string(), hint: z.string().optional() })
 const failure = z.strictObject({ error })
 
 const eventHead = { time: instant, database: z.string(), replica: z.string() }

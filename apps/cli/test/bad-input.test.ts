@@ -42,7 +42,7 @@ function asNobody(args: readonly string[], prepare = 'true'): Promise<CLIResult>
 async function makeBackup(): Promise<string> {
   using app = new App(folder.join('source.db'))
   app.commit(200)
-  await runCLI(['replicate', app.path, folder.join('backup'), '--once'])
+  await runCLI(['replicate', app.path, folder.join('backup'), '--once', '--no-compaction'])
   return folder.join('backup')
 }
 
@@ -80,7 +80,13 @@ describe('replicate refuses', () => {
     db.pragma('locking_mode = EXCLUSIVE')
     db.pragma('journal_mode = WAL')
     db.exec('CREATE TABLE t (n)')
-    const result = await runCLI(['replicate', folder.join('exclusive.db'), folder.join('b'), '--once'])
+    const result = await runCLI([
+      'replicate',
+      folder.join('exclusive.db'),
+      folder.join('b'),
+      '--once',
+      '--no-compaction',
+    ])
     db.close()
     expect(result.stderr).toMatch(ONE_ERROR_AND_HINT)
     expect(result.status).toBe(EXIT.unsupported)
@@ -154,7 +160,7 @@ describe('damage', () => {
     const backup = folder.join('backup')
     for (let i = 0; i < 3; i++) {
       app.commit(1)
-      await runCLI(['replicate', app.path, backup, '--once'])
+      await runCLI(['replicate', app.path, backup, '--once', '--no-compaction'])
     }
     rmSync(`${backup}/ltx/0/0000000000000002-0000000000000002.ltx`)
     expect((await runCLI(['verify', backup])).status).toBe(EXIT.corrupt)

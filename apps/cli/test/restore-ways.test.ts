@@ -23,10 +23,10 @@ let rows = ''
 beforeAll(async () => {
   using app = new App(folder.join('app.db'))
   app.commit(1500)
-  await runCLI(['replicate', app.path, backup, '--once'])
+  await runCLI(['replicate', app.path, backup, '--once', '--no-compaction'])
   await runCLI(['restore', backup, '-o', old])
   app.commit(5)
-  await runCLI(['replicate', app.path, backup, '--once'])
+  await runCLI(['replicate', app.path, backup, '--once', '--no-compaction'])
   rows = contents(app.path).rows
 })
 

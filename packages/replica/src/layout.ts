@@ -24,6 +24,9 @@ export const LEASE_KEY: string = `${OWN_PREFIX}lease.json`
 /** Key of the object that says since when which files have been unneeded. */
 export const DOOMED_KEY: string = `${OWN_PREFIX}doomed.json`
 
+/** Key of the object that says which state was restored and proven last. */
+export const PROOF_KEY: string = `${OWN_PREFIX}proof.json`
+
 /** Folder of the objects by which readers hold states. */
 export const PINS_PREFIX: string = `${OWN_PREFIX}pins/`
 

@@ -10,6 +10,7 @@ import {
 } from '@sqlstream/replica'
 import { BaseCommand } from '../base-command.ts'
 import { granularity } from '../granularity.ts'
+import { lastProof } from '../last-proof.ts'
 import { allFiles, openReplica, readCatalog } from '../open-replica.ts'
 import { listText, pointJSON } from '../output/replica-list.ts'
 import type { ReplicaListJSON } from '../replica-schema.ts'
@@ -19,7 +20,7 @@ const NEWEST = 20
 export default class List extends BaseCommand {
   static override summary = 'Show what a replica holds and what can be restored from it.'
   static override description =
-    'By default one listing, the headers of the oldest and the newest state, and whose replica it is. --points adds the newest states one by one and how dense older ones are, by the times at which the store received the files; --all reads the header of every state, a request each.'
+    'By default one listing, the headers of the oldest and the newest state, whose replica it is, and which state was proven last. --points adds the newest states one by one and how dense older ones are, by the times at which the store received the files; --all reads the header of every state, a request each.'
   static override examples = [
     { description: 'What is there?', command: '<%= config.bin %> list s3://bucket/app' },
     {
@@ -48,6 +49,7 @@ export default class List extends BaseCommand {
     const { replica } = named
     const catalog = await readCatalog(named, { signal })
     const identity = await replica.identity({ signal })
+    const proof = await lastProof(named.store, { signal })
     const shown = flags.all ? Number.POSITIVE_INFINITY : flags.points ? NEWEST : 1
     const points = await this.#points(replica, catalog, shown)
     const oldest = points[0]
@@ -67,6 +69,7 @@ export default class List extends BaseCommand {
       ...(oldest && newest
         ? { restorable: { states: points.length, oldest: pointJSON(oldest), newest: pointJSON(newest) } }
         : {}),
+      ...(proof && { proof }),
       ...(flags.points || flags.all
         ? {
             points: {

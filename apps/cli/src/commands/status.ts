@@ -5,6 +5,7 @@ import { headOf } from '@sqlstream/replica'
 import { type LocalStatus, readStatus } from '@sqlstream/replica-core'
 import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
+import { lastProof, proofText } from '../last-proof.ts'
 import { allFiles, openReplica, readCatalog } from '../open-replica.ts'
 import { formatBytes, formatCount } from '../output/units.ts'
 import type { StatusJSON } from '../schema.ts'
@@ -14,7 +15,7 @@ type ReplicaStatus = NonNullable<StatusJSON['replica']>
 export default class Status extends BaseCommand {
   static override summary = 'Show how the replication of a database stands.'
   static override description =
-    'Reads the local state without opening the database, so it disturbs nobody. With a URL it also asks the replica what has arrived there.'
+    'Reads the local state without opening the database, so it disturbs nobody. With a URL it also asks the replica what has arrived there, and which state was proven last.'
   static override examples = [
     { description: 'What is captured, what waits', command: '<%= config.bin %> status app.db' },
     { description: 'And what has arrived', command: '<%= config.bin %> status app.db file:///backups/app' },
@@ -51,12 +52,14 @@ export default class Status extends BaseCommand {
     const catalog = await readCatalog(named, { signal: this.signal })
     const files = allFiles(catalog)
     const head = headOf(catalog)
+    const proof = await lastProof(named.store, { signal: this.signal })
     return {
       source: named.location.display,
       files: files.length,
       bytes: files.reduce((sum, file) => sum + file.size, 0),
       ...(head === undefined ? {} : { head: formatTXID(head) }),
       position: compare(captured, head),
+      ...(proof && { proof }),
     }
   }
 
@@ -78,6 +81,7 @@ export default class Status extends BaseCommand {
     this.log(
       `  ${replica.source}: up to TXID ${replica.head ?? '-'}, ${size}${POSITION_TEXT[replica.position]}`,
     )
+    this.log(`  ${proofText(replica.proof)}`)
   }
 }
 

@@ -1,22 +1,27 @@
 import { Args, Flags } from '@oclif/core'
 import { formatFilename, formatTXID } from '@sqlstream/ltx'
-import { type Finding, headOf, verify } from '@sqlstream/replica'
+import { type Catalog, type Finding, headOf, type Replica, verify } from '@sqlstream/replica'
 import { createKernelPool } from '@sqlstream/replica/node'
 import { BaseCommand } from '../base-command.ts'
+import { runDrill } from '../drill.ts'
 import { EXIT } from '../exit-codes.ts'
 import { allFiles, openReplica, readCatalog } from '../open-replica.ts'
-import { formatCount } from '../output/units.ts'
-import type { VerifyJSON } from '../schema.ts'
+import { formatBytes, formatCount, formatDuration } from '../output/units.ts'
+import type { DrillJSON, VerifyJSON } from '../schema.ts'
 
 export default class Verify extends BaseCommand {
   static override summary = 'Prove that a replica is whole.'
   static override description =
-    'Depth "chain" reads headers alone and proves that each file continues the one before; depth "bytes" reads every file and compares every checksum.'
+    'Depth "chain" reads headers alone and proves that each file continues the one before; depth "bytes" reads every file and compares every checksum. --drill also restores the newest state to a temporary folder (TMPDIR), has SQLite check all of it, compares it with the chain, and records in the replica which state was proven.'
   static override examples = [
     { description: 'Is the chain unbroken?', command: '<%= config.bin %> verify /backups/app' },
     {
       description: 'Is every byte right?',
       command: '<%= config.bin %> verify file:///backups/app --depth bytes',
+    },
+    {
+      description: 'Would a restore work? Once a day, by a timer',
+      command: '<%= config.bin %> verify s3://bucket/app --drill',
     },
   ]
   static override args = {
@@ -26,6 +31,11 @@ export default class Verify extends BaseCommand {
     depth: Flags.option({ options: ['chain', 'bytes'] as const })({
       default: 'chain',
       description: 'how much is read',
+    }),
+    drill: Flags.boolean({
+      default: false,
+      description:
+        'also restore the newest state to a temporary folder, check it and record that it was proven',
     }),
   }
 
@@ -55,10 +65,11 @@ export default class Verify extends BaseCommand {
       `${formatCount(files, 'file')} up to TXID ${head === undefined ? '-' : formatTXID(head)}: ${verdict}`,
     )
     if (errors > 0) process.exitCode = EXIT.corrupt
+    const drill = flags.drill ? await this.#drill(named.replica, catalog) : undefined
     return {
       source: named.location.display,
       depth: flags.depth,
-      ok: errors === 0,
+      ok: errors === 0 && drill?.ok !== false,
       files,
       ...(head === undefined ? {} : { head: formatTXID(head) }),
       findings: findings.map((finding) => ({
@@ -69,6 +80,45 @@ export default class Verify extends BaseCommand {
           ? {}
           : { file: `${finding.file.level}/${formatFilename(finding.file)}` }),
       })),
+      ...(drill && { drill }),
     }
   }
+
+  async #drill(replica: Replica, catalog: Catalog): Promise<DrillJSON> {
+    const progress = this.progress('restoring')
+    try {
+      const { report, exit } = await runDrill(replica, catalog, {
+        signal: this.signal,
+        onProgress: (p) => progress.update(p.bytes, p.totalBytes),
+      })
+      progress.end()
+      for (const line of drillLines(report)) this.log(line)
+      if (exit !== EXIT.ok) process.exitCode ??= exit
+      return report
+    } finally {
+      progress.end()
+    }
+  }
+}
+
+function drillLines({
+  error,
+  txid,
+  timestamp,
+  proven,
+  bytes = 0,
+  warning,
+  milliseconds,
+}: DrillJSON): string[] {
+  if (error) {
+    return [
+      `drill failed: ${error.message} (${error.code})`,
+      ...(error.hint === undefined ? [] : [`  hint: ${error.hint}`]),
+    ]
+  }
+  const equal = proven === true ? ', equal to what was captured' : ''
+  return [
+    `drill: TXID ${txid}, state of ${timestamp}, restores: ${formatBytes(bytes)} in ${formatDuration(milliseconds)}${equal}; SQLite full check passed`,
+    ...(warning === undefined ? [] : [`warning: ${warning}`]),
+  ]
 }

@@ -2,6 +2,7 @@ import { formatTXID } from '@sqlstream/ltx'
 import { type RestorePoint, SNAPSHOT_LEVEL } from '@sqlstream/replica'
 import type { z } from 'zod'
 import { spellDuration } from '../duration.ts'
+import { proofText } from '../last-proof.ts'
 import type { ReplicaListJSON } from '../replica-schema.ts'
 import type { point } from '../schema-parts.ts'
 import { formatTable } from './table.ts'
@@ -31,6 +32,7 @@ export function listText(list: ReplicaListJSON): string {
   if (restorable && restorable.newest.txid !== head) {
     lines.push('the newest files do not connect: sqlstream verify tells what is missing')
   }
+  lines.push(proofText(list.proof))
   if (points) lines.push(pointsText(points))
   return lines.join('\n')
 }
