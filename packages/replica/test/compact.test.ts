@@ -23,6 +23,7 @@ import {
 } from '../src/index.ts'
 import { collect } from './collect.ts'
 import { countRequests } from './counting-store.ts'
+import { dyingStore, isDeath } from './dying-store.ts'
 import { MemorySink } from './memory-sink.ts'
 import { Model, pageOf, put, timeOf } from './model.ts'
 
@@ -119,8 +120,8 @@ test('C2: whatever the history and wherever it is stopped, nothing is lost and i
             now: () => time + 60_000,
           })
         }
-        await run(failingAt(inner, failing)).catch((error: unknown) => {
-          if (!(error instanceof Error) || error.message !== 'stop') throw error
+        await run(dyingStore(inner, failing)).catch((error: unknown) => {
+          if (!isDeath(error)) throw error
         })
         expect(restorableTXIDs(await replica.catalog())).toEqual(before)
         const { catalog, nextAt } = await run(inner)
@@ -140,39 +141,6 @@ test('C2: whatever the history and wherever it is stopped, nothing is lost and i
     { numRuns: 100 },
   )
 })
-
-/** A store whose n-th call fails, and all after it: the process has died. */
-function failingAt(inner: BlobStore, n: number): BlobStore {
-  let calls = 0
-  const check = (): void => {
-    if (++calls >= n) throw new Error('stop')
-  }
-  return {
-    driver: inner.driver,
-    capabilities: inner.capabilities,
-    list: (options) => inner.list(options),
-    async head(key, options) {
-      check()
-      return await inner.head(key, options)
-    },
-    async get(key, options) {
-      check()
-      return await inner.get(key, options)
-    },
-    async put(key, body, options) {
-      check()
-      const info = await inner.put(key, body, options)
-      // Also an answer that is lost.
-      check()
-      return info
-    },
-    async delete(keys, options) {
-      check()
-      await inner.delete(keys, options)
-    },
-    [Symbol.asyncDispose]: async () => {},
-  }
-}
 
 test('C3: a merge costs one request for each input, one for the last one’s time, and one put', async () => {
   const { store, requests } = countRequests(new MemoryStore())
