@@ -53,9 +53,10 @@ export async function carryOutRestore(
   try {
     const { plan, catalog } = held.planned
     const sink = checkedFile(output, options)
+    // Before: an abort after the database has its name must not keep it from its local state.
+    const identity = adopt ? await replica.identity({ signal }) : undefined
     const result = await restore(replica, plan, sink, { signal, pool, onProgress })
     if (adopt) {
-      const identity = await replica.identity({ signal })
       await adoptRestored(output, result, {
         head: headOf(catalog) ?? plan.txid,
         ...(identity === undefined ? {} : { databaseId: identity.databaseId }),

@@ -21,7 +21,9 @@ const manifest = JSON.parse(readFileSync(new URL('../oclif.manifest.json', impor
 const commands = Object.values(manifest.commands)
 
 test('commands, arguments and flags are those of command-snapshot.json', () => {
-  const snapshot = commands.map(({ id, args, flags }) => ({
+  // The order in which the manifest is made is that of the folders on disk.
+  const sorted = commands.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const snapshot = sorted.map(({ id, args, flags }) => ({
     command: id.replaceAll(':', ' '),
     args: Object.entries(args).map(([name, arg]) => (arg.required ? name : `[${name}]`)),
     flags: Object.entries(flags)

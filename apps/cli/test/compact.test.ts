@@ -61,8 +61,8 @@ test('compact does what its dry run says, and the newest state restores from wha
   expect([first[0]?.minTXID, first.at(-1)?.maxTXID]).toEqual(['0000000000000002', '0000000000000005'])
   const range = ({ level, minTXID, maxTXID, inputs }: (typeof run.merges)[number]) =>
     `${level}: ${minTXID}-${maxTXID} of ${inputs}`
-  // Another slot of 10 s may have ended since the plan.
-  expect(run.merges.map(range).slice(0, plan.merges.length)).toEqual(plan.merges.map(range))
+  // A slot of 10 s may have ended since the plan, and then the sizes that a snapshot goes by are others.
+  expect(first.map(range)).toEqual(plan.merges.filter(({ level }) => level === 1).map(range))
   // What the levels hold is enough.
   rmSync(join(backup, 'ltx/0'), { recursive: true })
   await restored()
