@@ -89,8 +89,8 @@ export class Replica {
   }
 
   /**
-   * The catalog with those header times that decide a restore to an instant: one request for the newest file and one
-   * for each halving after it.
+   * The catalog with those header times that decide a restore to an instant: two or three requests where files were uploaded
+   * soon after their commit, one for each halving otherwise.
    */
   withTimestamps(catalog: Catalog, target: Date, options: AbortOptions = {}): Promise<Catalog> {
     return readTimestamps(catalog, target, (file) => this.header(file, options))

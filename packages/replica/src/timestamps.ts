@@ -6,9 +6,10 @@ import { bracket, type TimePoint, timePoints } from './points.ts'
 import type { AbortOptions, Replica } from './replica.ts'
 
 /**
- * The same catalog with the times that decide which state is the last one at or before an instant. Reads a header for
- * the newest state and then O(log n) more; none for what is known already. Times grow with the TXID; where a clock went
- * back, the result is a state at which the time passes the instant, not always the only one.
+ * The same catalog with the times that decide which state is the last one at or before an instant. Begins where the listing's
+ * times point to, and goes on from there: two or three headers where files are uploaded soon, O(log n) whatever the listing
+ * says; none for what is known already. Times grow with the TXID; where a clock went back, the result is a state at which
+ * the time passes the instant, not always the only one.
  */
 export async function readTimestamps(
   catalog: Catalog,
@@ -19,19 +20,37 @@ export async function readTimestamps(
   if (Number.isNaN(instant)) throw new RangeError('target is not a valid date')
   const points = timePoints(filesOf(catalog).filter(isLongEnough))
   const read = new Map<LTXFile, Date>()
-  let first = true
-  for (;;) {
-    const { low, high } = bracket(points, instant)
-    if (high - low <= 1) break
-    // The newest state first: "now" is the commonest wish. Then halves.
-    const middle = first ? high - 1 : (low + high) >>> 1
-    first = false
-    const point = points[middle] as TimePoint
+  const start = points.findLastIndex(({ file }) => file.modified.getTime() <= instant)
+  for (let before: Bracket | undefined; ; ) {
+    const now = bracket(points, instant)
+    if (now.high - now.low <= 1) break
+    const at = nextLook(now, before, { start, reads: read.size })
+    before = now
+    const point = points[at] as TimePoint
     const { timestamp } = await readHeader(point.file)
     read.set(point.file, new Date(timestamp))
-    points[middle] = { ...point, time: timestamp }
+    points[at] = { ...point, time: timestamp }
   }
   return withTimes(catalog, read)
+}
+
+type Bracket = ReturnType<typeof bracket>
+
+/** Which point to look at: the first guess, then its neighbours in ever longer steps, then halves. */
+function nextLook(
+  { low, high }: Bracket,
+  before: Bracket | undefined,
+  { start, reads }: { readonly start: number; readonly reads: number },
+): number {
+  // Files that were copied from elsewhere are all younger than the wish: the newest first, "now" is the commonest one; then halves.
+  if (start < 0) return before === undefined ? high - 1 : (low + high) >>> 1
+  if (before === undefined) return Math.min(Math.max(start, low + 1), high - 1)
+  const step = 2 ** Math.max(0, reads - 2)
+  const goesUp = low > before.low
+  // As long as only one end has moved, the other may be far away.
+  if (goesUp && low + step < high) return low + step
+  if (!goesUp && high - step > low) return high - step
+  return (low + high) >>> 1
 }
 
 const PARALLEL_HEADERS = 16

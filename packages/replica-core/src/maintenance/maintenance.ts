@@ -70,6 +70,8 @@ export class Maintenance {
   /** What retention has marked, as far as it is known. */
   #doomed: Doomed | undefined
   #retainAt: number
+  /** Of this process, so that not all make their snapshots at once. */
+  readonly #jitter = Math.random()
 
   constructor(context: MaintenanceContext) {
     this.#c = context
@@ -82,9 +84,9 @@ export class Maintenance {
   }
 
   /** How files are merged; no levels and no snapshots where others see to it. */
-  get #compaction(): CompactionPolicy | undefined {
+  get #compaction(): CompactionPolicy {
     const { compaction } = this.#c.options
-    return compaction === 'never' ? NO_MERGES : compaction
+    return compaction === 'never' ? NO_MERGES : { jitter: this.#jitter, ...compaction }
   }
 
   /** What the replica holds. */
@@ -120,7 +122,7 @@ export class Maintenance {
   }
 
   #runAtEndOfSlot(): void {
-    const { levels = DEFAULT_LEVELS } = this.#compaction ?? {}
+    const { levels = DEFAULT_LEVELS } = this.#compaction
     const [every] = levels.every
     if (every !== undefined) this.#runAt((Math.floor(this.#c.now() / every) + 1) * every)
     // Where nothing is merged, the replica may have been empty at the start.
@@ -167,7 +169,7 @@ export class Maintenance {
     this.#catalog = createCatalog([...filesOf(this.#catalog), ...this.#uploaded.splice(0)])
     failpoint?.('merge:before')
     const { catalog, nextAt } = await compact(replica, writer, this.#catalog, {
-      ...(policy && { policy }),
+      policy,
       now,
       signal,
       local: this.#recent.open,
