@@ -1,15 +1,16 @@
 import type { ByteStream } from '@sqlstream/ltx'
-import { type BlobStore, BodyReader, createBody, readResumable } from '@sqlstream/storage'
+import { type BlobStore, BodyReader, createBody } from '@sqlstream/storage'
+import { type Listed, readWhole } from './read-whole.ts'
 
 /** An object's bytes. No request before the first one is asked for: an idle connection would be closed by the server. */
 export function openWhenRead(
   store: BlobStore,
-  key: string,
-  options: { readonly signal?: AbortSignal },
+  object: Listed,
+  options: { readonly signal?: AbortSignal | undefined },
 ): ByteStream {
   let opening: Promise<BodyReader> | undefined
   function opened(): Promise<BodyReader> {
-    opening ??= readResumable(store, key, options).then(({ body }) => new BodyReader(body))
+    opening ??= readWhole(store, object, options).then(({ body }) => new BodyReader(body))
     return opening
   }
   return createBody({

@@ -76,7 +76,7 @@ export class Replica {
 
   /** A file's bytes from the beginning, resumed by range when the connection breaks. */
   open(file: LTXFile, options: AbortOptions = {}): ByteStream {
-    return openWhenRead(this.store, file.key, signalOf(options))
+    return openWhenRead(this.store, file, options)
   }
 
   /** A file read by ranges, one request each. */

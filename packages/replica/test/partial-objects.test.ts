@@ -1,7 +1,17 @@
 import { type BlobStore, getBytes, MemoryStore } from '@sqlstream/storage'
 import { expect, test } from 'vitest'
-import { assumeSoleWriter, compact, filesOf, Replica, restorableTXIDs, verify } from '../src/index.ts'
+import {
+  assumeSoleWriter,
+  compact,
+  filesOf,
+  planRestore,
+  Replica,
+  restorableTXIDs,
+  restore,
+  verify,
+} from '../src/index.ts'
 import { collect } from './collect.ts'
+import { MemorySink } from './memory-sink.ts'
 import { smallHistory, timeOf, upload } from './model.ts'
 
 const LEASE = assumeSoleWriter('test')
@@ -54,5 +64,21 @@ test('T28, C4: an object of which only a part is to be seen gets into no merge, 
     expect(catalog.levels.get(1)?.length).toBeGreaterThan(1)
     expect(restorableTXIDs(catalog)).toEqual([1n, 2n, 3n, 4n, 5n])
     expect(await collect(verify(whole, { depth: 'bytes' }))).toEqual([])
+  }
+})
+
+test('T28: a restore asks again for an object of which only a part is to be seen', async () => {
+  for (const fraction of [0, 1, 8, 15]) {
+    const inner = new MemoryStore()
+    const model = smallHistory()
+    await upload(model, inner)
+    const files = filesOf(await new Replica(inner).catalog())
+    for (const file of files) {
+      const size = Math.floor((file.size * fraction) / 16)
+      const replica = new Replica(partly(inner, file.key, { size, times: 2 }))
+      const sink = new MemorySink()
+      await restore(replica, planRestore(await replica.catalog(), { kind: 'latest' }), sink)
+      expect(Buffer.compare(sink.image, model.image(5))).toBe(0)
+    }
   }
 })

@@ -29,7 +29,7 @@ export class ReadAhead {
   take(key: string): ByteStream {
     this.#fetch()
     const bytes = this.#fetched.get(key)
-    if (!bytes) return openWhenRead(this.#store, key, { signal: this.#signal })
+    if (!bytes) return openWhenRead(this.#store, { key }, { signal: this.#signal })
     this.#fetched.delete(key)
     return whenFetched(bytes)
   }

@@ -118,7 +118,7 @@ class GenerationRestore {
       const sameWAL = this.#plan.segments.filter((each) => each.index === index)
       const { store } = this.#replica
       const options = signalOf(this.#options)
-      return lastCommitEnd(sameWAL, pageSize, (each) => this.#decoded(openWhenRead(store, each.key, options)))
+      return lastCommitEnd(sameWAL, pageSize, (each) => this.#decoded(openWhenRead(store, each, options)))
     }
     try {
       await naming(key, async () => {

@@ -6,9 +6,10 @@ import {
   type RandomAccessFile,
   readPageIndex,
 } from '@sqlstream/ltx'
-import { getBytes } from '@sqlstream/storage'
+import { collectBody } from '@sqlstream/storage'
 import type { LTXFile } from '../catalog.ts'
 import type { RestorePlan } from '../plan-restore.ts'
+import { readWhole } from '../read-whole.ts'
 import { type AbortOptions, checkRange, type Replica, signalOf } from '../replica.ts'
 
 /** Up to this size, reading a whole file costs less than finding out what of it is needed. */
@@ -52,7 +53,8 @@ export async function loadFile(replica: Replica, file: LTXFile, options: LoadOpt
 }
 
 async function loadWhole(replica: Replica, file: LTXFile, options: AbortOptions): Promise<LoadedFile> {
-  const bytes = await getBytes(replica.store, file.key, signalOf(options))
+  const { body } = await readWhole(replica.store, file, options)
+  const bytes = await collectBody({ open: () => body }, signalOf(options))
   const header = decodeHeader(bytes)
   checkRange(file, header)
   const index = await readPageIndex(inMemory(bytes))
