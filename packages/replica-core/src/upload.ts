@@ -6,12 +6,11 @@ import {
   type ReplicaWriter,
   SNAPSHOT_LEVEL,
 } from '@sqlstream/replica'
-import { isStorageError } from '@sqlstream/storage'
+import { type BlobBody, isStorageError } from '@sqlstream/storage'
 import type { LiveSnapshot } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
-import { RecentFiles } from './maintenance/recent-files.ts'
 import { readSpoolHeader, type Spool, type SpoolFile, spoolBody } from './state/spool.ts'
 
 const FIRST_RETRY_MS = 200
@@ -37,7 +36,7 @@ export interface UploaderContext {
   readonly failpoint?: FailpointHook | undefined
   /** Whose file lies where ours was to go. */
   readonly judge: (level: Level, range: TXIDRange, signal: AbortSignal) => Promise<'late' | 'foreign'>
-  /** Called after each file, with its bytes if it is small enough to be kept for a merge. */
+  /** Called after each file, with its bytes if they were read at once. */
   readonly onUploaded?: ((file: LTXFile, bytes?: Uint8Array) => void) | undefined
   /** Called once, when another writer was met. */
   readonly onFenced: (error: Error) => void
@@ -209,9 +208,11 @@ export class Uploader {
     const { signal } = this.#stop
     this.#c.failpoint?.('put:before')
     let file: LTXFile
+    let body: BlobBody | undefined
     if (pending.kind === 'file') {
       const timestamp = new Date(readSpoolHeader(pending.file).timestamp)
-      file = await this.#c.writer.put(0, pending.file, spoolBody(pending.file), { timestamp, signal })
+      body = spoolBody(pending.file)
+      file = await this.#c.writer.put(0, pending.file, body, { timestamp, signal })
     } else {
       file = await this.#putSnapshot(pending.snapshot, signal)
     }
@@ -222,7 +223,7 @@ export class Uploader {
     if (!dropped) this.#queue.shift()
     const milliseconds = performance.now() - started
     const report = { file, bytes: file.size, milliseconds }
-    this.#c.onUploaded?.(file, pending.kind === 'file' ? RecentFiles.read(pending.file) : undefined)
+    this.#c.onUploaded?.(file, body instanceof Uint8Array ? body : undefined)
     if (pending.kind === 'file') {
       if (!dropped) this.#pendingBytes -= pending.file.size
       this.#c.spool.remove(pending.file)

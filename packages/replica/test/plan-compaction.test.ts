@@ -75,7 +75,7 @@ test('C1: levels are checked', () => {
   expect(() => planCompaction(createCatalog([]), 0, { maxInputs: 1 })).toThrow(RangeError)
 })
 
-test('C1: plans are made over twenty thousand files', () => {
+test('C1, T27: a backlog of twenty thousand files is planned as merges of at most two hundred', () => {
   const catalog = createCatalog([
     parseFile('L9 1 1000 @0'),
     ...Array.from({ length: 20_000 }, (_, i) => parseFile(`L0 ${i + 2} 1000 @${i}`)),

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs'
 import type { ByteStream } from '@sqlstream/ltx'
 import type { LTXFile } from '@sqlstream/replica'
-import type { SpoolFile } from '../state/spool.ts'
 
 /** Larger files are read from the store again: they are few. */
 const LARGEST = 256 * 1024
@@ -13,18 +11,9 @@ export class RecentFiles {
   readonly #files = new Map<string, Uint8Array>()
   #bytes = 0
 
-  /** The bytes of a file that is still in the spool, if it is small enough to be kept. */
-  static read({ path, size }: SpoolFile): Uint8Array | undefined {
-    if (size > LARGEST) return undefined
-    try {
-      return readFileSync(path)
-    } catch {
-      // It is uploaded; who wants it asks the store.
-      return undefined
-    }
-  }
-
+  /** Keeps the bytes of a file, unless it is large. */
   add(file: LTXFile, bytes: Uint8Array): void {
+    if (bytes.byteLength > LARGEST) return
     this.#files.set(file.key, bytes)
     this.#bytes += bytes.byteLength
     for (const [key, { byteLength }] of this.#files) {
