@@ -81,6 +81,11 @@ export function badNameError(key: string): ReplicaError {
   )
 }
 
+/** A catalog with some files more. */
+export function withFiles(catalog: Catalog, files: readonly LTXFile[]): Catalog {
+  return createCatalog([...filesOf(catalog), ...files])
+}
+
 /** All files, lowest level first, each level in TXID order. */
 export function filesOf(catalog: Catalog): LTXFile[] {
   const all: LTXFile[] = []
@@ -95,6 +100,11 @@ export function headOf(catalog: Catalog): TXID | undefined {
     for (const file of files) if (head === undefined || file.maxTXID > head) head = file.maxTXID
   }
   return head
+}
+
+/** The time that is known of a file, ms: its header's where it was read, else when the store received it, by the store's clock. */
+export function fileTime(file: LTXFile): number {
+  return (file.timestamp ?? file.modified).getTime()
 }
 
 /** False for an object that is too short to hold a header and a trailer: the rest of an upload that died. */

@@ -1,9 +1,6 @@
 import type { TXID } from '@sqlstream/ltx'
 import { type Catalog, filesOf, isLongEnough, type LTXFile, SNAPSHOT_LEVEL } from './catalog.ts'
-
-// What one more request costs, in bytes that could have been read meanwhile: one wide file is preferred to many small
-// ones of the same total size, but never to a total that is clearly smaller.
-const REQUEST_BYTES = 256 * 1024
+import { REQUEST_BYTES } from './request-cost.ts'
 
 /**
  * The cheapest files that lead to a TXID: the newest snapshot at or before it, then files without a hole between them,
@@ -67,6 +64,7 @@ function pointsFrom(base: LTXFile, steps: readonly LTXFile[]): Point[] {
   for (const file of steps) {
     const from = cheapestStart(points, file)
     if (from < 0) continue
+    // One wide file is preferred to many small ones of the same total size, never to a total that is clearly smaller.
     const cost = (points[from] as Point).cost + file.size + REQUEST_BYTES
     const last = points[points.length - 1] as Point
     if (last.txid !== file.maxTXID) points.push({ txid: file.maxTXID, cost, via: file, from })

@@ -2,10 +2,12 @@ export {
   type Catalog,
   createCatalog,
   filesOf,
+  fileTime,
   headOf,
   type Level,
   type LTXFile,
   SNAPSHOT_LEVEL,
+  withFiles,
 } from './catalog.ts'
 export { restorableTXIDs } from './chain.ts'
 export {
@@ -13,7 +15,6 @@ export {
   type CompactResult,
   compact,
   type Merged,
-  withFile,
 } from './compaction/compact.ts'
 export { type CompactionLevels, checkLevels, DEFAULT_LEVELS } from './compaction/levels.ts'
 export { type MakeSnapshotOptions, makeSnapshot, type SnapshotResult } from './compaction/make-snapshot.ts'

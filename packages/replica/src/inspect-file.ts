@@ -1,4 +1,11 @@
-import { type ChainProof, Decoder, type Header, isLTXError, type KernelPool } from '@sqlstream/ltx'
+import {
+  type ByteStream,
+  type ChainProof,
+  Decoder,
+  type Header,
+  isLTXError,
+  type KernelPool,
+} from '@sqlstream/ltx'
 import { isStorageError } from '@sqlstream/storage'
 import { isLongEnough, type LTXFile } from './catalog.ts'
 import { isReplicaError } from './errors.ts'
@@ -31,7 +38,10 @@ export async function* inspectFiles(
   const inspect = (file: LTXFile): Promise<FileReport> =>
     reportOn(file, () =>
       isDeep
-        ? readWhole(replica, file, { ...options, pool: pool.for(file.size) })
+        ? decodeWhole(file, replica.open(file, options), {
+            signal: options.signal,
+            pool: pool.for(file.size),
+          })
         : readHeader(replica, file, options),
     )
   let bytes = 0
@@ -53,12 +63,16 @@ async function readHeader(replica: Replica, file: LTXFile, options: VerifyOption
   return { file, header, proof: header.proof }
 }
 
-async function readWhole(
-  replica: Replica,
+/**
+ * Decodes a file to its end and compares every checksum in it, and its range with its name. Throws LTXError, ReplicaError `corrupt`,
+ * the stream's errors.
+ */
+export async function decodeWhole(
   file: LTXFile,
-  { pool, signal }: { readonly pool: KernelPool | undefined; readonly signal?: AbortSignal | undefined },
+  body: ByteStream,
+  options: { readonly pool?: KernelPool | undefined; readonly signal?: AbortSignal | undefined },
 ): Promise<FileReport> {
-  const decoder = await Decoder.open(replica.open(file, { signal }), { pool, signal })
+  const decoder = await Decoder.open(body, options)
   try {
     checkRange(file, decoder.header)
     const proof = proofOf(decoder.header, await decoder.finish())

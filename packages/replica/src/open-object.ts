@@ -23,3 +23,8 @@ export function openWhenRead(
     },
   })
 }
+
+/** The bytes of an object that is being fetched already. */
+export async function* whenFetched(bytes: Promise<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  yield await bytes
+}

@@ -53,6 +53,7 @@ function nextLook(
   return (low + high) >>> 1
 }
 
+// Headers are small requests: this many at a time hide the round trips and stay far below any store's limit.
 const PARALLEL_HEADERS = 16
 
 /**
@@ -65,20 +66,29 @@ export async function withHeaderTimes(
   files: readonly LTXFile[],
   options: AbortOptions = {},
 ): Promise<Catalog> {
-  const read = new Map<LTXFile, Date>()
-  const slots = new Slots(PARALLEL_HEADERS)
   const lacking = files.filter((file) => file.timestamp === undefined && isLongEnough(file))
-  const reading = lacking.map((file) =>
+  return withTimes(catalog, await readHeaderTimes(replica, lacking, options))
+}
+
+/** The header times of these files, a request for each, some side by side. Files that are damaged or gone are not in it. */
+export async function readHeaderTimes(
+  replica: Replica,
+  files: readonly LTXFile[],
+  options: AbortOptions = {},
+): Promise<Map<LTXFile, Date>> {
+  const times = new Map<LTXFile, Date>()
+  const slots = new Slots(PARALLEL_HEADERS)
+  const reading = files.map((file) =>
     slots.run(async () => {
       try {
-        read.set(file, new Date((await replica.header(file, options)).timestamp))
+        times.set(file, new Date((await replica.header(file, options)).timestamp))
       } catch (error) {
         if (!isReplicaError(error, 'corrupt') && !isStorageError(error, 'not-found')) throw error
       }
     }, options),
   )
   await Promise.all(reading)
-  return withTimes(catalog, read)
+  return times
 }
 
 /**
@@ -100,7 +110,8 @@ export function withPointTimes(
   )
 }
 
-function withTimes(catalog: Catalog, times: ReadonlyMap<LTXFile, Date>): Catalog {
+/** The same catalog with these times. */
+export function withTimes(catalog: Catalog, times: ReadonlyMap<LTXFile, Date>): Catalog {
   if (times.size === 0) return catalog
   return createCatalog(
     filesOf(catalog).map((file) => {

@@ -19,7 +19,7 @@ import {
   runMerge,
   surveyCompaction,
   verify,
-  withFile,
+  withFiles,
 } from '../src/index.ts'
 import { collect } from './collect.ts'
 import { countRequests } from './counting-store.ts'
@@ -235,7 +235,7 @@ test('C2: files that a failed run of retention removed are no longer waited for'
   const gone = stale.levels.get(0)!.slice(0, 3)
   await replica.store.delete(gone.map(({ key }) => key))
   const options = { policy: { levels: LEVELS, snapshots: 'never' }, now: () => timeOf(60) } as const
-  const { catalog } = await compact(replica, replica.writer(LEASE), withFile(stale, snapshot), options)
+  const { catalog } = await compact(replica, replica.writer(LEASE), withFiles(stale, [snapshot]), options)
   const keys = (all: Catalog): string[] => filesOf(all).map(({ key }) => key)
   expect(keys(catalog)).toEqual(keys(await replica.catalog()))
   expect(keys(catalog)).not.toContain(gone[0]!.key)

@@ -18,7 +18,7 @@ import {
 } from '../src/index.ts'
 import { collect } from './collect.ts'
 import { MemorySink } from './memory-sink.ts'
-import { Model, put, timeOf } from './model.ts'
+import { Model, noisePage, put, timeOf } from './model.ts'
 
 const PAGE_SIZE = 512
 const LEASE = assumeSoleWriter('test')
@@ -37,7 +37,7 @@ beforeAll(async () => {
     const commit = 8 + ((txid * 5) % 9)
     const pgnos =
       txid === 1 ? Array.from({ length: commit }, (_, i) => i + 1) : [1, ((txid * 3) % commit) + 1]
-    model.commit(commit, new Map(pgnos.map((pgno) => [pgno, noise(txid * 100 + pgno)])))
+    model.commit(commit, new Map(pgnos.map((pgno) => [pgno, noisePage(PAGE_SIZE, txid * 100 + pgno)])))
     await put(replica, txid === 1 ? 9 : 0, txid, txid, model.file(txid, txid))
     if (txid === 8) await runMerge(replica, replica.writer(LEASE), planSnapshot(await replica.catalog())!)
   }
@@ -49,19 +49,6 @@ beforeAll(async () => {
   expect([...catalog.levels.keys()]).toEqual([0, 1, 2, 3, 9])
   files = filesOf(catalog)
 })
-
-/** A page that does not compress: so nearly every bit of it matters. */
-function noise(seed: number): Uint8Array {
-  const page = new Uint8Array(PAGE_SIZE)
-  let state = Math.imul(seed + 1, 2654435761)
-  for (let i = 0; i < page.length; i++) {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    page[i] = state
-  }
-  return page
-}
 
 /** The same objects, but for one bit of one of them. */
 async function damaged(

@@ -13,7 +13,7 @@ import {
   type RetentionPolicy,
   restorableTXIDs,
   retain,
-  withFile,
+  withFiles,
 } from '../src/index.ts'
 import { type DeleteOrder, dyingStore, isDeath } from './dying-store.ts'
 import { Model, pageOf } from './model.ts'
@@ -203,7 +203,7 @@ export class Life {
     const bytes = model.file(min, max, { timestamp: timestamp.getTime() })
     const file = await this.replica.writer(LEASE).put(isImage ? 9 : 0, range, bytes, { timestamp })
     this.history.set(file.maxTXID, timestamp.getTime())
-    if (this.#catalog) this.#catalog = withFile(this.#catalog, file)
+    if (this.#catalog) this.#catalog = withFiles(this.#catalog, [file])
   }
 
   async #maintain(step: Exclude<Step, { kind: 'commit' }>): Promise<void> {
@@ -233,7 +233,7 @@ export class Life {
       now: () => this.clock,
       onMerged: ({ file }) => {
         this.sums.merges++
-        this.#catalog = withFile(this.#catalog as Catalog, file)
+        this.#catalog = withFiles(this.#catalog as Catalog, [file])
       },
     })
     this.#catalog = result.catalog

@@ -150,6 +150,19 @@ export function pageOf(pageSize: number, seed: number): Uint8Array {
   return page
 }
 
+/** A page with content that is different for each seed and does not compress at all. */
+export function noisePage(pageSize: number, seed: number): Uint8Array {
+  const page = new Uint8Array(pageSize)
+  let state = (seed + 1) * 2654435761
+  for (let i = 0; i < page.length; i++) {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    page[i] = state
+  }
+  return page
+}
+
 /** A small history: snapshot of 6 pages, then changes, growth and a shrink; files in level 0, merges in level 1. */
 export function smallHistory(pageSize: PageSize = 512): Model {
   const model = new Model(pageSize)

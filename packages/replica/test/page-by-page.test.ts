@@ -7,27 +7,15 @@ import { PageSet } from '../src/restore/page-set.ts'
 import { planReads } from '../src/restore/plan-reads.ts'
 import { countRequests, type Request } from './counting-store.ts'
 import { MemorySink } from './memory-sink.ts'
-import { checksumOf, encodeFile, Model, pageOf, put } from './model.ts'
+import { checksumOf, encodeFile, Model, noisePage, pageOf, put } from './model.ts'
 
 const PAGE_SIZE = 16384
 const LATEST = { kind: 'latest' } as const
 
 /** Pages that do not compress, so that a file of 17 is read by its index. */
-function randomPage(seed: number): Uint8Array {
-  const page = new Uint8Array(PAGE_SIZE)
-  let state = (seed + 1) * 2654435761
-  for (let i = 0; i < page.length; i++) {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    page[i] = state
-  }
-  return page
-}
-
 function pages(from: number, to: number, seed: number): Map<number, Uint8Array> {
   const map = new Map<number, Uint8Array>()
-  for (let pgno = from; pgno <= to; pgno++) map.set(pgno, randomPage(seed * 10_000 + pgno))
+  for (let pgno = from; pgno <= to; pgno++) map.set(pgno, noisePage(PAGE_SIZE, seed * 10_000 + pgno))
   return map
 }
 
@@ -106,14 +94,14 @@ test('R1: ten thousand small files cost a request each, and at most five more', 
   const { store, requests } = countRequests(new MemoryStore())
   const replica = new Replica(store)
   const image = new Map<number, Uint8Array>()
-  for (let pgno = 1; pgno <= 3000; pgno++) image.set(pgno, randomPage(pgno).subarray(0, pageSize))
+  for (let pgno = 1; pgno <= 3000; pgno++) image.set(pgno, noisePage(pageSize, pgno))
   let checksum = checksumOf(image)
   const first = { preApplyChecksum: toChecksum(1n << 63n), postApplyChecksum: checksum }
   const spec = { pageSize, commit: 3000 } as const
   await put(replica, 9, 1, 1, encodeFile({ ...spec, min: 1, max: 1, pages: image, proof: first }))
   for (let txid = 2; txid <= 10_001; txid++) {
     const pgno = ((txid * 37) % 3000) + 1
-    const changed = new Map([[pgno, randomPage(10_000 + txid).subarray(0, pageSize)]])
+    const changed = new Map([[pgno, noisePage(pageSize, 10_000 + txid)]])
     const before = checksum
     const old = checksumOf(new Map([[pgno, image.get(pgno)!]]))
     checksum = toChecksum(before ^ old ^ checksumOf(changed))

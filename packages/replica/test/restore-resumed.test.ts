@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type PageSink, planRestore, Replica, type RestoreResult, restore } from '../src/index.ts'
 import { type FileSinkOptions, fileSink } from '../src/node/index.ts'
 import { countRequests, type Request } from './counting-store.ts'
-import { Model, pageOf, put } from './model.ts'
+import { Model, noisePage, pageOf, put } from './model.ts'
 
 const PAGE_SIZE = 4096
 const PAGES = 3000
@@ -25,11 +25,11 @@ beforeAll(async () => {
   const store = countRequests(new MemoryStore())
   requests = store.requests
   replica = new Replica(store.store)
-  const pages = new Map(Array.from({ length: PAGES }, (_, i) => [i + 1, noise(i)]))
+  const pages = new Map(Array.from({ length: PAGES }, (_, i) => [i + 1, noisePage(PAGE_SIZE, i)]))
   pages.set(1, databaseHeader())
   model.commit(PAGES, pages)
-  model.commit(PAGES, new Map([[7, noise(1007)]]))
-  model.commit(PAGES - 5, new Map([[9, noise(1009)]]))
+  model.commit(PAGES, new Map([[7, noisePage(PAGE_SIZE, 1007)]]))
+  model.commit(PAGES - 5, new Map([[9, noisePage(PAGE_SIZE, 1009)]]))
   for (let txid = 1; txid <= 3; txid++)
     await put(replica, txid === 1 ? 9 : 0, txid, txid, model.file(txid, txid))
 })
@@ -38,19 +38,6 @@ beforeEach(() => {
   path = join(mkdtempSync(join(root, 'target-')), 'app.db')
   requests.length = 0
 })
-
-/** A page that does not compress. */
-function noise(seed: number): Uint8Array {
-  const page = new Uint8Array(PAGE_SIZE)
-  let state = (seed + 1) * 2654435761
-  for (let i = 0; i < page.length; i++) {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    page[i] = state
-  }
-  return page
-}
 
 function databaseHeader(): Uint8Array {
   const page = pageOf(PAGE_SIZE, 1).slice()

@@ -8,6 +8,7 @@ import {
   DEFAULT_RETENTION,
   type Doomed,
   filesOf,
+  fileTime,
   isReplicaError,
   type LTXFile,
   planCompaction,
@@ -15,6 +16,7 @@ import {
   type ReplicaWriter,
   type RetentionPolicy,
   retain,
+  withFiles,
 } from '@sqlstream/replica'
 import type { PrimaryListener } from '../events.ts'
 import type { FailpointHook } from '../failpoint.ts'
@@ -166,7 +168,7 @@ export class Maintenance {
   async #compact(signal: AbortSignal): Promise<number | undefined> {
     const { replica, writer, now, emit, failpoint } = this.#c
     const policy = this.#compaction
-    this.#catalog = createCatalog([...filesOf(this.#catalog), ...this.#uploaded.splice(0)])
+    this.#catalog = withFiles(this.#catalog, this.#uploaded.splice(0))
     failpoint?.('merge:before')
     const { catalog, nextAt } = await compact(replica, writer, this.#catalog, {
       policy,
@@ -175,7 +177,7 @@ export class Maintenance {
       local: this.#recent.open,
       onMerged: ({ file, inputs, milliseconds }) => {
         failpoint?.('merge:after')
-        this.#catalog = createCatalog([...filesOf(this.#catalog), file])
+        this.#catalog = withFiles(this.#catalog, [file])
         this.#recent.drop(inputs)
         emit({ type: 'compacted', file, inputs: inputs.length, bytes: file.size, milliseconds })
       },
@@ -234,7 +236,7 @@ function retainIn(
   { now, grace, every }: { readonly now: number; readonly grace: number; readonly every: number },
 ): number {
   let newest = 0
-  for (const file of filesOf(catalog)) newest = Math.max(newest, (file.timestamp ?? file.modified).getTime())
+  for (const file of filesOf(catalog)) newest = Math.max(newest, fileTime(file))
   const idle = Math.min(Math.max(every, (now - newest) / 20), LONGEST_RETAIN_MS)
   let due = Number.POSITIVE_INFINITY
   for (const since of doomed.values()) due = Math.min(due, since.getTime() + grace)

@@ -1,6 +1,6 @@
 import type { ByteStream } from '@sqlstream/ltx'
 import { isStorageError } from '@sqlstream/storage'
-import { type Catalog, createCatalog, filesOf, type LTXFile } from '../catalog.ts'
+import { type Catalog, createCatalog, filesOf, type LTXFile, withFiles } from '../catalog.ts'
 import type { AbortOptions, Replica } from '../replica.ts'
 import { withHeaderTimes } from '../timestamps.ts'
 import type { ReplicaWriter } from '../writer.ts'
@@ -55,7 +55,7 @@ export async function compact(
     const [merge] = plan.merges
     if (!merge) return { catalog: current, nextAt: plan.nextAt }
     try {
-      current = withFile(current, await runTimed(replica, writer, merge, { signal, local, onMerged }))
+      current = withFiles(current, [await runTimed(replica, writer, merge, { signal, local, onMerged })])
     } catch (error) {
       if (!isStorageError(error, 'not-found') || listings++ === MOST_LISTINGS) throw error
       const listed = asListed(current, await replica.catalog({ signal }))
@@ -68,11 +68,6 @@ export async function compact(
 function asListed(known: Catalog, listed: Catalog): Catalog {
   const files = new Map(filesOf(known).map((file) => [file.key, file]))
   return createCatalog(filesOf(listed).map((file) => files.get(file.key) ?? file))
-}
-
-/** A catalog with one file more. */
-export function withFile(catalog: Catalog, file: LTXFile): Catalog {
-  return createCatalog([...filesOf(catalog), file])
 }
 
 /** Does a merge and tells of it. */

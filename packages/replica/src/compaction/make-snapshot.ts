@@ -1,9 +1,9 @@
 import type { ByteStream, TXID } from '@sqlstream/ltx'
-import type { Catalog, LTXFile } from '../catalog.ts'
+import { type Catalog, type LTXFile, withFiles } from '../catalog.ts'
 import { planRestore } from '../plan-restore.ts'
 import type { AbortOptions, Replica } from '../replica.ts'
 import type { ReplicaWriter } from '../writer.ts'
-import { type Merged, runTimed, withFile } from './compact.ts'
+import { type Merged, runTimed } from './compact.ts'
 import { type CompactionPolicy, planSnapshot } from './plan-compaction.ts'
 
 /** Options of `makeSnapshot`. */
@@ -43,6 +43,6 @@ export async function makeSnapshot(
   for (;;) {
     const merge = planSnapshot(current, options.policy)
     if (!merge) return { txid, catalog: current }
-    current = withFile(current, await runTimed(replica, writer, merge, options))
+    current = withFiles(current, [await runTimed(replica, writer, merge, options)])
   }
 }

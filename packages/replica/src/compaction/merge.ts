@@ -1,13 +1,15 @@
-import { type ByteStream, Decoder, isLTXError, mergeFiles } from '@sqlstream/ltx'
-import { type BlobStream, createBody, getBytes, Slots } from '@sqlstream/storage'
+import { type ByteStream, isLTXError, mergeFiles } from '@sqlstream/ltx'
+import { type BlobStream, getBytes, Slots } from '@sqlstream/storage'
 import type { LTXFile } from '../catalog.ts'
 import { corruptFile } from '../errors.ts'
-import { type AbortOptions, checkRange, type Replica } from '../replica.ts'
+import { decodeWhole } from '../inspect-file.ts'
+import { whenFetched } from '../open-object.ts'
+import type { AbortOptions, Replica } from '../replica.ts'
+import { REQUEST_BYTES } from '../request-cost.ts'
 import type { ReplicaWriter } from '../writer.ts'
 import type { Merge } from './plan-compaction.ts'
 
-/** Files up to this size are fetched whole and side by side, so that a merge of many small ones does not wait for each. */
-const WHOLE_BYTES = 256 * 1024
+/** Small files are fetched whole, so many side by side, so that a merge of many does not wait for each. */
 const PARALLEL_FETCHES = 16
 
 /** Options of `runMerge`. */
@@ -55,19 +57,11 @@ function merged(replica: Replica, inputs: readonly LTXFile[], options: MergeRunO
 }
 
 function input(replica: Replica, file: LTXFile, slots: Slots, signal: AbortSignal | undefined): ByteStream {
-  if (file.size > WHOLE_BYTES) return replica.open(file, { signal })
+  if (file.size > REQUEST_BYTES) return replica.open(file, { signal })
   const fetching = slots.run(() => getBytes(replica.store, file.key, { signal }), { signal })
   // Told when its turn comes.
   fetching.catch(() => undefined)
-  let isRead = false
-  return createBody({
-    async next() {
-      if (isRead) return undefined
-      isRead = true
-      return await fetching
-    },
-    async close() {},
-  })
+  return whenFetched(fetching)
 }
 
 /** Throws `corrupt` for the first input that is damaged by itself. */
@@ -78,13 +72,7 @@ async function blame(
 ): Promise<void> {
   for (const file of inputs) {
     try {
-      const decoder = await Decoder.open(local?.(file) ?? replica.open(file, { signal }), { signal })
-      try {
-        checkRange(file, decoder.header)
-        await decoder.finish()
-      } finally {
-        await decoder.close()
-      }
+      await decodeWhole(file, local?.(file) ?? replica.open(file, { signal }), { signal })
     } catch (error) {
       throw isLTXError(error) ? corruptFile(file, error) : error
     }

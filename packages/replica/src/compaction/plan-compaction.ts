@@ -2,6 +2,7 @@ import { isContiguous, type TXID } from '@sqlstream/ltx'
 import {
   type Catalog,
   filesOf,
+  fileTime,
   headOf,
   isLongEnough,
   type Level,
@@ -120,7 +121,7 @@ function slots(files: readonly LTXFile[], every: number, maxInputs: number): Slo
   // A clock that went back does not open a slot again: states are in order of TXID.
   let time = Number.NEGATIVE_INFINITY
   for (const file of files) {
-    time = Math.max(time, timeOf(file))
+    time = Math.max(time, fileTime(file))
     const slot = Math.floor(time / every)
     const last = found.at(-1)
     const before = last?.inputs.at(-1)
@@ -154,7 +155,7 @@ function dueSnapshot(catalog: Catalog, now: number, policy: CompactionPolicy): M
   if (!base || increments.length === 0) return undefined
   const { growth = 1, maxAge = DAY } = snapshots
   const bytes = increments.reduce((sum, { size }) => sum + size, 0)
-  const dueAt = timeOf(base) + maxAge * (0.9 + 0.2 * jitter)
+  const dueAt = fileTime(base) + maxAge * (0.9 + 0.2 * jitter)
   if (bytes < growth * base.size && now < dueAt) return dueAt
   // Up to where the widest merges lead: what is behind will be merged before long, and is then cheaper to read.
   const merged = increments.filter((file) => file.level > 0)
@@ -171,8 +172,4 @@ function snapshotOf(
   const chain = cheapestChain(filesOf(catalog).filter(isLongEnough), target)
   if (!chain || (chain.length === 1 && chain[0]?.level === SNAPSHOT_LEVEL)) return undefined
   return { level: SNAPSHOT_LEVEL, inputs: chain.slice(0, maxInputs) }
-}
-
-function timeOf(file: LTXFile): number {
-  return (file.timestamp ?? file.modified).getTime()
 }

@@ -1,4 +1,4 @@
-import { type Catalog, createCatalog, filesOf, type LTXFile } from '../catalog.ts'
+import { type Catalog, type LTXFile, withFiles } from '../catalog.ts'
 import { ltxKey } from '../layout.ts'
 import type { AbortOptions, Replica } from '../replica.ts'
 import { withHeaderTimes } from '../timestamps.ts'
@@ -36,7 +36,10 @@ export async function surveyCompaction(
     // Those of one level do not depend on one another; those of the next may be of more files once these are done.
     const round = plan.merges.filter(({ level }) => level === next.level)
     merges.push(...round)
-    current = createCatalog([...filesOf(current), ...round.map((merge) => expected(replica, merge))])
+    current = withFiles(
+      current,
+      round.map((merge) => expected(replica, merge)),
+    )
   }
 }
 

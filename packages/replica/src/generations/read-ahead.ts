@@ -1,6 +1,6 @@
 import type { ByteStream } from '@sqlstream/ltx'
 import { type BlobStore, getBytes } from '@sqlstream/storage'
-import { openWhenRead } from '../open-object.ts'
+import { openWhenRead, whenFetched } from '../open-object.ts'
 
 /** What there is to read, in the order in which it will be. */
 type Ahead = readonly { readonly key: string; readonly size: number }[]
@@ -52,8 +52,4 @@ export class ReadAhead {
       this.#fetched.set(key, bytes)
     }
   }
-}
-
-async function* whenFetched(bytes: Promise<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  yield await bytes
 }

@@ -1,6 +1,7 @@
-import { type Checksum, createKernel, isPageSize, lockPgno, type PageSize, toChecksum } from '@sqlstream/ltx'
+import { type Checksum, createKernel, isPageSize, lockPgno, type PageSize } from '@sqlstream/ltx'
 import type { RestoreBase } from '../index.ts'
 import { PageSet } from '../restore/page-set.ts'
+import { PageSums } from '../restore/page-sums.ts'
 import type { TempFile } from './temp-file.ts'
 
 const CHUNK_BYTES = 1024 * 1024
@@ -36,25 +37,20 @@ function sumsOf(
   pageSize: PageSize,
   pages: PageSet,
 ): { readonly sums: Uint32Array; readonly checksum: Checksum } {
-  const sums = new Uint32Array(2 * pages.commit)
+  const { commit } = pages
+  const sums = new PageSums()
+  sums.resize(commit, commit)
   const kernel = createKernel({ pageSize, batchBytes: CHUNK_BYTES })
-  let low = 0
-  let high = 0
-  for (let first = 1; first <= pages.commit; first += kernel.capacity) {
-    const count = Math.min(kernel.capacity, pages.commit - first + 1)
+  for (let first = 1; first <= commit; first += kernel.capacity) {
+    const count = Math.min(kernel.capacity, commit - first + 1)
     const target = kernel.pages.subarray(0, count * pageSize)
     target.fill(0, temp.read(target, (first - 1) * pageSize))
     for (let i = 0; i < count; i++) kernel.pgnos[i] = first + i
     kernel.checksumPages(count)
     for (let i = 0; i < count; i++) {
       if (!pages.has(first + i)) continue
-      const at = 2 * (first + i - 1)
-      sums[at] = kernel.pageSums[2 * i] as number
-      sums[at + 1] = kernel.pageSums[2 * i + 1] as number
-      low ^= sums[at] as number
-      high ^= sums[at + 1] as number
+      sums.put(first + i, kernel.pageSums[2 * i] as number, kernel.pageSums[2 * i + 1] as number)
     }
   }
-  const checksum = toChecksum((BigInt((high | 0x80000000) >>> 0) << 32n) | BigInt(low >>> 0))
-  return { sums, checksum }
+  return { sums: sums.words(), checksum: sums.checksum() }
 }

@@ -11,9 +11,7 @@ import type { LTXFile } from '../catalog.ts'
 import type { RestorePlan } from '../plan-restore.ts'
 import { readWhole } from '../read-whole.ts'
 import { type AbortOptions, checkRange, type Replica, signalOf } from '../replica.ts'
-
-/** Up to this size, reading a whole file costs less than finding out what of it is needed. */
-const WHOLE_BYTES = 256 * 1024
+import { REQUEST_BYTES } from '../request-cost.ts'
 
 /** A file of which it is known where each page lies. */
 export interface LoadedFile {
@@ -29,7 +27,7 @@ export interface LoadedFile {
 
 /** Whether a file is read with one request. */
 export function isReadWhole(file: LTXFile): boolean {
-  return file.size <= WHOLE_BYTES
+  return file.size <= REQUEST_BYTES
 }
 
 /** Memory that a loaded file takes, in bytes, about. */

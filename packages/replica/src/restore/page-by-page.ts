@@ -245,11 +245,8 @@ export class PageByPage {
 
   async #write({ count, pgnos, data, sums }: DecodedPages): Promise<void> {
     await this.#run.sink.write({ count, pgnos, data })
-    for (let i = 0; i < count; i++) {
-      const pgno = pgnos[i] as number
-      this.#sums.put(pgno, sums[2 * i] as number, sums[2 * i + 1] as number)
-      this.#written.add(pgno)
-    }
+    this.#sums.set(pgnos, sums, count)
+    for (let i = 0; i < count; i++) this.#written.add(pgnos[i] as number)
     this.#unsaved += data.byteLength
     if (this.#unsaved < (this.#run.sink.saveAfterBytes ?? Number.POSITIVE_INFINITY)) return
     this.#unsaved = 0

@@ -26,7 +26,7 @@ export class PageSums {
     if (words.length === 0) this.#reserve(Math.min(commit, Math.ceil(expected)))
   }
 
-  /** Takes over the checksums of `count` pages with ascending numbers in 1..commit. */
+  /** Takes over the checksums of `count` pages with numbers in 1..commit; ascending, unless there is room for all pages. */
   set(pgnos: Uint32Array, sums: Uint32Array, count: number): void {
     if (count === 0) return
     const last = pgnos[count - 1] as Pgno

@@ -1,8 +1,7 @@
 import type { PageIndex } from '@sqlstream/ltx'
+import { REQUEST_BYTES } from '../request-cost.ts'
 import type { PageSet } from './page-set.ts'
 
-/** What one more request costs, in bytes that could have been read meanwhile: gaps up to this are read and thrown away. */
-const GAP_BYTES = 256 * 1024
 /** So much is asked for at a time, so that one large file comes by several connections. */
 const PART_BYTES = 32 * 1024 * 1024
 
@@ -36,7 +35,7 @@ export function planReads(index: PageIndex, claimed: PageSet): ReadPart[] {
     for (const { first, end } of cutRun(index, run)) {
       const from = index.offsets[first] as number
       const to = (index.offsets[end - 1] as number) + (index.sizes[end - 1] as number)
-      if (part && (from - part.end > GAP_BYTES || to - part.offset > PART_BYTES)) flush()
+      if (part && (from - part.end > REQUEST_BYTES || to - part.offset > PART_BYTES)) flush()
       part ??= { offset: from, end: from, runs: [] }
       part.runs.push({ first, end })
       part.end = to

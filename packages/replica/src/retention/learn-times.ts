@@ -1,13 +1,9 @@
-import { isStorageError } from '@sqlstream/storage'
-import { type Catalog, createCatalog, filesOf, isLongEnough, type LTXFile } from '../catalog.ts'
-import { isReplicaError } from '../errors.ts'
+import { type Catalog, filesOf, isLongEnough, type LTXFile } from '../catalog.ts'
 import type { AbortOptions, Replica } from '../replica.ts'
+import { readHeaderTimes, withTimes } from '../timestamps.ts'
 import type { RetentionPlan } from './plan-retention.ts'
 import type { RetentionPolicy } from './policy.ts'
 import { type RestorePoint, tellsTime } from './promises.ts'
-
-// Headers are small requests: this many at a time hide the round trips and stay far below any store's limit.
-const PARALLEL_HEADERS = 16
 
 /**
  * The catalog with the header times of states that a plan would give up, where no file has told them yet; undefined when there are none.
@@ -30,19 +26,10 @@ export async function learnTimes(
   // Which states take their places shows when it is known where those are.
   if (queue.length === 0) queue.push(...untold(files, successors(lost, plan.promised, policy)))
   if (queue.length === 0) return undefined
-  const times = new Map<LTXFile, Date>()
-  const work = async (): Promise<void> => {
-    for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
-      times.set(file, await timeOf(replica, file, options))
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(PARALLEL_HEADERS, queue.length) }, work))
-  return createCatalog(
-    files.map((file) => {
-      const timestamp = times.get(file)
-      return timestamp ? { ...file, timestamp } : file
-    }),
-  )
+  const times = await readHeaderTimes(replica, queue, options)
+  // A file that is damaged or gone tells no other time than that of the listing.
+  for (const file of queue) if (!times.has(file)) times.set(file, file.modified)
+  return withTimes(catalog, times)
 }
 
 /** A file for each state whose time none tells. */
@@ -75,14 +62,4 @@ function successors(
     }
   }
   return [...found]
-}
-
-/** A file that is damaged or gone tells no other time than that of the listing. */
-async function timeOf(replica: Replica, file: LTXFile, options: AbortOptions): Promise<Date> {
-  try {
-    return new Date((await replica.header(file, options)).timestamp)
-  } catch (error) {
-    if (isReplicaError(error, 'corrupt') || isStorageError(error, 'not-found')) return file.modified
-    throw error
-  }
 }

@@ -1,5 +1,5 @@
 import type { TXID } from '@sqlstream/ltx'
-import { type Catalog, filesOf, isLongEnough, type LTXFile, SNAPSHOT_LEVEL } from '../catalog.ts'
+import { type Catalog, filesOf, fileTime, isLongEnough, type LTXFile, SNAPSHOT_LEVEL } from '../catalog.ts'
 import { reachableTXIDs } from '../chain.ts'
 import type { RetentionPolicy, RetentionTier } from './policy.ts'
 
@@ -14,11 +14,6 @@ export interface Claims {
   readonly now: Date
   /** TXIDs that somebody holds. */
   readonly pinned: ReadonlySet<TXID>
-}
-
-/** The time that is known of a file: its header's where it was read, else when the store received it, by the store's clock. */
-export function fileTime(file: LTXFile): number {
-  return (file.timestamp ?? file.modified).getTime()
 }
 
 /** Whether a file tells the time of its state: a snapshot may carry the time at which it was made, and a store's clock may be wrong. */

@@ -1,9 +1,8 @@
 import type { TXID } from '@sqlstream/ltx'
-import { isLongEnough, type LTXFile } from '../catalog.ts'
+import { fileTime, isLongEnough, type LTXFile } from '../catalog.ts'
 import { latestStart } from '../chain.ts'
 import type { Doomed } from './by-grace.ts'
 import { longestAge, type RetentionPolicy } from './policy.ts'
-import { fileTime } from './promises.ts'
 
 /**
  * Files that no chain reaches and that stay nevertheless: behind a hole, or too short to be LTX files.
