@@ -212,7 +212,7 @@ describe.skipIf(reason !== undefined)(reason ?? 'a server', () => {
     await using patient = await openNATSStore(place)
     await patient.put('a', bytes)
     const { body } = await patient.get('a')
-    own.server.signal('SIGSTOP')
+    await own.server.pause()
     try {
       const expected = { code: 'timeout', transient: true, driver: 'nats' }
       await expect(store.head('a')).rejects.toMatchObject(expected)

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -80,7 +81,13 @@ export class ServerProcess implements AsyncDisposable {
     return this.#child.pid!
   }
 
-  /** Sends a signal: SIGSTOP makes it hang, SIGCONT lets it go on. */
+  /** Makes it hang, until SIGCONT. The signal stops threads one by one, and one that runs still may answer: none does after this. */
+  async pause(): Promise<void> {
+    this.signal('SIGSTOP')
+    while (threadStates(this.pid).some((state) => state !== 'T')) await sleep(1)
+  }
+
+  /** Sends a signal. SIGCONT lets it go on after `pause`. */
   signal(name: NodeJS.Signals): void {
     running.get(this.#child)?.(name)
   }
@@ -92,6 +99,20 @@ export class ServerProcess implements AsyncDisposable {
     this.signal('SIGKILL')
     await closed
   }
+}
+
+/** A letter for each thread, T for one that is stopped; none where the system does not tell. */
+function threadStates(pid: number): string[] {
+  const tasks = `/proc/${pid}/task`
+  if (!existsSync(tasks)) return []
+  return readdirSync(tasks).flatMap((thread) => {
+    try {
+      return /\) (\w)/.exec(readFileSync(`${tasks}/${thread}/stat`, 'utf8'))?.[1] ?? []
+    } catch {
+      // It has ended meanwhile.
+      return []
+    }
+  })
 }
 
 /** A port of 127.0.0.1 that nobody uses at the moment. */
