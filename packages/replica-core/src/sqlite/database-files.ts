@@ -13,6 +13,25 @@ import {
 } from '@sqlstream/wal'
 import { PrimaryError } from '../errors.ts'
 
+/** What a file system says of a database file. As long as it says the same, nobody has written the file. */
+export interface FileSignature {
+  readonly dev: bigint
+  readonly ino: bigint
+  readonly size: bigint
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+}
+
+export function sameSignature(a: FileSignature, b: FileSignature): boolean {
+  return (
+    a.dev === b.dev &&
+    a.ino === b.ino &&
+    a.size === b.size &&
+    a.mtimeNs === b.mtimeNs &&
+    a.ctimeNs === b.ctimeNs
+  )
+}
+
 /** Databases that this process has open here, by device and inode. */
 const attached = new Set<string>()
 
@@ -83,6 +102,11 @@ export class DatabaseFiles {
             : 'The file may be encrypted, or of another kind.',
       })
     }
+  }
+
+  signature(): FileSignature {
+    const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(this.#db, { bigint: true })
+    return { dev, ino, size, mtimeNs, ctimeNs }
   }
 
   /** Bytes of the database file now; frames that are not checkpointed come on top. */
