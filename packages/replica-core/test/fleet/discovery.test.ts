@@ -9,6 +9,7 @@ import fs, {
 } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { TempFolder } from '@sqlstream/testkit'
+import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { FolderWatches, type WatchFolder } from '../../src/fleet/folder-watches.ts'
 import { DiscoveryLog, header, place } from './discovery-log.ts'
@@ -207,6 +208,23 @@ describe('what becomes of it, told by events', () => {
     await log.discovery.scan()
     expect(log.found).toEqual(['app.db', 'b.db'])
   })
+})
+
+it('a database that an application makes is found, and each of its commits is told', async () => {
+  await using log = await DiscoveryLog.open(root)
+  const application = new Database(at('app.db'))
+  try {
+    application.exec('PRAGMA journal_mode=WAL; CREATE TABLE t(a)')
+    await log.until('found app.db')
+    for (let i = 0; i < 3; i++) {
+      log.forget()
+      application.exec('INSERT INTO t VALUES(1)')
+      await log.until('changed app.db wal')
+    }
+  } finally {
+    application.close()
+  }
+  expect(log.found).toEqual(['app.db'])
 })
 
 describe('without events', () => {
