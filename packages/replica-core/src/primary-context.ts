@@ -1,4 +1,5 @@
 import type { Lease } from '@sqlstream/replica'
+import type { FolderWatches } from './fleet/folder-watches.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Resting } from './rest.ts'
 import type { SQLiteThreads } from './sqlite/sqlite-threads.ts'
@@ -8,6 +9,8 @@ import type { StateFolder } from './state/state-folder.ts'
 export interface PrimaryContext {
   /** Default: threads of its own. */
   readonly threads?: SQLiteThreads
+  /** Default: a watch of its own. */
+  readonly watches?: FolderWatches
   /** What the last primary of this database left when it rested. The lease in it is given back if the start fails. */
   readonly resting?: Resting | undefined
   /** Makes sure that the store keeps two writers apart. Default: by a probe. */

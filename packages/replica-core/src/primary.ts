@@ -2,6 +2,7 @@ import type { Pos } from '@sqlstream/ltx'
 import type { Lease } from '@sqlstream/replica'
 import { checkReplicable } from './attachment.ts'
 import { PrimaryError, wrapFileError } from './errors.ts'
+import type { FolderWatches } from './fleet/folder-watches.ts'
 import { obtainLease, returnLease } from './lease/obtain-lease.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { PrimaryOptions } from './options.ts'
@@ -98,7 +99,7 @@ export class Primary {
       throw wrapFileError(error, folder.path)
     }
     const primary = new Primary(options, { lock, lease, threads: own }, replication)
-    primary.#listen()
+    primary.#listen(context.watches)
     return primary
   }
 
@@ -190,7 +191,7 @@ export class Primary {
     await this.close()
   }
 
-  #listen(): void {
+  #listen(watches: FolderWatches | undefined): void {
     const { quietMs = 5, maxDelayMs = 10 } = this.#o
     this.#schedule = new WALSchedule(
       this.#o.database,
@@ -200,6 +201,7 @@ export class Primary {
         refresh: () => this.#upkeep.refresh().catch(() => this.#schedule?.lookIn(0)),
         poll: () => this.#poll(),
       },
+      watches,
     )
     if (this.#schedule.hasEvents) return
     this.#replication.emit({
