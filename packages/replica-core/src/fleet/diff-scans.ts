@@ -60,15 +60,10 @@ export function identityOf({ dev, ino }: Candidate): string {
   return `${dev}:${ino}`
 }
 
-/** Inodes are used again at once by some file systems, so the time of birth counts too, where it is a real one. */
+/** Inodes are used again at once by some file systems, so the time of birth counts too, where it is known. */
 function isReplaced(old: Candidate, now: Candidate): boolean {
   if (old.ino !== now.ino || old.dev !== now.dev) return true
-  return hasBirth(old) && hasBirth(now) && old.birthtimeNs !== now.birthtimeNs
-}
-
-/** Where it is not known, systems say 0 or the time of the last change. */
-function hasBirth({ birthtimeNs, ctimeNs }: Candidate): boolean {
-  return birthtimeNs > 0n && birthtimeNs !== ctimeNs
+  return old.birthtimeNs > 0n && now.birthtimeNs > 0n && old.birthtimeNs !== now.birthtimeNs
 }
 
 function changedFiles(old: Candidate, now: Candidate): ChangedFile[] {

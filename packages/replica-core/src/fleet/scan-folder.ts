@@ -228,17 +228,29 @@ function candidateOf(
   found: BigIntStats,
   wal: BigIntStats | undefined,
 ): Candidate {
-  const { dev, birthtimeNs } = found
+  const { dev } = found
+  birthsAreReal ??= areBirthsReal()
   return {
     path,
     relpath,
     link,
     dev,
-    birthtimeNs,
+    birthtimeNs: birthsAreReal ? found.birthtimeNs : 0n,
     ...signatureOf(found),
     wal: wal && signatureOf(wal),
     settled: isSettled(found) && (wal === undefined || isSettled(wal)),
   }
+}
+
+let birthsAreReal: boolean | undefined
+
+/**
+ * Where a sandbox forbids the newer system call, Node gives the time of the last change for that of birth. Files of
+ * /proc have no birth, so they tell.
+ */
+function areBirthsReal(): boolean {
+  if (process.platform !== 'linux') return true
+  return statSync('/proc', { bigint: true, throwIfNoEntry: false })?.birthtimeNs === 0n
 }
 
 function signatureOf({ ino, size, mtimeNs, ctimeNs }: BigIntStats): FileSignature {

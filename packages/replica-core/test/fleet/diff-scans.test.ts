@@ -51,12 +51,6 @@ describe('what differs between two scans', () => {
     ['F4: the same inode on another device', [a], [file('a', 1, { dev: 2n })], ['replaced a']],
     ['F4: an inode used again', [a], [file('a', 1, { birthtimeNs: 77n })], ['replaced a']],
     ['a birth that no one knows', [a], [file('a', 1, { birthtimeNs: 0n })], []],
-    [
-      'births that are only the time of the last change',
-      [file('a', 1, { birthtimeNs: 1000n })],
-      [file('a', 1, { birthtimeNs: 2000n, ctimeNs: 2000n })],
-      ['changed a database'],
-    ],
     ['F4: a renamed file', [a], [file('b', 1)], ['gone a', 'found b from a']],
     ['F4: a name that moved onto another', [a, file('b', 2)], [file('b', 1)], ['gone a', 'replaced b']],
     [
