@@ -215,6 +215,30 @@ const event = z.discriminatedUnion('type', [
   }),
   z.strictObject({
     ...eventHead,
+    type: z.literal('member'),
+    /** Of a database in a folder. */
+    state: z.enum(['queued', 'opening', 'open', 'resting', 'failed', 'fenced', 'gone']),
+  }),
+  z.strictObject({ time: instant, type: z.literal('watching'), folder: z.string(), databases: count }),
+  z.strictObject({
+    time: instant,
+    type: z.literal('folder-warning'),
+    folder: z.string(),
+    path: z.string(),
+    code: z.string(),
+    message: z.string(),
+  }),
+  z.strictObject({
+    time: instant,
+    type: z.literal('folder-stopped'),
+    folder: z.string(),
+    databases: count,
+    pendingFiles: count,
+    /** Databases of which not everything is known to be in the replica. */
+    incomplete: z.array(z.string()),
+  }),
+  z.strictObject({
+    ...eventHead,
     type: z.literal('stopped'),
     captured: pos.optional(),
     uploaded: hex64.optional(),

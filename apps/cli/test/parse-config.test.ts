@@ -207,7 +207,11 @@ describe('a wrong file', () => {
       withKeys('store: { a: [1] }'),
       [{ line: 4, key: 'databases[0].store.a', message: 'expected a text, a number, true or false' }],
     ],
-    ['nothing', '', [{ line: 1, key: 'databases', message: 'is missing: expected a list of databases' }]],
+    [
+      'nothing',
+      '',
+      [{ line: 1, key: 'databases', message: 'is missing: expected a list of databases, or folders' }],
+    ],
     ['a text', 'hello\n', [{ line: 1, key: '', message: 'expected a mapping' }]],
     ['a key twice', withKeys('url: b'), [{ line: 4, message: 'not YAML: Map keys must be unique' }]],
     ['no YAML', 'databases: [\n  { path: a\n', [{ key: '', message: expect.stringMatching(/^not YAML: /) }]],
@@ -288,7 +292,6 @@ dbs:
     checkpoint-interval: 1m
     replica: { type: file, path: /b, age: { recipients: [x] } }
   - dir: /data
-    pattern: "*.db"
     replica: { path: /c }
 `)
     expect(config).toBeUndefined()
@@ -298,7 +301,7 @@ dbs:
     ])
     expect(problems).toMatchObject([
       { line: 7, key: 'dbs[0].replica.age' },
-      { line: 8, key: 'dbs[1].dir', hint: 'name each database with path' },
+      { line: 8, key: 'dbs[1]', message: 'needs a pattern of names, such as "*.db"' },
     ])
   })
 

@@ -5,6 +5,9 @@ import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
 import { parseDuration } from '../duration.ts'
 import { EXIT } from '../exit-codes.ts'
+import type { FolderSelection, WatchedFolder } from '../folder-replication.ts'
+import { FolderRun } from '../folder-run.ts'
+import { folderFromWords, foldersFromConfig } from '../folders.ts'
 import { configWarningJSON, eventJSON, eventLine, stoppedJSON, stoppedLine } from '../output/events.ts'
 import { UploadSummary } from '../output/upload-summary.ts'
 import { type PairOptions, pairsFromConfig, pairsFromWords } from '../pairs.ts'
@@ -14,9 +17,9 @@ export default class Replicate extends BaseCommand {
   static override enableJsonFlag = false
   static override summary = 'Stream every commit of a live database to a replica.'
   static override description =
-    'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. A lease in the replica keeps a second writer out. Beside uploading it merges files into levels and snapshots, and removes what no state needs that is to stay restorable. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
+    'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. A lease in the replica keeps a second writer out. Beside uploading it merges files into levels and snapshots, and removes what no state needs that is to stay restorable. With --watch it replicates every database of a folder, also those that come later. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
   static override usage =
-    'replicate [DATABASE URL ...] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--state-dir <path>] [--json]'
+    'replicate [DATABASE URL ...] [--watch <dir> URL] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--state-dir <path>] [--json]'
   static override examples = [
     {
       description: 'Replicate a database into a folder',
@@ -29,6 +32,10 @@ export default class Replicate extends BaseCommand {
     {
       description: 'All databases of a configuration',
       command: '<%= config.bin %> replicate --config sqlstream.yml',
+    },
+    {
+      description: 'Every database of a folder, each to its own place',
+      command: '<%= config.bin %> replicate --watch /srv/tenants s3://bucket/{relpath}',
     },
     {
       description: 'Upload everything that is committed, then end',
@@ -79,18 +86,47 @@ export default class Replicate extends BaseCommand {
       default: false,
       description: 'remove nothing here: something else runs sqlstream retention, or nothing ever goes',
     }),
+    watch: Flags.string({
+      description:
+        'replicate every database of this folder; the URL may have {relpath}, {dir}, {name} and {stem}, and gets /{relpath} without any',
+    }),
+    include: Flags.string({
+      multiple: true,
+      dependsOn: ['watch'],
+      description: 'pattern of names, or of paths below the folder; default: every database',
+    }),
+    exclude: Flags.string({
+      multiple: true,
+      dependsOn: ['watch'],
+      description: 'pattern of what is left out, folders too',
+    }),
+    'no-recursive': Flags.boolean({
+      dependsOn: ['watch'],
+      description: 'only what is in the folder itself',
+    }),
+    'max-open': Flags.integer({
+      min: 1,
+      dependsOn: ['watch'],
+      description: 'databases that may be open at once, default 1000',
+    }),
+    'rest-after': Flags.string({
+      dependsOn: ['watch'],
+      description: 'a database that sees no commit for so long is let go until the next one, default 1m',
+    }),
     'state-dir': Flags.string({
+      exclusive: ['watch'],
       description: 'folder for local state, default .<database>-sqlstream beside the database',
     }),
     json: Flags.boolean({ default: false, description: 'one JSON object per event on standard output' }),
   }
   #json = false
+  readonly #folders: FolderRun[] = []
   readonly #summaries = new Map<Pair, UploadSummary>()
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Replicate)
     this.#json = flags.json
-    const pairs = await this.#pairs(args.pairs ?? [], {
+    const options: PairOptions = {
       ...(flags['sync-interval'] === undefined
         ? {}
         : { syncIntervalMs: parseDuration(flags['sync-interval']) }),
@@ -106,22 +142,51 @@ export default class Replicate extends BaseCommand {
         ...(flags['lease-ttl'] === undefined ? {} : { ttlMs: parseDuration(flags['lease-ttl']) }),
         ...(flags['sole-writer'] ? { soleWriter: true } : {}),
       },
-    })
-    const running = await this.#start(pairs, {
+    }
+    const words = args.pairs ?? []
+    const work =
+      flags.watch === undefined
+        ? await this.#work(words, options)
+        : { pairs: [], folders: [await this.#folder(flags.watch, words, options, flags)] }
+    const running = await this.#start(work.pairs, {
       drivers: this.drivers,
       signal: this.signal,
       onEvent: (pair, event) => this.#onEvent(pair, event),
     })
     try {
-      const done = flags.once ? this.#durable(running) : Promise.all(running.map((each) => each.fenced))
+      await this.#startFolders(work.folders)
+      const done = flags.once ? this.#durable(running) : this.#fenced(running)
       await Promise.race([aborted(this.signal), done])
     } finally {
       await this.#stop(running)
     }
   }
 
-  async #pairs(words: readonly string[], options: PairOptions): Promise<Pair[]> {
-    if (words.length > 0) return pairsFromWords(words, this.drivers, options)
+  #folder(
+    path: string,
+    words: readonly string[],
+    options: PairOptions,
+    flags: {
+      include: string[] | undefined
+      exclude: string[] | undefined
+      'no-recursive': boolean | undefined
+      'max-open': number | undefined
+      'rest-after': string | undefined
+    },
+  ): Promise<WatchedFolder> {
+    const { include, exclude } = flags
+    const selection: FolderSelection = {
+      ...(include === undefined ? {} : { include }),
+      ...(exclude === undefined ? {} : { exclude }),
+      ...(flags['no-recursive'] ? { recursive: false } : {}),
+      ...(flags['max-open'] === undefined ? {} : { maxOpen: flags['max-open'] }),
+      ...(flags['rest-after'] === undefined ? {} : { restAfterMs: parseDuration(flags['rest-after']) }),
+    }
+    return folderFromWords(path, words, this.drivers, { ...options, ...selection })
+  }
+
+  async #work(words: readonly string[], options: PairOptions): Promise<Work> {
+    if (words.length > 0) return { pairs: await pairsFromWords(words, this.drivers, options), folders: [] }
     const { noteText, readConfigFile, usableConfig } = await import('../config/read-config.ts')
     const result = await readConfigFile(this.configFile)
     if (result === undefined) {
@@ -141,7 +206,29 @@ export default class Replicate extends BaseCommand {
           `warning: ${noteText(file, warning)}${warning.hint === undefined ? '' : `; ${warning.hint}`}`,
         )
     }
-    return pairsFromConfig(config, this.drivers, options)
+    const pairs = await pairsFromConfig(config, this.drivers, options)
+    const { stateDir: _, ...rest } = options
+    return { pairs, folders: await foldersFromConfig(config, this.drivers, rest) }
+  }
+
+  /** A mistake in one of them is known before; what fails later concerns its own databases. */
+  async #startFolders(folders: readonly WatchedFolder[]): Promise<void> {
+    for (const folder of folders) {
+      const run = await FolderRun.start(folder, {
+        drivers: this.drivers,
+        signal: this.signal,
+        json: this.#json,
+        say: (line) => this.log(line),
+        tell: (event) => this.#line(event),
+      })
+      this.#folders.push(run)
+    }
+  }
+
+  /** Resolves when nothing is left to replicate; in a folder there always may be. */
+  #fenced(running: readonly Replication[]): Promise<unknown> {
+    if (this.#folders.length > 0) return new Promise(() => undefined)
+    return Promise.all(running.map((each) => each.fenced))
   }
 
   /** Starts them all; when one cannot start, none runs: a mistake in a deployment must be seen at once. */
@@ -163,7 +250,10 @@ export default class Replicate extends BaseCommand {
 
   async #durable(running: readonly Replication[]): Promise<void> {
     try {
-      await Promise.all(running.map((each) => each.durable(this.signal)))
+      await Promise.all([
+        ...running.map((each) => each.durable(this.signal)),
+        ...this.#folders.map((each) => each.durable()),
+      ])
     } catch (error) {
       // After Ctrl-C the report says what is safe, and the exit code whether that is everything.
       if (!this.signal.aborted) throw error
@@ -171,9 +261,10 @@ export default class Replicate extends BaseCommand {
   }
 
   async #stop(running: readonly Replication[]): Promise<void> {
-    const results = await Promise.allSettled(
-      running.map(async (each) => this.#report(each, await each.stop())),
-    )
+    const results = await Promise.allSettled([
+      ...running.map(async (each) => this.#report(each, await each.stop())),
+      ...this.#folders.map((each) => each.stop()),
+    ])
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
@@ -204,6 +295,12 @@ export default class Replicate extends BaseCommand {
   #line(event: unknown): void {
     process.stdout.write(`${redactText(JSON.stringify(event))}\n`)
   }
+}
+
+/** What is to be replicated. */
+interface Work {
+  readonly pairs: readonly Pair[]
+  readonly folders: readonly WatchedFolder[]
 }
 
 function source({ database, display }: Pair): { database: string; replica: string } {
