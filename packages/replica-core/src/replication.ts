@@ -11,7 +11,7 @@ import type { PrimaryOptions } from './options.ts'
 import type { ReplicationParts } from './primary-context.ts'
 import { Rebuild } from './rebuild.ts'
 import { Recovery } from './recovery.ts'
-import { type Rest, restableSignature, resumeOrDecide } from './rest.ts'
+import { type Rest, restableSignatures, resumeOrDecide } from './rest.ts'
 import { Serial } from './serial.ts'
 import type { StartDecision } from './start.ts'
 import { CaptureState } from './state/capture-state.ts'
@@ -212,13 +212,13 @@ export class Replication {
       const captured = this.pos
       if (attachment === undefined || captured === undefined || this.state !== 'idle') return undefined
       const { uploader } = this
-      const signature = restableSignature({ attachment, captured, uploader, now: Date.now() })
-      if (signature === undefined) return undefined
+      const signatures = restableSignatures({ attachment, captured, uploader, now: Date.now() })
+      if (signatures === undefined) return undefined
       await this.#detach()
       await uploader.stop()
       this.#captureState.close()
       this.#lifecycle.transition('close')
-      return { pos: captured, signature, maintenance: this.#maintenance }
+      return { pos: captured, ...signatures, maintenance: this.#maintenance }
     })
   }
 
