@@ -174,25 +174,30 @@ export class Verification {
     }
     const started = performance.now()
     this.#read = 0
+    let proof: ProvenRestore
     try {
       const { pos, timestamp, proven } = await proveRestorable(this.#replica, plan, { signal })
-      const milliseconds = performance.now() - started
       if (!proven) throw unproven(plan)
       const by = `sqlstream replicate on ${hostname()}`
-      this.#proof = { ...pos, timestamp, provenAt: new Date(now()), by }
-      emit({ type: 'verified', txid: pos.txid, bytes: this.#read, milliseconds })
+      proof = { ...pos, timestamp, provenAt: new Date(now()), by }
     } finally {
       this.#spent = [...stillCounted(this.#spent, now()), { at: now(), bytes: this.#read }]
     }
-    await this.#record(this.#proof, signal)
-  }
-
-  /** That it could not be written makes the state no less restorable: it is told, and nothing is read again for it. */
-  async #record(proof: ProvenRestore, signal: AbortSignal): Promise<void> {
+    const verified = {
+      type: 'verified',
+      txid: proof.txid,
+      bytes: this.#read,
+      milliseconds: performance.now() - started,
+    } as const
+    this.#proof = proof
     try {
-      await writeProof(this.#c.replica.store, proof, { signal })
+      await writeProof(replica.store, proof, { signal })
+      emit(verified)
     } catch (error) {
-      if (!signal.aborted) this.#c.emit({ type: 'failed', operation: 'verification', error: error as Error })
+      if (signal.aborted) return
+      // It is no less restorable for that, and nothing is read again for it.
+      emit(verified)
+      emit({ type: 'failed', operation: 'verification', error: error as Error })
     }
   }
 }

@@ -46,7 +46,12 @@ type BudgetRow = readonly [what: string, needed: number, spent: readonly Spent[]
 const BUDGET: readonly BudgetRow[] = [
   ['all of the budget', 100, [], { fits: true, left: 100 }],
   ['one byte more than the budget: never', 101, [], { fits: false, left: 100 }],
-  ['what was read 24 hours ago counts no more', 100, [{ at: NOW - DAY, bytes: 90 }], { fits: true, left: 100 }],
+  [
+    'what was read 24 hours ago counts no more',
+    100,
+    [{ at: NOW - DAY, bytes: 90 }],
+    { fits: true, left: 100 },
+  ],
   [
     'what was read a millisecond later still counts',
     100,
