@@ -12,6 +12,7 @@ export { checkVerification, type VerificationPolicy } from './maintenance/plan-v
 export type { PrimaryOptions } from './options.ts'
 export type { BehindPolicy, SnapshotReason } from './plan-start.ts'
 export { type CloseReport, Primary, type PrimaryStatus } from './primary.ts'
+export { refuseIfOpen } from './refuse-open.ts'
 export type { CheckpointMode } from './sqlite/checkpointer.ts'
 export type { WALPosition } from './state/position.ts'
 export { adoptRestored } from './state/restored.ts'

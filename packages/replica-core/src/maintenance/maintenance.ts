@@ -169,7 +169,7 @@ export class Maintenance {
         operation = 'compaction'
         const nextAt = await this.#compact(signal)
         operation = 'retention'
-        if (this.#c.now() >= this.#retainAt) await this.#retain(signal)
+        if (this.#mayRetain()) await this.#retain(signal)
         this.#runAt(Math.min(nextAt ?? this.#retainAt, this.#retainAt))
         return
       } catch (error) {
@@ -179,6 +179,12 @@ export class Maintenance {
         await sleep(retryInMs, undefined, { signal, ref: false }).catch(() => undefined)
       }
     }
+  }
+
+  /** Also when its time is further away than it can be: the clock has gone back. */
+  #mayRetain(): boolean {
+    const wait = this.#retainAt - this.#c.now()
+    return wait <= 0 || wait > Math.max(this.#retainEvery, LONGEST_RETAIN_MS)
   }
 
   async #compact(signal: AbortSignal): Promise<number | undefined> {

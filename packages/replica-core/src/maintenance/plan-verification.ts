@@ -84,7 +84,10 @@ export function allowanceFor(
   return { fits: false, left: shown }
 }
 
-/** What was read within the last 24 hours, oldest first. */
+/** What was read within the last 24 hours, oldest first; what a clock that has gone back puts in the future counts as of now. */
 export function stillCounted(spent: readonly Spent[], now: number): Spent[] {
-  return spent.filter(({ at }) => at + DAY_MS > now).sort((a, b) => a.at - b.at)
+  return spent
+    .filter(({ at }) => at + DAY_MS > now)
+    .map(({ at, bytes }) => ({ at: Math.min(at, now), bytes }))
+    .sort((a, b) => a.at - b.at)
 }

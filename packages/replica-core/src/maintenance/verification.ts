@@ -27,6 +27,7 @@ import {
 
 const FIRST_RETRY_MS = 5_000
 const LAST_RETRY_MS = 600_000
+const DAY_MS = 86_400_000
 /** Timers of the system reach no further. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
@@ -116,6 +117,8 @@ export class Verification {
       jitter: this.#jitter,
     }
     const due = verificationDue(state, this.#c.policy, now)
+    // Further away than it can be: the clock has gone back.
+    if (this.#notBefore > now + DAY_MS) this.#notBefore = now
     return due === undefined ? undefined : Math.max(due, this.#notBefore)
   }
 
@@ -163,6 +166,7 @@ export class Verification {
     const { now, emit, policy, replica } = this.#c
     const plan = await planNewest(replica, signal)
     const needed = plan.files.reduce((sum, { size }) => sum + size, 0)
+    this.#spent = stillCounted(this.#spent, now())
     const { fits, left, fitsAt } = allowanceFor(needed, this.#spent, policy, now())
     if (!fits) {
       if (fitsAt === undefined) this.#triedAt = now()
@@ -181,7 +185,7 @@ export class Verification {
       const by = `sqlstream replicate on ${hostname()}`
       proof = { ...pos, timestamp, provenAt: new Date(now()), by }
     } finally {
-      this.#spent = [...stillCounted(this.#spent, now()), { at: now(), bytes: this.#read }]
+      this.#spent.push({ at: now(), bytes: this.#read })
     }
     const verified = {
       type: 'verified',
