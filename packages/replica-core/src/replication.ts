@@ -148,6 +148,7 @@ export class Replication {
         onUploaded: (file, bytes) => this.#maintenance?.uploaded(file, bytes),
         onFenced: (error) => {
           this.#fenced = error
+          void this.#maintenance?.stopVerifying()
           this.#lifecycle.transition('fence')
         },
         onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
@@ -224,6 +225,7 @@ export class Replication {
 
   /** Uploads what is left and lets go of everything but the local lock. */
   async close(signal?: AbortSignal): Promise<void> {
+    await this.#maintenance?.stopVerifying()
     await this.#attachment?.cycle.settled().catch(() => undefined)
     if (this.#lifecycle.state !== 'fenced' && this.#uploader !== undefined) {
       await this.serial.run(this.capture).catch((error: Error) => {
