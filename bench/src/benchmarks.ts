@@ -7,6 +7,7 @@ export const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   latency: async () => (await import('./latency.ts')).latency,
   writer: async () => (await import('./writer.ts')).writer,
   restore: async () => (await import('./restore.ts')).restore,
+  fleet: async () => (await import('./fleet.ts')).fleet,
   storage: async () => (await import('./storage.ts')).storage,
   memory: async () => (await import('./memory.ts')).memory,
 }

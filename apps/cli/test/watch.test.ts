@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { TempFolder } from '@sqlstream/testkit'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from '../src/exit-codes.ts'
@@ -246,5 +246,54 @@ describe('folders of a configuration', () => {
     expect(result.status).toBe(EXIT.ok)
     expect(eventsOf(result).at(-1)).toMatchObject({ databases: 1 })
     await expectRestored('backup/a.db', app)
+  })
+})
+
+describe('status --watch', () => {
+  test('tells of each database whether it is replicated and what waits, the oldest first', async () => {
+    database('a.db')
+    const late = database('x/late.db')
+    const once = await runCLI(watch(['--once']))
+    expect(once.status).toBe(EXIT.ok)
+    database('new.db')
+    const cli = startCLI([
+      'replicate',
+      late.path,
+      folder.join('backup/x/late.db'),
+      '--json',
+      '--sync-interval',
+      '20ms',
+    ])
+    await cli.line(/"type":"state".*"to":"(idle|capturing)"/)
+    renameSync(folder.join('backup'), folder.join('away'))
+    writeFileSync(folder.join('backup'), 'a file where the folder was')
+    late.commit(2)
+    await cli.line(/"type":"failed","operation":"upload"/)
+    const { status, stdout, stderr } = await runCLI(['status', folder.join('data'), '--json'])
+    expect(stderr).toBe('')
+    expect(status).toBe(EXIT.ok)
+    const shown = SCHEMAS['status-folder'].parse(JSON.parse(stdout))
+    expect(shown).toMatchObject({
+      databases: 3,
+      running: 1,
+      captured: 2,
+      pending: 1,
+      unreadable: 0,
+      problems: [],
+    })
+    expect(shown.list.map((row) => row.database)).toEqual(['x/late.db', 'new.db', 'a.db'])
+    expect(shown.list[0]).toMatchObject({ running: true, pendingSince: shown.pendingSince })
+    const table = await runCLI(['status', '--watch', folder.join('data'), '--exclude', 'x'])
+    expect(table.stdout).toMatch(/: 2 databases, 0 being replicated now, 1 captured/)
+    expect(table.stdout).toMatch(/^new\.db +never /m)
+    expect(table.stdout).toMatch(/^a\.db +stopped +0000000000000001 /m)
+    cli.child.kill('SIGINT')
+    expect((await cli.result).status).toBe(EXIT.interrupted)
+  })
+
+  test('takes a folder that is there, without a URL', async () => {
+    expect((await runCLI(['status', '--watch', folder.join('none')])).status).toBe(EXIT.notFound)
+    expect((await runCLI(['status', folder.join('data'), '/b'])).status).toBe(EXIT.usage)
+    expect((await runCLI(['status'])).status).toBe(EXIT.usage)
   })
 })

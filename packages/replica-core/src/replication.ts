@@ -11,7 +11,7 @@ import type { PrimaryOptions } from './options.ts'
 import type { ReplicationParts } from './primary-context.ts'
 import { Rebuild } from './rebuild.ts'
 import { Recovery } from './recovery.ts'
-import { type Rest, restableSignature, resumeOrDecide } from './rest.ts'
+import { type Rest, restableSignatures, resumeOrDecide } from './rest.ts'
 import { Serial } from './serial.ts'
 import type { StartDecision } from './start.ts'
 import { CaptureState } from './state/capture-state.ts'
@@ -148,6 +148,7 @@ export class Replication {
         onUploaded: (file, bytes) => this.#maintenance?.uploaded(file, bytes),
         onFenced: (error) => {
           this.#fenced = error
+          void this.#maintenance?.stopVerifying()
           this.#lifecycle.transition('fence')
         },
         onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
@@ -212,18 +213,19 @@ export class Replication {
       const captured = this.pos
       if (attachment === undefined || captured === undefined || this.state !== 'idle') return undefined
       const { uploader } = this
-      const signature = restableSignature({ attachment, captured, uploader, now: Date.now() })
-      if (signature === undefined) return undefined
+      const signatures = restableSignatures({ attachment, captured, uploader, now: Date.now() })
+      if (signatures === undefined) return undefined
       await this.#detach()
       await uploader.stop()
       this.#captureState.close()
       this.#lifecycle.transition('close')
-      return { pos: captured, signature, maintenance: this.#maintenance }
+      return { pos: captured, ...signatures, maintenance: this.#maintenance }
     })
   }
 
   /** Uploads what is left and lets go of everything but the local lock. */
   async close(signal?: AbortSignal): Promise<void> {
+    await this.#maintenance?.stopVerifying()
     await this.#attachment?.cycle.settled().catch(() => undefined)
     if (this.#lifecycle.state !== 'fenced' && this.#uploader !== undefined) {
       await this.serial.run(this.capture).catch((error: Error) => {

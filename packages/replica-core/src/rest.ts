@@ -15,6 +15,8 @@ export interface Rest {
   readonly pos: Pos
   /** Of the database file at that time. */
   readonly signature: FileSignature
+  /** Of its WAL. */
+  readonly wal: FileSignature
   /** It goes on merging what was uploaded, and removing what is old. */
   readonly maintenance: Maintenance | undefined
 }
@@ -34,23 +36,28 @@ export interface Restable {
 }
 
 /**
- * The signature of a database that can be let go now: everything is captured, uploaded and copied into the file, and the
+ * The signatures of a database that can be let go now: everything is captured, uploaded and copied into the file, and the
  * holder sits in slot 0, where it forbids further copying until it goes. Undefined while something is left to do.
  */
-export function restableSignature({
+export function restableSignatures({
   attachment,
   captured,
   uploader,
   now,
-}: Restable): FileSignature | undefined {
+}: Restable): Pick<Rest, 'signature' | 'wal'> | undefined {
   const { files, holder, cycle, capture } = attachment
   if (uploader.pendingFiles > 0 || uploader.uploaded !== captured.txid) return undefined
-  if (cycle.running || !holder.parked || capture.isBehind()) return undefined
-  const index = files.index()
-  if (index.backfill < index.mxFrame) return undefined
+  if (cycle.running || !holder.parked) return undefined
   const signature = files.signature()
-  const written = Math.max(Number(signature.mtimeNs), Number(signature.ctimeNs)) / 1e6
-  return now - written < SETTLED_MS ? undefined : signature
+  const wal = files.walSignature()
+  if (!isSettled(signature, now) || !isSettled(wal, now)) return undefined
+  // Behind the signatures: what was written before them is captured.
+  const index = files.index()
+  return index.backfill < index.mxFrame || capture.isBehind() ? undefined : { signature, wal }
+}
+
+function isSettled({ mtimeNs, ctimeNs }: FileSignature, now: number): boolean {
+  return now - Math.max(Number(mtimeNs), Number(ctimeNs)) / 1e6 >= SETTLED_MS
 }
 
 /**

@@ -1,11 +1,18 @@
 import { Args, Flags } from '@oclif/core'
-import type { CloseReport, PrimaryEvent } from '@sqlstream/replica-core'
+import {
+  type CloseReport,
+  checkVerification,
+  type MaintenanceOptions,
+  type PrimaryEvent,
+} from '@sqlstream/replica-core'
 import { redactText } from '@sqlstream/storage'
 import { BaseCommand } from '../base-command.ts'
+import { parseByteSize } from '../byte-size.ts'
 import { CLIError } from '../cli-error.ts'
 import { parseDuration } from '../duration.ts'
 import { EXIT } from '../exit-codes.ts'
-import type { FolderSelection, WatchedFolder } from '../folder-replication.ts'
+import { folderFlags, selectionOf } from '../folder-flags.ts'
+import type { WatchedFolder } from '../folder-replication.ts'
 import { FolderRun } from '../folder-run.ts'
 import { folderFromWords, foldersFromConfig } from '../folders.ts'
 import { configWarningJSON, eventJSON, eventLine, stoppedJSON, stoppedLine } from '../output/events.ts'
@@ -19,7 +26,7 @@ export default class Replicate extends BaseCommand {
   static override description =
     'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. A lease in the replica keeps a second writer out. Beside uploading it merges files into levels and snapshots, and removes what no state needs that is to stay restorable. With --watch it replicates every database of a folder, also those that come later. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
   static override usage =
-    'replicate [DATABASE URL ...] [--watch <dir> URL] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--state-dir <path>] [--json]'
+    'replicate [DATABASE URL ...] [--watch <dir> URL] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--verify-every <duration> --verify-budget <size>] [--state-dir <path>] [--json]'
   static override examples = [
     {
       description: 'Replicate a database into a folder',
@@ -86,33 +93,16 @@ export default class Replicate extends BaseCommand {
       default: false,
       description: 'remove nothing here: something else runs sqlstream retention, or nothing ever goes',
     }),
-    watch: Flags.string({
+    'verify-every': Flags.string({
       description:
-        'replicate every database of this folder; the URL may have {relpath}, {dir}, {name} and {stem}, and gets /{relpath} without any',
+        'time between two proofs that the newest state can be restored, each of which reads it all, for example 24h; default: those of the configuration file, else none',
+      dependsOn: ['verify-budget'],
     }),
-    include: Flags.string({
-      multiple: true,
-      dependsOn: ['watch'],
-      description: 'pattern of names, or of paths below the folder; default: every database',
+    'verify-budget': Flags.string({
+      description: 'most bytes that are read for that in 24 hours and for one database, for example 10GB',
+      dependsOn: ['verify-every'],
     }),
-    exclude: Flags.string({
-      multiple: true,
-      dependsOn: ['watch'],
-      description: 'pattern of what is left out, folders too',
-    }),
-    'no-recursive': Flags.boolean({
-      dependsOn: ['watch'],
-      description: 'only what is in the folder itself',
-    }),
-    'max-open': Flags.integer({
-      min: 1,
-      dependsOn: ['watch'],
-      description: 'databases that may be open at once, default 1000',
-    }),
-    'rest-after': Flags.string({
-      dependsOn: ['watch'],
-      description: 'a database that sees no commit for so long is let go until the next one, default 1m',
-    }),
+    ...folderFlags,
     'state-dir': Flags.string({
       exclusive: ['watch'],
       description: 'folder for local state, default .<database>-sqlstream beside the database',
@@ -136,6 +126,7 @@ export default class Replicate extends BaseCommand {
       maintenance: {
         ...(flags['no-compaction'] ? { compaction: 'never' } : {}),
         ...(flags['no-retention'] ? { retention: 'never' } : {}),
+        ...verificationOf(flags['verify-every'], flags['verify-budget']),
       },
       lease: {
         ...(flags.wait ? { wait: 'forever' } : {}),
@@ -147,7 +138,12 @@ export default class Replicate extends BaseCommand {
     const work =
       flags.watch === undefined
         ? await this.#work(words, options)
-        : { pairs: [], folders: [await this.#folder(flags.watch, words, options, flags)] }
+        : {
+            pairs: [],
+            folders: [
+              await folderFromWords(flags.watch, words, this.drivers, { ...options, ...selectionOf(flags) }),
+            ],
+          }
     const running = await this.#start(work.pairs, {
       drivers: this.drivers,
       signal: this.signal,
@@ -160,29 +156,6 @@ export default class Replicate extends BaseCommand {
     } finally {
       await this.#stop(running)
     }
-  }
-
-  #folder(
-    path: string,
-    words: readonly string[],
-    options: PairOptions,
-    flags: {
-      include: string[] | undefined
-      exclude: string[] | undefined
-      'no-recursive': boolean | undefined
-      'max-open': number | undefined
-      'rest-after': string | undefined
-    },
-  ): Promise<WatchedFolder> {
-    const { include, exclude } = flags
-    const selection: FolderSelection = {
-      ...(include === undefined ? {} : { include }),
-      ...(exclude === undefined ? {} : { exclude }),
-      ...(flags['no-recursive'] ? { recursive: false } : {}),
-      ...(flags['max-open'] === undefined ? {} : { maxOpen: flags['max-open'] }),
-      ...(flags['rest-after'] === undefined ? {} : { restAfterMs: parseDuration(flags['rest-after']) }),
-    }
-    return folderFromWords(path, words, this.drivers, { ...options, ...selection })
   }
 
   async #work(words: readonly string[], options: PairOptions): Promise<Work> {
@@ -301,6 +274,20 @@ export default class Replicate extends BaseCommand {
 interface Work {
   readonly pairs: readonly Pair[]
   readonly folders: readonly WatchedFolder[]
+}
+
+function verificationOf(
+  every: string | undefined,
+  budget: string | undefined,
+): Pick<MaintenanceOptions, 'verification'> {
+  if (every === undefined || budget === undefined) return {}
+  const policy = { everyMs: parseDuration(every), bytesPerDay: parseByteSize(budget) }
+  try {
+    return { verification: checkVerification(policy) }
+  } catch (error) {
+    const hint = 'for example --verify-every 24h --verify-budget 10GB'
+    throw new CLIError('usage', (error as RangeError).message, hint)
+  }
 }
 
 function source({ database, display }: Pair): { database: string; replica: string } {

@@ -279,7 +279,8 @@ export class Capture {
 
   /** Time never goes back along a chain, whatever the clock does. */
   #timestamp(): number {
-    return Math.max(this.#c.now(), this.#c.state.position?.timestamp ?? 0)
+    const { timeFloor, position } = this.#c.state
+    return Math.max(this.#c.now(), timeFloor, position?.timestamp ?? 0)
   }
 
   #position(): Position {

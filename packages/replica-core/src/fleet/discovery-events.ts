@@ -35,6 +35,8 @@ export type DiscoveryEvent =
       readonly path: string
       readonly relpath: string
       readonly files: readonly ChangedFile[]
+      /** What a scan saw; absent when a file event tells. */
+      readonly candidate?: Candidate
     }
   | { readonly type: 'gone'; readonly candidate: Candidate }
   | { readonly type: 'replaced'; readonly candidate: Candidate; readonly before: Candidate }

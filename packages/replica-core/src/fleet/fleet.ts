@@ -164,7 +164,7 @@ export class Fleet {
         this.#add(event.candidate)
         break
       case 'changed':
-        this.#members.get(event.path)?.touch()
+        this.#members.get(event.path)?.touch(event.candidate)
         break
       case 'replaced':
         // The replica belongs to the name: the new file is compared, and goes on where the old one was.

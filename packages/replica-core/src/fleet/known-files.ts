@@ -92,7 +92,7 @@ export class KnownFiles {
       if (known?.told) this.#untell(known)
     } else if (change.type === 'changed' && known?.told) {
       known.candidate = candidate
-      this.#emit({ type: 'changed', path: candidate.path, relpath, files: change.files })
+      this.#emit({ type: 'changed', path: candidate.path, relpath, files: change.files, candidate })
     } else {
       const kind = this.#kindOf(candidate)
       const now: Known = { candidate, kind, told: false }

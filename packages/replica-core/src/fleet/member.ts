@@ -8,9 +8,11 @@ import { Primary } from '../primary.ts'
 import type { PrimaryContext } from '../primary-context.ts'
 import type { CloseReport } from '../report.ts'
 import type { Resting } from '../rest.ts'
+import type { FileSignature } from '../sqlite/database-files.ts'
 import type { FleetDatabase, FleetEvent, MemberState } from './fleet-events.ts'
 import type { FleetOptions } from './fleet-options.ts'
 import type { OpenBudget } from './open-budget.ts'
+import type { Candidate, FileSignature as SeenSignature } from './scan-folder.ts'
 
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 300_000
@@ -69,8 +71,12 @@ export class Member {
     return this.#lastCommit
   }
 
-  /** Something was written: it is opened if it rests. */
-  touch(): void {
+  /**
+   * Something was written: it is opened if it rests.
+   * @param seen its files, where a scan has looked at them: what was written before it was let go is no news
+   */
+  touch(seen?: Candidate): void {
+    if (seen && this.#resting && isAsLeft(seen, this.#resting)) return
     this.#touched = true
     if (this.#state !== 'resting') return
     this.#lastCommit = performance.now()
@@ -226,4 +232,18 @@ export class Member {
     this.#state = state
     this.#c.emit({ type: 'member', database: this.database, state })
   }
+}
+
+function isAsLeft(seen: Candidate, { signature, wal }: Resting): boolean {
+  if (!seen.settled || seen.dev !== signature.dev || seen.wal === undefined) return false
+  return isSame(seen, signature) && isSame(seen.wal, wal)
+}
+
+function isSame(seen: SeenSignature, left: FileSignature): boolean {
+  return (
+    seen.ino === left.ino &&
+    BigInt(seen.size) === left.size &&
+    seen.mtimeNs === left.mtimeNs &&
+    seen.ctimeNs === left.ctimeNs
+  )
 }

@@ -123,8 +123,11 @@ export class DatabaseFiles {
   }
 
   signature(): FileSignature {
-    const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(this.#db, { bigint: true })
-    return { dev, ino, size, mtimeNs, ctimeNs }
+    return signatureOf(this.#db)
+  }
+
+  walSignature(): FileSignature {
+    return signatureOf(this.#wal)
   }
 
   /** Bytes of the database file now; frames that are not checkpointed come on top. */
@@ -242,4 +245,9 @@ export function refuseHalfSet(database: string): void {
       hint: 'Restart the application: its last connection to close saves what it has committed. Replication then goes on by itself.',
     },
   )
+}
+
+function signatureOf(fd: number): FileSignature {
+  const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true })
+  return { dev, ino, size, mtimeNs, ctimeNs }
 }

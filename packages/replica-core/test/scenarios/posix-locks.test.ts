@@ -9,8 +9,8 @@ import { Replicator } from './support/replicator.ts'
 import { addRows, Scene } from './support/scene.ts'
 
 const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url))
-/** Modules that may use node:fs, and what they use it for: files of our own. */
-const OWN_FILES = /^(state\/.*|start|status)\.ts$/
+/** Modules that may use node:fs, and what they use it for: files of our own, and a second name of a database, which fs does not open. */
+const OWN_FILES = /^(state\/.*|start|status|refuse-open)\.ts$/
 /** Modules that find databases. They open folders, and ask for names, times and events, none of which touches a lock. */
 const FOLDERS = /^fleet\/(folder-watches|network-file-system|scan-folder)\.ts$/
 /** Reads the first bytes of files that are not attached, in one go, and never closes one that is (F6). */
