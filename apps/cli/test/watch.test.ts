@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { TempFolder } from '@sqlstream/testkit'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from '../src/exit-codes.ts'
@@ -111,6 +111,29 @@ describe('replicate --watch', () => {
     expect(lines.at(-1)).toMatch(/data: stopped; 2 databases: everything is in the replicas$/)
     expect(lines.length).toBe(4)
   })
+})
+
+test('a store that is gone: Ctrl-C says what is not uploaded, and the next run uploads it', async () => {
+  const app = database('x/a.db')
+  database('b.db')
+  const cli = startCLI(watch(['--json', '--sync-interval', '20ms']))
+  await cli.line(/a\.db.*"type":"snapshotted"/)
+  await cli.line(/b\.db.*"type":"snapshotted"/)
+  renameSync(folder.join('backup'), folder.join('away'))
+  writeFileSync(folder.join('backup'), 'a file where the folder was')
+  app.commit(3)
+  await cli.line(/a\.db.*"type":"failed","operation":"upload"/)
+  cli.child.kill('SIGINT')
+  const result = await cli.result
+  expect(result.status).toBe(EXIT.interrupted)
+  const last = eventsOf(result).at(-1)
+  expect(last).toMatchObject({ type: 'folder-stopped', databases: 2, incomplete: [app.path] })
+  expect(last?.type === 'folder-stopped' && last.pendingFiles).toBeGreaterThan(0)
+
+  rmSync(folder.join('backup'))
+  renameSync(folder.join('away'), folder.join('backup'))
+  expect((await runCLI(watch(['--once']))).status).toBe(EXIT.ok)
+  await expectRestored('backup/x/a.db', app)
 })
 
 describe('replicate --watch --once', () => {
