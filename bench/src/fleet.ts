@@ -132,6 +132,7 @@ async function written(
   const used = processorSeconds(child.pid) - processor
   await sleep(3000)
   const after = await child.ask({ do: 'stop' })
+  await child.ended()
   if (after.failures.length > 0) throw new Error(`the fleet met: ${after.failures.slice(0, 3).join('; ')}`)
   const waits = latencies(commits, after.arrivals)
   return [
