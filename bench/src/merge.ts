@@ -14,6 +14,7 @@ import { median, rate } from './statistics.ts'
 
 const MIB = 2 ** 20
 const GOAL = 4
+const WARM_UP = 5
 /** Of ours: Litestream, where it takes part, has what it wrote in level 1. */
 const OUTPUT_LEVEL = 2
 
@@ -154,17 +155,31 @@ async function measure(
     const level0 = (await replica.catalog()).levels.get(0) ?? []
     inputs = level0.filter(({ maxTXID }) => merged === undefined || maxTXID <= merged.maxTXID)
     bytes = inputs.reduce((sum, { size }) => sum + size, 0)
-    let output: LTXFile | undefined
-    const own = await timed(async () => {
-      output = await runMerge(replica, writer, { level: OUTPUT_LEVEL, inputs })
-    })
-    await writer.remove([output!])
-    outputBytes = output!.size
-    const recodedFile = `${folder}.recoded`
-    const again = await timed(() => recode(replica, inputs, recodedFile))
-    rmSync(recodedFile)
-    // The first round compiles.
-    if (round === 0) continue
+    const mergeOnce = async (): Promise<number> => {
+      let output: LTXFile | undefined
+      const milliseconds = await timed(async () => {
+        output = await runMerge(replica, writer, { level: OUTPUT_LEVEL, inputs })
+      })
+      await writer.remove([output!])
+      outputBytes = output!.size
+      return milliseconds
+    }
+    const recodeOnce = async (): Promise<number> => {
+      const output = `${folder}.recoded`
+      const milliseconds = await timed(() => recode(replica, inputs, output))
+      rmSync(output)
+      return milliseconds
+    }
+    if (round === 0) {
+      // Compiles what a replicator that has run for a while has compiled.
+      for (let i = 0; i < WARM_UP; i++) {
+        await mergeOnce()
+        await recodeOnce()
+      }
+      continue
+    }
+    const own = await mergeOnce()
+    const again = await recodeOnce()
     ours.push(rate(bytes, own))
     recoded.push(rate(bytes, again))
     if (merged) theirs.push(rate(bytes, merged.milliseconds))

@@ -1,3 +1,5 @@
+import type { PageSize } from '../page-size.ts'
+
 /*
  * Multiplication by x^(8 * bytes) modulo the CRC polynomial, i.e. what that many zero bytes do to a raw state.
  *
@@ -40,8 +42,16 @@ export function shiftBytes(state: Int32Array, bytes: number): Int32Array {
   return multiply(state, powerOfBytes(bytes))
 }
 
-/** For each of 16 nibbles of a state, the 16 products with x^(8 * bytes): 512 words. */
-export function shiftTable(bytes: number): Int32Array {
+const tables = new Map<PageSize, Int32Array>()
+
+/** For each of 16 nibbles of a state, the 16 products with x^(8 * bytes): 512 words. Made once for each size of pages; not to be changed. */
+export function shiftTable(bytes: PageSize): Int32Array {
+  const table = tables.get(bytes) ?? makeTable(bytes)
+  tables.set(bytes, table)
+  return table
+}
+
+function makeTable(bytes: number): Int32Array {
   const table = new Int32Array(16 * 16 * 2)
   const factor = powerOfBytes(bytes)
   let lo = factor[0]!
