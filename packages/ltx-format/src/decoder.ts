@@ -69,6 +69,11 @@ export class Decoder implements AsyncIterable<Page> {
     this.#order = new PageOrder(this.header, undefined)
   }
 
+  /** False once the last page was handed out. */
+  get hasPages(): boolean {
+    return this.#state === 'pages'
+  }
+
   /** The pages not handed out yet. Leaving the loop early keeps the decoder usable; end with finish or close. */
   async *batches(): AsyncGenerator<PageBatch, void, undefined> {
     for (let batch = await this.#next(); batch; batch = await this.#next()) yield batch

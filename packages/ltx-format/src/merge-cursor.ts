@@ -1,4 +1,5 @@
 import type { Decoder } from './decoder.ts'
+import { PAGE_FLAG_SIZE } from './frame.ts'
 import type { PageBatch } from './frame-source.ts'
 import type { MergedFile } from './merged-file.ts'
 
@@ -15,15 +16,14 @@ export class MergeCursor {
   /** It has passed all pages of its batch: load is due. */
   isPassed: boolean = false
   /** The last page that no later input truncates away. */
-  readonly alive: number
+  alive: number = Infinity
   readonly #batches: AsyncGenerator<PageBatch, void, undefined>
   #batch: HashedBatch | undefined
   #i = 0
   #frameAt = 0
 
-  constructor(decoder: Decoder, alive: number) {
+  constructor(decoder: Decoder) {
     this.decoder = decoder
-    this.alive = alive
     this.#batches = decoder.batches()
   }
 
@@ -36,6 +36,27 @@ export class MergeCursor {
     this.#frameAt = 0
     this.pgno = value ? value.pgnos[0]! : Infinity
     this.isPassed = false
+  }
+
+  /** Bytes of the frames of this batch. */
+  get frameBytes(): number {
+    return this.#batch?.frames.byteLength ?? 0
+  }
+
+  /** Copies what a merge needs of this batch, so that the kernel which made it can serve another file. */
+  hold(): void {
+    if (!this.#batch) return
+    const { count, pgnos, data, sums, frames, frameSizes, dataSums } = this.#batch
+    this.#batch = {
+      count,
+      pgnos: pgnos.slice(),
+      // Only frames of the older kind are made anew.
+      data: areCopied(frames, frameSizes) ? data.subarray(0, 0) : data.slice(),
+      sums: sums.slice(),
+      frames: frames.slice(),
+      frameSizes: frameSizes.slice(),
+      dataSums: dataSums.slice(0, 2 * count),
+    }
   }
 
   /** To the first page of this batch from `limit` on. Those before it go to `output`, unless they are dead; none without it. */
@@ -55,4 +76,14 @@ export class MergeCursor {
     if (i < count) this.pgno = pgnos[i]!
     if (i > from) output?.add(this.#batch!, from, i, frameAt)
   }
+}
+
+/** Whether all these frames go to the result as they are. */
+function areCopied(frames: Uint8Array, frameSizes: Uint32Array): boolean {
+  let at = 0
+  for (const size of frameSizes) {
+    if (frames[at + 5] !== PAGE_FLAG_SIZE) return false
+    at += size
+  }
+  return true
 }

@@ -2,6 +2,7 @@ import type { ByteStream } from './byte-stream.ts'
 import type { Checksum } from './checksum.ts'
 import { Decoder } from './decoder.ts'
 import { type Header, tracksChecksums } from './header.ts'
+import type { PageKernel } from './kernel/page-kernel.ts'
 import { MergeCursor } from './merge-cursor.ts'
 import { lastAlivePages, mergeHeaders, notMeeting } from './merge-header.ts'
 import { MergedFile } from './merged-file.ts'
@@ -24,14 +25,19 @@ export interface MergeOptions {
 const CHUNK_SIZE = 256 * 1024
 /** Bytes of decoded pages that all inputs together may hold. */
 const BATCH_MEMORY = 8 * 1024 * 1024
+/** Bytes of frames that small inputs, which were read to their end, may hold together. */
+const HELD_MEMORY = 16 * 1024 * 1024
+/** So many inputs may have batches as large as a chunk; those of the others are as small as their number wants it. */
+const LARGE_BATCHES = 8
 
 /**
  * Merges contiguous files, oldest first, into one: for each page the newest copy, no page that a later file truncated away,
  * commit and timestamp of the last. Frames are copied as they are; pages are decompressed only to check and hash them. The
  * result never tracks checksums in LTX's own fields; it has a chain proof if every input has one.
  *
- * All inputs are open at once, each with a small window. Their end is verified before the result's last bytes come, so a
- * consumer that got all bytes has a proven file. Chunks are the consumer's. Throws RangeError without inputs; while reading
+ * Inputs are opened one after the other. One that is small is read to its end at once and its frames are held, 16 MB together;
+ * the others stay open, each with a small window. All ends are verified before the result's last bytes come, so a consumer that
+ * got all bytes has a proven file. Chunks are the consumer's. Throws RangeError without inputs; while reading
  * LTXError 'non-contiguous', 'page-size-mismatch', 'checksum-mismatch' (a file, or proofs that do not meet), 'page-missing' (a
  * snapshot, or pages that grew back after a shrink, would have a hole), and whatever Decoder throws.
  */
@@ -46,17 +52,13 @@ async function* merge(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const decoders: Decoder[] = []
   try {
-    const batchBytes = Math.min(CHUNK_SIZE, Math.floor(BATCH_MEMORY / inputs.length))
-    for (const input of inputs) decoders.push(await Decoder.open(input, { signal, batchBytes }))
+    const cursors = await openAll(inputs, decoders, signal)
     const headers = decoders.map(({ header }) => header)
     const output = new MergedFile(
       mergeHeaders(headers, overlapping),
       Math.min(...headers.map((h) => h.commit)),
     )
-    const alive = lastAlivePages(headers)
-    const cursors = decoders.map((decoder, i) => new MergeCursor(decoder, alive[i]!))
-
-    for (const cursor of cursors) await cursor.load()
+    for (const [i, last] of lastAlivePages(headers).entries()) cursors[i]!.alive = last
     while (takeFront(cursors, output)) {
       for (const cursor of cursors) if (cursor.isPassed) await cursor.load()
       if (output.pending >= CHUNK_SIZE) {
@@ -72,6 +74,40 @@ async function* merge(
     // One source that cannot be let go must not keep the others, nor hide why the merge failed.
     await Promise.allSettled(decoders.map((decoder) => decoder.close()))
   }
+}
+
+/**
+ * Opens all inputs and reads a batch of each. One that ends with it is verified at once and lends its kernel to the next: a
+ * kernel for each of many small files would cost more than their pages. Decoders go to `decoders` as they are opened.
+ */
+async function openAll(
+  inputs: readonly ByteStream[],
+  decoders: Decoder[],
+  signal: AbortSignal | undefined,
+): Promise<MergeCursor[]> {
+  const cursors: MergeCursor[] = []
+  const small = Math.min(CHUNK_SIZE, Math.floor(BATCH_MEMORY / inputs.length))
+  let kernel: PageKernel | undefined
+  let kept = 0
+  let held = 0
+  for (const input of inputs) {
+    const batchBytes = kept < LARGE_BATCHES ? CHUNK_SIZE : small
+    const decoder = await Decoder.open(input, { kernel, signal, batchBytes })
+    decoders.push(decoder)
+    const cursor = new MergeCursor(decoder)
+    cursors.push(cursor)
+    await cursor.load()
+    if (decoder.hasPages || held + cursor.frameBytes > HELD_MEMORY) {
+      kernel = undefined
+      kept++
+    } else {
+      cursor.hold()
+      held += cursor.frameBytes
+      await decoder.finish()
+      kernel = decoder.kernel
+    }
+  }
+  return cursors
 }
 
 /**
