@@ -1,11 +1,12 @@
 // Restores a replica in a process of its own, to see what memory that takes. Argument: RestoreOptions.
+import { rmSync } from 'node:fs'
 import { planRestore, Replica, restore } from '@sqlstream/replica'
 import { createKernelPool, fileSink } from '@sqlstream/replica/node'
 import { fileDriver } from '@sqlstream/storage-file'
 import { s3Driver } from '@sqlstream/storage-s3'
 import { peakMemory } from './process-figures.ts'
 
-/** What to restore, and into which file. */
+/** What to restore, and into which file, which is replaced. */
 export interface RestoreOptions {
   /** URL, `file:` or `s3:`. */
   readonly replica: string
@@ -20,6 +21,7 @@ export interface RestoreReply {
 }
 
 const options = JSON.parse(process.argv[2] ?? '') as RestoreOptions
+rmSync(options.output, { force: true })
 const url = new URL(options.replica)
 await using store = await (url.protocol === 's3:' ? s3Driver : fileDriver).open(url)
 const replica = new Replica(store)
