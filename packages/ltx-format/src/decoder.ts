@@ -50,7 +50,8 @@ export class Decoder implements AsyncIterable<Page> {
     try {
       return new Decoder(reader, await reader.exact(HEADER_SIZE, 'header'), options)
     } catch (error) {
-      await closeQuietly(reader)
+      // If that fails too, the first error is the one to tell.
+      await reader.close().catch(() => {})
       throw error
     }
   }
@@ -122,7 +123,8 @@ export class Decoder implements AsyncIterable<Page> {
       return await work()
     } catch (error) {
       this.#state = 'closed'
-      await closeQuietly(this.#reader)
+      // If that fails too, the first error is the one to tell.
+      await this.#reader.close().catch(() => {})
       throw error
     }
   }
@@ -181,14 +183,5 @@ export class Decoder implements AsyncIterable<Page> {
       if (tracksChecksums(this.header)) this.#sum.expect(trailer.postApplyChecksum, at)
     }
     return trailer
-  }
-}
-
-/** Closes a source after a failure; if that fails too, the first error is the one to tell. */
-async function closeQuietly(reader: StreamReader): Promise<void> {
-  try {
-    await reader.close()
-  } catch {
-    // The caller throws the failure that led here.
   }
 }

@@ -38,25 +38,26 @@ export class MergeCursor {
     this.isPassed = false
   }
 
-  /** Bytes of the frames of this batch. */
-  get frameBytes(): number {
-    return this.#batch?.frames.byteLength ?? 0
-  }
-
-  /** Copies what a merge needs of this batch, so that the kernel which made it can serve another file. */
-  hold(): void {
-    if (!this.#batch) return
+  /** Copies what a merge needs of this batch, so that the kernel which made it can serve another file. Returns the bytes of it. */
+  hold(): number {
+    if (!this.#batch) return 0
     const { count, pgnos, data, sums, frames, frameSizes, dataSums } = this.#batch
+    let at = 5
+    const isModern = frameSizes.every((size) => {
+      at += size
+      return frames[at - size] === PAGE_FLAG_SIZE
+    })
     this.#batch = {
       count,
       pgnos: pgnos.slice(),
       // Only frames of the older kind are made anew.
-      data: areCopied(frames, frameSizes) ? data.subarray(0, 0) : data.slice(),
+      data: data.slice(0, isModern ? 0 : data.byteLength),
       sums: sums.slice(),
       frames: frames.slice(),
       frameSizes: frameSizes.slice(),
       dataSums: dataSums.slice(0, 2 * count),
     }
+    return frames.byteLength + this.#batch.data.byteLength
   }
 
   /** To the first page of this batch from `limit` on. Those before it go to `output`, unless they are dead; none without it. */
@@ -76,14 +77,4 @@ export class MergeCursor {
     if (i < count) this.pgno = pgnos[i]!
     if (i > from) output?.add(this.#batch!, from, i, frameAt)
   }
-}
-
-/** Whether all these frames go to the result as they are. */
-function areCopied(frames: Uint8Array, frameSizes: Uint32Array): boolean {
-  let at = 0
-  for (const size of frameSizes) {
-    if (frames[at + 5] !== PAGE_FLAG_SIZE) return false
-    at += size
-  }
-  return true
 }

@@ -23,12 +23,8 @@ export interface MergeOptions {
 
 /** Bytes of output handed out at a time, about. */
 const CHUNK_SIZE = 256 * 1024
-/** Bytes of decoded pages that all inputs together may hold. */
-const BATCH_MEMORY = 8 * 1024 * 1024
-/** Bytes of frames that small inputs, which were read to their end, may hold together. */
+/** Bytes that small inputs, which were read to their end, may hold together; the last one may pass it. */
 const HELD_MEMORY = 16 * 1024 * 1024
-/** So many inputs may have batches as large as a chunk; those of the others are as small as their number wants it. */
-const LARGE_BATCHES = 8
 
 /**
  * Merges contiguous files, oldest first, into one: for each page the newest copy, no page that a later file truncated away,
@@ -86,23 +82,21 @@ async function openAll(
   signal: AbortSignal | undefined,
 ): Promise<MergeCursor[]> {
   const cursors: MergeCursor[] = []
-  const small = Math.min(CHUNK_SIZE, Math.floor(BATCH_MEMORY / inputs.length))
   let kernel: PageKernel | undefined
   let kept = 0
   let held = 0
   for (const input of inputs) {
-    const batchBytes = kept < LARGE_BATCHES ? CHUNK_SIZE : small
+    // Of inputs that stay open eight have a whole chunk, eight half of it and so on: a thousand together 11 MiB.
+    const batchBytes = CHUNK_SIZE / (1 + (kept >> 3))
     const decoder = await Decoder.open(input, { kernel, signal, batchBytes })
     decoders.push(decoder)
     const cursor = new MergeCursor(decoder)
     cursors.push(cursor)
     await cursor.load()
-    if (decoder.hasPages || held + cursor.frameBytes > HELD_MEMORY) {
-      kernel = undefined
-      kept++
-    } else {
-      cursor.hold()
-      held += cursor.frameBytes
+    kernel = undefined
+    if (decoder.hasPages || held > HELD_MEMORY) kept++
+    else {
+      held += cursor.hold()
       await decoder.finish()
       kernel = decoder.kernel
     }
@@ -144,20 +138,16 @@ function takeFront(cursors: readonly MergeCursor[], output: MergedFile): boolean
 
 /** Verifies the ends of all inputs, and that apply-checksums meet where LTX's own fields track them. */
 async function finishAll(decoders: readonly Decoder[]): Promise<void> {
-  let previous: { header: Header; postApplyChecksum: Checksum } | undefined
+  let previous: Header | undefined
+  let before: Checksum
   for (const decoder of decoders) {
     const { header } = decoder
     const { postApplyChecksum } = await decoder.finish()
-    if (previous && meets(previous.header, header)) {
-      const before = previous.postApplyChecksum
-      if (before !== header.preApplyChecksum)
-        throw notMeeting(previous.header, before, header, header.preApplyChecksum)
+    const after = header.preApplyChecksum
+    if (previous && isContiguous(previous, header) && tracksChecksums(previous) && tracksChecksums(header)) {
+      if (before! !== after) throw notMeeting(previous, before!, header, after)
     }
-    previous = { header, postApplyChecksum }
+    previous = header
+    before = postApplyChecksum
   }
-}
-
-/** Whether both track checksums, and the second begins where the first ends. */
-function meets(previous: Header, next: Header): boolean {
-  return isContiguous(previous, next) && tracksChecksums(previous) && tracksChecksums(next)
 }
