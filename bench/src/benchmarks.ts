@@ -9,6 +9,7 @@ export const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   restore: async () => (await import('./restore.ts')).restore,
   merge: async () => (await import('./merge.ts')).merge,
   'small-files': async () => (await import('./small-files.ts')).smallFiles,
+  fleet: async () => (await import('./fleet.ts')).fleet,
   storage: async () => (await import('./storage.ts')).storage,
   memory: async () => (await import('./memory.ts')).memory,
 }

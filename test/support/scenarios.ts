@@ -7,6 +7,7 @@ const COMPLETE = new Set(['issue 2'])
 
 /** Scenarios that are complete before all others of their issue are. */
 const COMPLETE_ALONE = new Set([
+  'T24',
   'T25',
   'T26',
   'T27',
@@ -17,8 +18,11 @@ const COMPLETE_ALONE = new Set([
   'T32',
   'T33',
   'T34',
+  'T39',
+  'T40',
   'T54',
   'T71',
+  'T74',
 ])
 
 /**

@@ -8,7 +8,7 @@ import {
   restore,
 } from '@sqlstream/replica'
 import { fileSink, type IntegrityCheck } from '@sqlstream/replica/node'
-import { adoptRestored, sqliteCheck } from '@sqlstream/replica-core'
+import { adoptRestored, refuseIfOpen, sqliteCheck } from '@sqlstream/replica-core'
 import { holdState } from './hold-state.ts'
 import type { PlannedRestore } from './restore-plan.ts'
 
@@ -38,6 +38,7 @@ export function checkedFile(path: string, { check, force, delta }: FileOptions):
     overwrite: force,
     delta,
     check,
+    ...(force || delta ? { mayReplace: refuseIfOpen } : {}),
     ...(check === 'none' ? {} : { runCheck: (path: string) => sqliteCheck(path, check) }),
   })
 }

@@ -80,6 +80,9 @@ export const configShow = z.strictObject({
           z.literal('never'),
         ])
         .optional(),
+      verify: z
+        .union([z.strictObject({ everyMs: milliseconds, bytesPerDay: count }), z.literal('never')])
+        .optional(),
       lease: z.strictObject({ ttlMs: milliseconds.optional(), soleWriter: z.boolean().optional() }),
       /** Names; the values are hidden. */
       environment: z.record(z.string(), z.literal('***')),

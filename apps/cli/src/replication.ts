@@ -12,7 +12,7 @@ import { type NamedReplica, openReplica } from './open-replica.ts'
 /** One database, where it goes, and how. */
 export interface Pair
   extends Pick<PrimaryOptions, 'syncIntervalMs' | 'onBehind' | 'onDiverged' | 'stateDir'> {
-  /** Merging and retention. */
+  /** Merging, retention and verification. */
   readonly maintenance?: MaintenanceOptions
   readonly database: string
   readonly url: string

@@ -8,6 +8,7 @@ const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}
 export function parseRestoreTarget(flags: {
   txid?: string | undefined
   timestamp?: string | undefined
+  strict?: boolean | undefined
 }): RestoreTarget {
   if (flags.txid !== undefined) return { kind: 'txid', txid: parseTXIDText(flags.txid) }
   if (flags.timestamp === undefined) return { kind: 'latest' }
@@ -19,7 +20,7 @@ export function parseRestoreTarget(flags: {
       'write it with its time zone, for example 2026-11-24T03:15:00Z',
     )
   }
-  return { kind: 'timestamp', timestamp }
+  return { kind: 'timestamp', timestamp, strict: flags.strict === true }
 }
 
 /** The same wish for a backup of Litestream 0.3. @throws CLIError `usage` for a TXID */

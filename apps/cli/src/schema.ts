@@ -156,6 +156,16 @@ const event = z.discriminatedUnion('type', [
     bytes: count,
     oldest: z.strictObject({ txid: hex64, timestamp: instant }).optional(),
   }),
+  z.strictObject({ ...eventHead, type: z.literal('verified'), txid: hex64, bytes: count, milliseconds }),
+  z.strictObject({
+    ...eventHead,
+    type: z.literal('verification-skipped'),
+    txid: hex64,
+    needed: count,
+    left: count,
+    bytesPerDay: count,
+    nextAt: instant,
+  }),
   z.strictObject({
     ...eventHead,
     type: z.literal('resynced'),

@@ -153,13 +153,14 @@ describe('config show', () => {
       'sqlstream.yml',
       [
         'levels: [30s, 1m]',
+        'verify: { budget: 1.5GB }',
         'databases:',
         '  - path: a.db',
         '    url: /a',
         '    snapshots: { growth: 2, maxAge: 7d }',
         '    retention: { keep: [{ every: capture, for: 1h }, { every: 1m, for: forever }], grace: 90m }',
-        '  - { path: b.db, url: /b, levels: never, retention: never }',
-        '  - { path: c.db, url: /c, snapshots: never }',
+        '  - { path: b.db, url: /b, levels: never, retention: never, verify: never }',
+        '  - { path: c.db, url: /c, snapshots: never, verify: { every: 7d, budget: 2GiB } }',
       ].join('\n'),
     )
     const { stdout } = await run(['config', 'show'])
@@ -168,12 +169,15 @@ describe('config show', () => {
       '    levels of 30s, 1m',
       '    a snapshot when the increments are 2 times its size, or the last one is 7d old',
       '    kept: every capture for 1h, each 1m for ever, 2 snapshots at any age; grace of 90m',
+      '    proven restorable every 1d, at most 1500MB read in 24 hours',
       `  ${folder.join('b.db')} -> /b`,
       '    nothing is merged',
       '    nothing is removed',
+      '    proven restorable only by hand',
       `  ${folder.join('c.db')} -> /c`,
       '    levels of 30s, 1m',
       '    snapshots only by hand',
+      '    proven restorable every 7d, at most 2GiB read in 24 hours',
       '',
     ])
     const json = SCHEMAS['config-show'].parse(JSON.parse((await run(['config', 'show', '--json'])).stdout))
@@ -186,9 +190,10 @@ describe('config show', () => {
           graceMs: 5_400_000,
           minSnapshots: 2,
         },
+        verify: { everyMs: 86_400_000, bytesPerDay: 1_500_000_000 },
       },
-      { levelsMs: 'never', retention: 'never' },
-      { levelsMs: [30_000, 60_000], snapshots: 'never' },
+      { levelsMs: 'never', retention: 'never', verify: 'never' },
+      { levelsMs: [30_000, 60_000], snapshots: 'never', verify: { bytesPerDay: 2_147_483_648 } },
     ])
   })
 

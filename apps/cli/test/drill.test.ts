@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EXIT } from '../src/exit-codes.ts'
 import { SCHEMAS } from '../src/schema.ts'
 import { App } from './support/app.ts'
-import { runCLI } from './support/run-cli.ts'
+import { runCLI, startCLI } from './support/run-cli.ts'
 
 let folder: TempFolder
 let backup: string
@@ -106,4 +106,57 @@ test('without --drill nothing is restored and nothing recorded', async () => {
   const { stdout } = await runCLI(['verify', backup, '--json'])
   expect(JSON.parse(stdout)).not.toHaveProperty('drill')
   expect(existsSync(join(backup, '.sqlstream/proof.json'))).toBe(false)
+})
+
+test('replicate proves by itself what it has uploaded, and status tells; a budget that is too small is told', async () => {
+  using app = new App(folder.join('other.db'))
+  app.commit(5)
+  const other = folder.join('other')
+  const args = ['replicate', app.path, other, '--verify-every', '50ms', '--verify-budget', '1GB']
+  const cli = startCLI(args)
+  await cli.line(/: proven restorable: TXID 0{15}1, .* read in /)
+  cli.child.kill('SIGINT')
+  expect(await cli.result).toMatchObject({ status: EXIT.ok, stderr: '' })
+  const { stdout } = await runCLI(['status', app.path, other, '--json'])
+  const { replica } = SCHEMAS.status.parse(JSON.parse(stdout))
+  expect(replica?.proof).toMatchObject({
+    txid: '0000000000000001',
+    by: expect.stringMatching(/^sqlstream replicate on /),
+  })
+
+  const json = startCLI([...args, '--json'])
+  app.commit(5)
+  const line = await json.line(/"type":"verified"/)
+  expect(SCHEMAS['replicate-event'].parse(JSON.parse(line))).toMatchObject({ txid: '0000000000000002' })
+  json.child.kill('SIGINT')
+  await json.result
+
+  app.commit(5)
+  const poor = startCLI([...args.slice(0, -1), '1KB', '--json'])
+  const skipped = SCHEMAS['replicate-event'].parse(
+    JSON.parse(await poor.line(/"type":"verification-skipped"/)),
+  )
+  expect(skipped).toMatchObject({ left: 1000, bytesPerDay: 1000 })
+  poor.child.kill('SIGINT')
+  await poor.result
+  const words = startCLI([...args.slice(0, -1), '1KB'])
+  await words.line(
+    /: warning: not proven restorable: that would read .* of 1000 B a day are left; next look at /,
+  )
+  words.child.kill('SIGINT')
+  await words.result
+})
+
+test('a time without a budget, and sizes that are none, are refused', async () => {
+  const pair = ['replicate', 'app.db', backup]
+  for (const flags of [
+    ['--verify-every', '1h'],
+    ['--verify-every', '1h', '--verify-budget', '10'],
+    ['--verify-every', '0s', '--verify-budget', '10GB'],
+    ['--verify-every', '1h', '--verify-budget', '0B'],
+  ]) {
+    const { status, stderr } = await runCLI([...pair, ...flags])
+    expect(status).toBe(EXIT.usage)
+    expect(stderr).toMatch(/verify-budget|not a size|above 0/)
+  }
 })

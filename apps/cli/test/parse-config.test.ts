@@ -186,6 +186,18 @@ describe('a wrong file', () => {
       'databases:\n  - path: a.db\n',
       [{ line: 2, key: 'databases[0].url', message: 'is missing: expected the URL or path of a replica' }],
     ],
+    ['proofs without a budget', withKeys('verify: { every: 24h }'), [{ key: 'databases[0].verify.budget' }]],
+    [
+      'a budget without unit',
+      withKeys('verify: { budget: "10" }'),
+      [
+        {
+          line: 4,
+          key: 'databases[0].verify.budget',
+          message: 'expected a size above 0 such as 500MB or 10GB',
+        },
+      ],
+    ],
     ['an empty path', ONE.replace('app.db', '""'), [{ line: 2, message: 'expected the path of a database' }]],
     [
       'a mapping of databases',

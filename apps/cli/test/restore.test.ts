@@ -93,6 +93,11 @@ describe('restore', () => {
   test.each([
     ['a TXID that was never captured', ['--txid', 'ff'], EXIT.notRestorable],
     ['an instant before the first state', ['--timestamp', '2001-01-01T00:00:00Z'], EXIT.notRestorable],
+    [
+      'T24: an instant after the last state, where that is asked for',
+      ['--timestamp', '2101-01-01T00:00:00Z', '--strict'],
+      EXIT.notRestorable,
+    ],
     ['a TXID that is none', ['--txid', 'xyz'], EXIT.usage],
     ['an instant without a time zone', ['--timestamp', '2026-01-01T00:00:00'], EXIT.usage],
     ['a day that does not exist', ['--timestamp', '2026-13-41T00:00:00Z'], EXIT.usage],

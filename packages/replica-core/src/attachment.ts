@@ -7,16 +7,18 @@ import { PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { Serial } from './serial.ts'
-import { Checkpointer } from './sqlite/checkpointer.ts'
+import type { Checkpointer } from './sqlite/checkpointer.ts'
 import { DatabaseFiles } from './sqlite/database-files.ts'
 import { versionText } from './sqlite/engine-gate.ts'
 import { Holder } from './sqlite/holder.ts'
+import type { SQLiteThreads } from './sqlite/sqlite-threads.ts'
 import { WriteBarrier } from './sqlite/write-barrier.ts'
 import type { CaptureState } from './state/capture-state.ts'
 import type { Spool } from './state/spool.ts'
 
 /** What an attachment shares with the rest of a primary. */
 export interface AttachmentParts {
+  readonly threads: SQLiteThreads
   readonly lease: Lease
   readonly captureState: CaptureState
   readonly spool: Spool
@@ -52,8 +54,8 @@ export class Attachment {
       throw error
     }
     const { pageSize } = this
-    const barrier = new WriteBarrier(options.database, options.maxBarrierMs ?? 50)
-    const checkpointer = new Checkpointer()
+    const { checkpointer } = parts.threads
+    const barrier = new WriteBarrier(options.database, options.maxBarrierMs ?? 50, parts.threads.barrier)
     this.files = files
     this.holder = holder
     this.barrier = barrier
@@ -94,7 +96,7 @@ export class Attachment {
     this.#closed = true
     // Not awaited: a running cycle may wait for the very task that closes us.
     this.cycle.stop()
-    await this.checkpointer.close(this.files.path)
+    await this.checkpointer.release(this.files.path)
     await this.barrier.close()
     this.holder.close()
     this.files.close()

@@ -67,6 +67,25 @@ export type PrimaryEvent =
       readonly oldest?: { readonly txid: TXID; readonly timestamp: Date }
     }
   | {
+      /** The newest state was read from the replica, page by page, and is what was captured. */
+      readonly type: 'verified'
+      readonly txid: TXID
+      /** That were read. */
+      readonly bytes: number
+      readonly milliseconds: number
+    }
+  | {
+      /** Reading the newest state would take more bytes than the budget allows now. */
+      readonly type: 'verification-skipped'
+      readonly txid: TXID
+      /** Bytes of the files that would be read. */
+      readonly needed: number
+      readonly left: number
+      readonly bytesPerDay: number
+      /** When it is looked at again. */
+      readonly nextAt: Date
+    }
+  | {
       readonly type: 'resynced'
       readonly pos: Pos
       readonly changedPages: number
@@ -91,7 +110,14 @@ export type PrimaryEvent =
     }
   | {
       readonly type: 'failed'
-      readonly operation: 'capture' | 'upload' | 'checkpoint' | 'snapshot' | 'compaction' | 'retention'
+      readonly operation:
+        | 'capture'
+        | 'upload'
+        | 'checkpoint'
+        | 'snapshot'
+        | 'compaction'
+        | 'retention'
+        | 'verification'
       readonly error: Error
       readonly retryInMs?: number
     }

@@ -1,48 +1,32 @@
-import type { Pos, TXID } from '@sqlstream/ltx'
+import type { Pos } from '@sqlstream/ltx'
 import type { Lease } from '@sqlstream/replica'
 import { checkReplicable } from './attachment.ts'
 import { PrimaryError, wrapFileError } from './errors.ts'
+import type { FolderWatches } from './fleet/folder-watches.ts'
 import { obtainLease, returnLease } from './lease/obtain-lease.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { PrimaryOptions } from './options.ts'
+import type { PrimaryContext } from './primary-context.ts'
 import { Replication } from './replication.ts'
+import type { CloseReport, PrimaryStatus } from './report.ts'
+import type { Resting } from './rest.ts'
 import { WALSchedule } from './schedule.ts'
 import type { CheckpointMode } from './sqlite/checkpointer.ts'
 import { assertSafeEngine } from './sqlite/engine-gate.ts'
+import { SQLiteThreads } from './sqlite/sqlite-threads.ts'
 import { createStateFolder, type LocalLock, stateFolder, takeLocalLock } from './state/state-folder.ts'
-import type { PrimaryState } from './state-machine.ts'
 import { Upkeep } from './upkeep.ts'
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 10_000
 const RETURN_LIMIT_MS = 5000
 
-/** What excludes others: on this machine and at the replica. */
+/** What excludes others, on this machine and at the replica, and what else ends with this primary. */
 interface Rights {
   readonly lock: LocalLock
   readonly lease: Lease
-}
-
-/** How replication stands. */
-export interface PrimaryStatus {
-  readonly database: string
-  readonly state: PrimaryState
-  readonly captured?: Pos
-  /** Everything up to here is in the replica. */
-  readonly uploaded?: TXID
-  readonly pendingFiles: number
-  readonly pendingBytes: number
-  /** Frames in the current generation of the WAL. */
-  readonly walFrames: number
-  readonly lastError?: Error
-}
-
-/** What {@link Primary.close} left behind. */
-export interface CloseReport {
-  readonly captured?: Pos
-  readonly uploaded?: TXID
-  /** Captured, but not in the replica: they stay in the spool and go up at the next start. */
-  readonly pendingFiles: number
+  /** Those of this primary alone. */
+  readonly threads: SQLiteThreads | undefined
 }
 
 /**
@@ -83,7 +67,7 @@ export class Primary {
    *
    * @throws PrimaryError, and the store's errors
    */
-  static async open(options: PrimaryOptions): Promise<Primary> {
+  static async open(options: PrimaryOptions, context: PrimaryContext = {}): Promise<Primary> {
     options.signal?.throwIfAborted()
     assertSafeEngine()
     // Refuse what is not a WAL database before anything is created beside it.
@@ -91,23 +75,31 @@ export class Primary {
     const folder = stateFolder(options.database, options.stateDir)
     createStateFolder(folder)
     const lock = takeLocalLock(folder)
-    let lease: Lease | undefined
+    const { resting, assertLeases } = context
+    const own = context.threads === undefined ? new SQLiteThreads() : undefined
+    let lease = resting?.lease
     let replication: Replication | undefined
     try {
       const lifecycle = new Lifecycle(options.onEvent)
       const { emit } = lifecycle
-      const context = { store: options.replica.store, folder, emit, signal: options.signal }
-      lease = await obtainLease(context, options.lease)
-      replication = new Replication(options, folder, lifecycle, lease)
+      const { signal } = options
+      lease ??= await obtainLease(
+        { store: options.replica.store, folder, emit, signal, assertLeases },
+        options.lease,
+      )
+      const threads = context.threads ?? (own as SQLiteThreads)
+      replication = new Replication(options, { folder, lifecycle, lease, threads, resting })
       await replication.start()
     } catch (error) {
       await replication?.close(AbortSignal.abort())
+      await resting?.maintenance?.stop()
+      await own?.end()
       if (lease !== undefined) await returnLease(lease)
       lock.release()
       throw wrapFileError(error, folder.path)
     }
-    const primary = new Primary(options, { lock, lease }, replication)
-    primary.#listen()
+    const primary = new Primary(options, { lock, lease, threads: own }, replication)
+    primary.#listen(context.watches)
     return primary
   }
 
@@ -173,6 +165,20 @@ export class Primary {
   }
 
   /**
+   * Lets the database go without giving back the lease, if everything is in the replica and in the database file; else nothing
+   * changes and it goes on. To be taken up again by `open` with what this returns.
+   */
+  async rest(): Promise<Resting | undefined> {
+    if (this.#closing !== undefined || this.#waiting > 0) return undefined
+    const rest = await this.#replication.rest()
+    if (rest === undefined) return undefined
+    this.#schedule?.close()
+    this.#closing = Promise.resolve(this.#report())
+    await this.#letGo()
+    return { ...rest, lease: this.#rights.lease }
+  }
+
+  /**
    * Captures and uploads what is left, then lets the database go. The signal ends the wait for the
    * uploads; what is not uploaded stays in the spool.
    */
@@ -185,7 +191,7 @@ export class Primary {
     await this.close()
   }
 
-  #listen(): void {
+  #listen(watches: FolderWatches | undefined): void {
     const { quietMs = 5, maxDelayMs = 10 } = this.#o
     this.#schedule = new WALSchedule(
       this.#o.database,
@@ -195,6 +201,7 @@ export class Primary {
         refresh: () => this.#upkeep.refresh().catch(() => this.#schedule?.lookIn(0)),
         poll: () => this.#poll(),
       },
+      watches,
     )
     if (this.#schedule.hasEvents) return
     this.#replication.emit({
@@ -254,7 +261,16 @@ export class Primary {
     this.#schedule?.close()
     await this.#replication.close(signal)
     await returnLease(this.#rights.lease, AbortSignal.timeout(RETURN_LIMIT_MS))
+    await this.#letGo()
+    return this.#report()
+  }
+
+  async #letGo(): Promise<void> {
     this.#rights.lock.release()
+    await this.#rights.threads?.end()
+  }
+
+  #report(): CloseReport {
     const { pos, uploader } = this.#replication
     return {
       ...(pos && { captured: pos }),

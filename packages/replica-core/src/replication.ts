@@ -8,14 +8,15 @@ import { judgeCollision } from './lease/late-file.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { type Maintenance, startMaintenance } from './maintenance/maintenance.ts'
 import type { PrimaryOptions } from './options.ts'
+import type { ReplicationParts } from './primary-context.ts'
 import { Rebuild } from './rebuild.ts'
+import { Recovery } from './recovery.ts'
+import { type Rest, restableSignatures, resumeOrDecide } from './rest.ts'
 import { Serial } from './serial.ts'
-import { refuseHalfSet } from './sqlite/database-files.ts'
-import { decideStart, type StartDecision } from './start.ts'
+import type { StartDecision } from './start.ts'
 import { CaptureState } from './state/capture-state.ts'
 import type { Position } from './state/position.ts'
 import { Spool } from './state/spool.ts'
-import type { StateFolder } from './state/state-folder.ts'
 import type { PrimaryState } from './state-machine.ts'
 import { Uploader } from './upload.ts'
 
@@ -26,10 +27,11 @@ import { Uploader } from './upload.ts'
 export class Replication {
   readonly serial: Serial = new Serial()
   readonly #o: PrimaryOptions
+  readonly #parts: ReplicationParts
   readonly #lease: Lease
   readonly #lifecycle: Lifecycle
   readonly #rebuild: Rebuild
-  readonly #folder: StateFolder
+  readonly #recovery: Recovery
   readonly #spool: Spool
   readonly #captureState: CaptureState
   #uploader: Uploader | undefined
@@ -40,11 +42,12 @@ export class Replication {
   #queued: Promise<void> | undefined
   #lastCapture = Number.NEGATIVE_INFINITY
 
-  constructor(options: PrimaryOptions, folder: StateFolder, lifecycle: Lifecycle, lease: Lease) {
+  constructor(options: PrimaryOptions, parts: ReplicationParts) {
+    const { folder, lifecycle, lease } = parts
     this.#o = options
+    this.#parts = parts
     this.#lease = lease
     this.#lifecycle = lifecycle
-    this.#folder = folder
     this.#spool = new Spool(folder.spool, options.failpoint)
     this.#captureState = CaptureState.open(folder, options.failpoint)
     this.#rebuild = new Rebuild({
@@ -61,6 +64,15 @@ export class Replication {
         this.#lifecycle.transition('failure')
       },
       signal: this.#o.signal,
+    })
+    this.#recovery = new Recovery({
+      database: options.database,
+      emit: this.emit,
+      rebuild: this.#rebuild,
+      attachment: () => this.#attachment,
+      attach: () => this.#attach(),
+      detach: () => this.#detach(),
+      pageSize: () => (this.#captureState.position as Position).pageSize,
     })
   }
 
@@ -113,11 +125,12 @@ export class Replication {
     this.#lifecycle.transition('open')
     const attachment = this.#attach()
     const writer = this.#o.replica.writer(this.#lease)
-    const { decision, catalog } = await decideStart({
+    const { resting } = this.#parts
+    const { decision, catalog } = await resumeOrDecide(resting, {
       attachment,
       captureState: this.#captureState,
       spool: this.#spool,
-      folder: this.#folder,
+      folder: this.#parts.folder,
       replica: this.#o.replica,
       lease: this.#lease,
       writer,
@@ -135,6 +148,7 @@ export class Replication {
         onUploaded: (file, bytes) => this.#maintenance?.uploaded(file, bytes),
         onFenced: (error) => {
           this.#fenced = error
+          void this.#maintenance?.stopVerifying()
           this.#lifecycle.transition('fence')
         },
         onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
@@ -142,7 +156,11 @@ export class Replication {
       },
       decision.head,
     )
-    this.#maintenance = startMaintenance(this.#o, { writer, emit: this.emit, catalog })
+    if (catalog === undefined) this.#maintenance = resting?.maintenance
+    else {
+      await resting?.maintenance?.stop()
+      this.#maintenance = startMaintenance(this.#o, { writer, emit: this.emit, catalog })
+    }
     await this.serial.run(() => this.#begin(attachment, decision))
   }
 
@@ -151,12 +169,18 @@ export class Replication {
     this.#queued ??= this.serial.run(async () => {
       this.#queued = undefined
       if (this.#fenced !== undefined) throw this.#fenced
+      if (this.#lifecycle.state === 'closed') throw new PrimaryError('closed', 'the database was let go')
       try {
-        await this.#reattachIfReplaced()
+        await this.#recovery.reattachIfReplaced()
         await this.capture()
         this.#recovered()
       } catch (error) {
-        await this.#recover(error as Error)
+        await this.#recovery.recover(error as Error).catch((cause: Error) => {
+          this.#lastError = cause
+          this.#lifecycle.transition('failure')
+          throw cause
+        })
+        this.#recovered()
       }
     })
     return this.#queued
@@ -179,8 +203,29 @@ export class Replication {
     if (this.#lifecycle.state === 'capturing') this.#lifecycle.transition('caught-up')
   }
 
+  /**
+   * Lets the database go as it is, with everything in the replica; maintenance goes on. Undefined while something is left to
+   * do: then nothing has changed.
+   */
+  rest(): Promise<Rest | undefined> {
+    return this.serial.run(async () => {
+      const attachment = this.movable
+      const captured = this.pos
+      if (attachment === undefined || captured === undefined || this.state !== 'idle') return undefined
+      const { uploader } = this
+      const signatures = restableSignatures({ attachment, captured, uploader, now: Date.now() })
+      if (signatures === undefined) return undefined
+      await this.#detach()
+      await uploader.stop()
+      this.#captureState.close()
+      this.#lifecycle.transition('close')
+      return { pos: captured, ...signatures, maintenance: this.#maintenance }
+    })
+  }
+
   /** Uploads what is left and lets go of everything but the local lock. */
   async close(signal?: AbortSignal): Promise<void> {
+    await this.#maintenance?.stopVerifying()
     await this.#attachment?.cycle.settled().catch(() => undefined)
     if (this.#lifecycle.state !== 'fenced' && this.#uploader !== undefined) {
       await this.serial.run(this.capture).catch((error: Error) => {
@@ -206,7 +251,7 @@ export class Replication {
     for (const file of decision.pending) this.uploader.enqueue({ kind: 'file', file })
     if (decision.kind === 'adopted') {
       this.#lifecycle.transition('proven')
-    } else if (attachment.capture.continues()) {
+    } else if (attachment.capture.continues(this.#parts.resting?.signature)) {
       this.#lifecycle.transition('proven')
       try {
         await this.capture()
@@ -224,6 +269,7 @@ export class Replication {
 
   #attach(): Attachment {
     this.#attachment = new Attachment(this.#o, {
+      threads: this.#parts.threads,
       lease: this.#lease,
       captureState: this.#captureState,
       spool: this.#spool,
@@ -249,46 +295,5 @@ export class Replication {
   #recovered(): void {
     this.#lastError = undefined
     if (this.#lifecycle.state !== 'idle') this.#lifecycle.transition('caught-up')
-  }
-
-  async #recover(error: Error): Promise<void> {
-    try {
-      if (isPrimaryError(error, 'wal-discontinuous')) {
-        await this.#rebuild.resync(error.message)
-      } else if (isPrimaryError(error, 'page-size-changed')) {
-        await this.#detach()
-        this.#attach()
-        await this.#rebuild.snapshot('page-size-changed')
-      } else {
-        throw error
-      }
-      this.#recovered()
-    } catch (cause) {
-      this.#lastError = cause as Error
-      this.#lifecycle.transition('failure')
-      throw cause
-    }
-  }
-
-  /** Another file behind the path, or a deleted WAL: everything is opened anew and compared. */
-  async #reattachIfReplaced(): Promise<void> {
-    const replaced = this.#attachment === undefined ? 'database' : this.#attachment.files.replaced()
-    if (replaced === undefined) return
-    if (this.#rebuild.pinned) {
-      throw new PrimaryError('database-replaced', `the ${replaced} file was replaced during a snapshot`)
-    }
-    if (this.#attachment !== undefined) {
-      this.emit({
-        type: 'warning',
-        code: 'files-replaced',
-        message: `the ${replaced} file of ${this.#o.database} is not the one that was opened`,
-      })
-    }
-    await this.#detach()
-    refuseHalfSet(this.#o.database)
-    const attachment = this.#attach()
-    const before = this.#captureState.position as Position
-    if (attachment.pageSize !== before.pageSize) await this.#rebuild.snapshot('page-size-changed')
-    else await this.#rebuild.resync(`the ${replaced} file was replaced`)
   }
 }

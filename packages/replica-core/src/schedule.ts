@@ -1,3 +1,4 @@
+import type { FolderWatches } from './fleet/folder-watches.ts'
 import { WALWatch } from './watch.ts'
 
 const POLL_MS = 1000
@@ -46,15 +47,17 @@ export class WALSchedule {
   #watchAt: number | undefined
   #closed = false
 
+  /** @param watches shared by the databases of a process; default: one of its own */
   constructor(
     database: string,
     times: { quietMs: number; maxDelayMs: number },
     callbacks: ScheduleCallbacks,
+    watches?: FolderWatches,
   ) {
     this.#callbacks = callbacks
     this.#quietMs = times.quietMs
     this.#maxDelayMs = times.maxDelayMs
-    this.#watch = new WALWatch(database, () => this.event())
+    this.#watch = new WALWatch(database, () => this.event(), watches)
     // Polling keeps the process alive; everything else is only a matter of being quicker.
     this.#poll = setInterval(() => void callbacks.poll(), POLL_MS)
     this.#refresh = setInterval(() => void callbacks.refresh(), REFRESH_MS)

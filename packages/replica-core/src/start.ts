@@ -124,7 +124,7 @@ function diverged(): PrimaryError {
 }
 
 async function remoteSide(
-  { replica, lease }: StartContext,
+  { replica, lease, captureState }: StartContext,
   catalog: Catalog,
   options: { signal: AbortSignal } | undefined,
 ): Promise<RemoteSide | undefined> {
@@ -139,6 +139,7 @@ async function remoteSide(
     return { head, connected: false, ...late }
   }
   const header = await replica.header(newest as LTXFile, options)
+  captureState.timeFloor = header.timestamp
   if (lease instanceof HeldLease) await lease.raiseAbove(header.nodeId, options)
   return { head, connected: true, postApplyChecksum: header.proof?.postApplyChecksum, ...late }
 }

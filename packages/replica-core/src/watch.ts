@@ -1,44 +1,40 @@
-import { type FSWatcher, watch } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { FolderWatches, type WatchSubscription } from './fleet/folder-watches.ts'
 
 /**
  * Calls back when the WAL of a database is written. An event comes before the commit is visible,
  * and events can be lost (a full kernel queue says nothing), so the caller looks again and polls.
  */
 export class WALWatch {
-  readonly #database: string
+  readonly #wal: string
   readonly #onEvent: () => void
-  #watcher: FSWatcher | undefined
+  readonly #watches: FolderWatches
+  #subscription: WatchSubscription | undefined
 
-  /** @param onEvent called at once for every event; must be cheap */
-  constructor(database: string, onEvent: () => void) {
-    this.#database = database
+  /**
+   * @param onEvent called at once for every event; must be cheap
+   * @param watches shared with the other databases of the process, so that a folder is watched once; default: of its own
+   */
+  constructor(database: string, onEvent: () => void, watches: FolderWatches = new FolderWatches()) {
+    this.#wal = `${database}-wal`
     this.#onEvent = onEvent
+    this.#watches = watches
     this.open()
   }
 
   /** Watches again after `close()`. What was written in between brings no event. */
   open(): void {
     this.close()
-    const wal = `${basename(this.#database)}-wal`
-    try {
-      this.#watcher = watch(dirname(this.#database), { persistent: false }, (_type, name) => {
-        if (name === null || name === wal) this.#onEvent()
-      })
-      // Without events the slow poll still finds everything, later.
-      this.#watcher.on('error', () => this.close())
-    } catch {
-      this.#watcher = undefined
-    }
+    // Without events the slow poll still finds everything, later.
+    this.#subscription = this.#watches.watchFile(this.#wal, this.#onEvent)
   }
 
   /** False where the system gives no file events: then only the poll finds commits. */
   get active(): boolean {
-    return this.#watcher !== undefined
+    return this.#subscription?.active === true
   }
 
   close(): void {
-    this.#watcher?.close()
-    this.#watcher = undefined
+    this.#subscription?.close()
+    this.#subscription = undefined
   }
 }

@@ -1,6 +1,7 @@
 import { watch as watchFolder, writeFileSync } from 'node:fs'
 import { TempFolder } from '@sqlstream/testkit'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { FolderWatches } from '../src/fleet/folder-watches.ts'
 import { WALSchedule } from '../src/schedule.ts'
 import { WALWatch } from '../src/watch.ts'
 
@@ -208,5 +209,38 @@ describe('file events', () => {
     const watch = new WALWatch('/nowhere/at/all/app.db', () => undefined)
     expect(watch.active).toBe(false)
     watch.close()
+  })
+})
+
+describe('watches that databases share', () => {
+  it('F7: hear only of their own WAL, and end without ending the others', async () => {
+    using folder = new TempFolder('shared-watch')
+    const watches = new FolderWatches()
+    const events = new Set<string>()
+    let heard = () => {}
+    const watch = (name: string) =>
+      new WALWatch(
+        folder.join(name),
+        () => {
+          events.add(name)
+          heard()
+        },
+        watches,
+      )
+    const a = watch('a.db')
+    const b = watch('b.db')
+    expect(watches.size).toBe(1)
+    for (const name of ['a.db', 'b.db']) {
+      expect(events.has(name)).toBe(false)
+      const event = new Promise<void>((resolve) => {
+        heard = () => events.has(name) && resolve()
+      })
+      writeFileSync(folder.join(`${name}-wal`), name)
+      await event
+    }
+    a.close()
+    expect([a.active, b.active, watches.size]).toEqual([false, true, 1])
+    b.close()
+    expect(watches.size).toBe(0)
   })
 })

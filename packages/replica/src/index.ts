@@ -49,6 +49,7 @@ export { assumeSoleWriter, type Epoch, type Lease } from './lease.ts'
 export { withNewestFiles } from './newest-files.ts'
 export { type PlanRestoreOptions, planRestore, type RestorePlan, type RestoreTarget } from './plan-restore.ts'
 export { isWorthPool, type MakePool } from './pool.ts'
+export { proveRestorable } from './prove-restorable.ts'
 export { type ProvenRestore, readProof, writeProof } from './proven-record.ts'
 export { type AbortOptions, Replica, type ReplicaOptions } from './replica.ts'
 export type {

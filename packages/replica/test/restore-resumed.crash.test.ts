@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MemoryStore } from '@sqlstream/storage'
+import { FileStore } from '@sqlstream/storage-file'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type PageSink, planRestore, type Replica, type RestoreResult, restore } from '../src/index.ts'
 import { type FileSinkOptions, fileSink } from '../src/node/index.ts'
@@ -106,3 +108,43 @@ test.each([
   // Some of them had something to go on with.
   expect(kept).toBeGreaterThan(4)
 })
+
+/** A real process, really killed before its n-th step on disk; false when the restore ended before. */
+function killAt(store: string, path: string, n: number, options: FileSinkOptions): boolean {
+  const script = join(import.meta.dirname, 'restore-and-die.ts')
+  const args = ['--conditions=@sqlstream/source', script, store, path, `${n}`, JSON.stringify(options)]
+  const { status, signal, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  if (signal !== 'SIGKILL' && status !== 0) throw new Error(stderr)
+  return signal === 'SIGKILL'
+}
+
+test.each([
+  { name: 'that notes what it has written', hasOld: false, options: { ...NOTED, overwrite: true } },
+  { name: 'onto an older copy, with notes', hasOld: true, options: { ...NOTED, delta: true } },
+])(
+  'R9, F1, T39: a restore $name is killed at any step, and so is the one that goes on; the next is exact',
+  {
+    timeout: 300_000,
+  },
+  async (c) => {
+    const store = mkdtempSync(join(root, 'store-'))
+    await upload(model, new FileStore(store))
+    const old = c.hasOld ? model.image(1) : undefined
+    let deaths = 0
+    // Every fourth step, since each is a process or three: the test above goes through all of them.
+    for (let n = 1; ; n += 4) {
+      const folder = mkdtempSync(join(root, 'target-'))
+      const path = join(folder, 'app.db')
+      if (old) writeFileSync(path, old)
+      if (!killAt(store, path, n, c.options)) break
+      deaths++
+      expect(stateOf(path, old)).not.toBe('torn')
+      killAt(store, path, n, c.options)
+      expect(stateOf(path, old)).not.toBe('torn')
+      expect(killAt(store, path, Number.MAX_SAFE_INTEGER, c.options)).toBe(false)
+      expect([stateOf(path, old), readdirSync(folder)]).toEqual(['complete', ['app.db']])
+      rmSync(folder, { recursive: true })
+    }
+    expect(deaths).toBeGreaterThan(3)
+  },
+)

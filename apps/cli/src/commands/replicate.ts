@@ -1,7 +1,13 @@
 import { Args, Flags } from '@oclif/core'
-import type { CloseReport, PrimaryEvent } from '@sqlstream/replica-core'
+import {
+  type CloseReport,
+  checkVerification,
+  type MaintenanceOptions,
+  type PrimaryEvent,
+} from '@sqlstream/replica-core'
 import { redactText } from '@sqlstream/storage'
 import { BaseCommand } from '../base-command.ts'
+import { parseByteSize } from '../byte-size.ts'
 import { CLIError } from '../cli-error.ts'
 import { parseDuration } from '../duration.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -16,7 +22,7 @@ export default class Replicate extends BaseCommand {
   static override description =
     'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. A lease in the replica keeps a second writer out. Beside uploading it merges files into levels and snapshots, and removes what no state needs that is to stay restorable. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
   static override usage =
-    'replicate [DATABASE URL ...] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--state-dir <path>] [--json]'
+    'replicate [DATABASE URL ...] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--verify-every <duration> --verify-budget <size>] [--state-dir <path>] [--json]'
   static override examples = [
     {
       description: 'Replicate a database into a folder',
@@ -79,6 +85,15 @@ export default class Replicate extends BaseCommand {
       default: false,
       description: 'remove nothing here: something else runs sqlstream retention, or nothing ever goes',
     }),
+    'verify-every': Flags.string({
+      description:
+        'time between two proofs that the newest state can be restored, each of which reads it all, for example 24h; default: those of the configuration file, else none',
+      dependsOn: ['verify-budget'],
+    }),
+    'verify-budget': Flags.string({
+      description: 'most bytes that are read for that in 24 hours and for one database, for example 10GB',
+      dependsOn: ['verify-every'],
+    }),
     'state-dir': Flags.string({
       description: 'folder for local state, default .<database>-sqlstream beside the database',
     }),
@@ -100,6 +115,7 @@ export default class Replicate extends BaseCommand {
       maintenance: {
         ...(flags['no-compaction'] ? { compaction: 'never' } : {}),
         ...(flags['no-retention'] ? { retention: 'never' } : {}),
+        ...verificationOf(flags['verify-every'], flags['verify-budget']),
       },
       lease: {
         ...(flags.wait ? { wait: 'forever' } : {}),
@@ -203,6 +219,23 @@ export default class Replicate extends BaseCommand {
   /** One write per line: a reader of a pipe never sees half of one. */
   #line(event: unknown): void {
     process.stdout.write(`${redactText(JSON.stringify(event))}\n`)
+  }
+}
+
+function verificationOf(
+  every: string | undefined,
+  budget: string | undefined,
+): Pick<MaintenanceOptions, 'verification'> {
+  if (every === undefined || budget === undefined) return {}
+  const policy = { everyMs: parseDuration(every), bytesPerDay: parseByteSize(budget) }
+  try {
+    return { verification: checkVerification(policy) }
+  } catch (error) {
+    throw new CLIError(
+      'usage',
+      (error as RangeError).message,
+      'for example --verify-every 24h --verify-budget 10GB',
+    )
   }
 }
 

@@ -85,6 +85,10 @@ export default class Restore extends BaseCommand {
       exclusive: ['txid'],
       description: 'restore the last state at or before this instant (RFC 3339)',
     }),
+    strict: Flags.boolean({
+      dependsOn: ['timestamp'],
+      description: 'an instant after the newest state is an error, instead of meaning that state',
+    }),
     generation: Flags.string({
       description: 'restore from this generation of a backup of Litestream 0.3 (16 hexadecimal digits)',
     }),

@@ -20,7 +20,7 @@ export interface DatabaseConfig {
   /** Absolute. */
   readonly stateDir?: string
   readonly lease: LeaseConfig
-  /** Merging and retention, where the file says something about them. */
+  /** Merging, retention and verification, where the file says something about them. */
   readonly maintenance?: MaintenanceOptions
   /** Variables for the driver, over those of the process. All of them count as secrets. */
   readonly environment: Readonly<Record<string, string>>

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, mapping } from './file-values.ts'
+import { byteSize, duration, mapping } from './file-values.ts'
 
 const never = z.literal('never')
 
@@ -80,9 +80,26 @@ const retention = z
   )
   .describe('what stays restorable; never: nothing is removed')
 
+const verify = z
+  .union(
+    [
+      never,
+      z.strictObject(
+        {
+          every: duration.describe('time between two proofs, default 24h').optional(),
+          budget: byteSize.describe('most bytes that are read for it in 24 hours, such as 10GB'),
+        },
+        mapping,
+      ),
+    ],
+    { error: 'expected a mapping, or never' },
+  )
+  .describe('how often the newest state is read and proven restorable; never, the default: not here')
+
 /** Of a database, and at the top of the file for those that do not say it themselves. */
 export const maintenanceSettings = {
   levels: levels.optional(),
   snapshots: snapshots.optional(),
   retention: retention.optional(),
+  verify: verify.optional(),
 }

@@ -4,15 +4,16 @@ import {
   isReplicaError,
   type RetentionPolicy,
 } from '@sqlstream/replica'
-import type { MaintenanceOptions } from '@sqlstream/replica-core'
+import type { MaintenanceOptions, VerificationPolicy } from '@sqlstream/replica-core'
+import { parseByteSize } from '../byte-size.ts'
 import { CLIError } from '../cli-error.ts'
 import { parseDuration } from '../duration.ts'
 import { levelsOf } from '../levels.ts'
 import type { ConfigPath, ConfigProblem } from './config.ts'
 import type { ConfigFile } from './file-schema.ts'
 
-/** The keys about merging and retention, of a database or of the whole file. */
-export type MaintenanceKeys = Pick<ConfigFile, 'levels' | 'snapshots' | 'retention'>
+/** The keys about merging, retention and verification, of a database or of the whole file. */
+export type MaintenanceKeys = Pick<ConfigFile, 'levels' | 'snapshots' | 'retention' | 'verify'>
 
 /** A key that was looked for in two places. */
 interface Found<Key extends keyof MaintenanceKeys> {
@@ -52,6 +53,7 @@ export function maintenanceOf(
   const levels = find('levels')
   const snapshots = find('snapshots')
   const retention = find('retention')
+  const verify = find('verify')
   if (levels.value === 'never' && typeof snapshots.value === 'object') {
     problems.push({
       path: snapshots.path,
@@ -64,6 +66,7 @@ export function maintenanceOf(
   const maintenance = {
     ...(compaction === undefined ? {} : { compaction }),
     ...(policy === undefined ? {} : { retention: policy }),
+    ...(verify.value === undefined ? {} : { verification: verificationOf(verify.value) }),
   }
   return { ...(Object.keys(maintenance).length === 0 ? {} : { maintenance }), problems }
 }
@@ -102,4 +105,9 @@ function retentionOf(retention: MaintenanceKeys['retention']): RetentionPolicy |
     grace: grace === undefined ? undefined : parseDuration(grace),
     minSnapshots,
   })
+}
+
+function verificationOf(verify: NonNullable<MaintenanceKeys['verify']>): VerificationPolicy | 'never' {
+  if (verify === 'never') return verify
+  return { everyMs: parseDuration(verify.every ?? '24h'), bytesPerDay: parseByteSize(verify.budget) }
 }

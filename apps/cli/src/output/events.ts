@@ -46,6 +46,12 @@ export function eventJSON(source: EventSource, time: Date, event: PrimaryEvent):
       const shown = oldest && { txid: formatTXID(oldest.txid), timestamp: oldest.timestamp.toISOString() }
       return { ...head, ...rest, ...(shown && { oldest: shown }) }
     }
+    case 'verified': {
+      const { milliseconds } = event
+      return { ...head, ...event, milliseconds: tenths(milliseconds), txid: formatTXID(event.txid) }
+    }
+    case 'verification-skipped':
+      return { ...head, ...event, txid: formatTXID(event.txid), nextAt: event.nextAt.toISOString() }
     case 'lease':
       return { ...head, ...event, epoch: String(event.epoch) }
     case 'tail-kept':
@@ -107,6 +113,13 @@ export function eventLine(event: PrimaryEvent): string | undefined {
       return event.file.level === SNAPSHOT_LEVEL
         ? `snapshot ${formatFilename(event.file)} made of ${formatCount(event.inputs, 'file')}: ${formatBytes(event.bytes)} in ${formatDuration(event.milliseconds)}`
         : undefined
+    case 'verified':
+      return `proven restorable: TXID ${formatTXID(event.txid)}, ${formatBytes(event.bytes)} read in ${formatDuration(event.milliseconds)}`
+    case 'verification-skipped': {
+      const { needed, left, bytesPerDay, nextAt } = event
+      const budget = `${formatBytes(left)} of ${formatBytes(bytesPerDay)} a day are left`
+      return `warning: not proven restorable: that would read ${formatBytes(needed)}, and ${budget}; next look at ${nextAt.toISOString()} (verification-skipped)`
+    }
     case 'retained':
     case 'captured':
     case 'uploaded':

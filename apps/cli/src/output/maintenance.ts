@@ -1,5 +1,6 @@
 import type { CompactionPolicy, RetentionTier } from '@sqlstream/replica'
 import type { MaintenanceOptions } from '@sqlstream/replica-core'
+import { spellByteSize } from '../byte-size.ts'
 import type { ConfigShowJSON } from '../check-schema.ts'
 import { spellDuration } from '../duration.ts'
 import { spellReach, spellStep } from '../keep.ts'
@@ -7,11 +8,18 @@ import type { TierJSON } from '../schema-parts.ts'
 import { tierJSON } from './retention.ts'
 import { formatCount } from './units.ts'
 
-/** What a configuration says about merging and retention, as it appears in `--json` output. */
-type MaintenanceJSON = Pick<ConfigShowJSON['databases'][number], 'levelsMs' | 'snapshots' | 'retention'>
+/** What a configuration says about merging, retention and verification, as it appears in `--json` output. */
+type MaintenanceJSON = Pick<
+  ConfigShowJSON['databases'][number],
+  'levelsMs' | 'snapshots' | 'retention' | 'verify'
+>
 
-/** What is said of merging and retention, as it appears in `--json` output; what is not said is left out. */
-export function maintenanceJSON({ compaction, retention }: MaintenanceOptions): MaintenanceJSON {
+/** What is said of merging, retention and verification, as it appears in `--json` output; what is not said is left out. */
+export function maintenanceJSON({
+  compaction,
+  retention,
+  verification,
+}: MaintenanceOptions): MaintenanceJSON {
   return {
     ...(compaction === 'never' ? { levelsMs: compaction } : compaction && compactionJSON(compaction)),
     ...(retention === undefined
@@ -26,6 +34,7 @@ export function maintenanceJSON({ compaction, retention }: MaintenanceOptions): 
                   minSnapshots: retention.minSnapshots,
                 },
         }),
+    ...(verification && { verify: verification === 'never' ? verification : { ...verification } }),
   }
 }
 
@@ -48,7 +57,7 @@ function compactionJSON({ levels, snapshots }: CompactionPolicy): MaintenanceJSO
 }
 
 /** The same in lines for people. */
-export function maintenanceLines({ levelsMs, snapshots, retention }: MaintenanceJSON): string[] {
+export function maintenanceLines({ levelsMs, snapshots, retention, verify }: MaintenanceJSON): string[] {
   const lines: string[] = []
   if (levelsMs === 'never') lines.push('nothing is merged')
   else if (levelsMs) lines.push(`levels of ${levelsMs.map(spellDuration).join(', ')}`)
@@ -67,6 +76,11 @@ export function maintenanceLines({ levelsMs, snapshots, retention }: Maintenance
     const steps = keep.map(tierOf).map((tier) => `${spellStep(tier)} for ${spellReach(tier)}`)
     const least = `${formatCount(minSnapshots, 'snapshot')} at any age`
     lines.push(`kept: ${steps.join(', ')}, ${least}; grace of ${spellDuration(graceMs)}`)
+  }
+  if (verify === 'never') lines.push('proven restorable only by hand')
+  else if (verify) {
+    const budget = `${spellByteSize(verify.bytesPerDay)} read in 24 hours`
+    lines.push(`proven restorable every ${spellDuration(verify.everyMs)}, at most ${budget}`)
   }
   return lines
 }

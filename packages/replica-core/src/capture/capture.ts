@@ -11,10 +11,12 @@ import { isWorthPool } from '@sqlstream/replica'
 import { createModestPool } from '@sqlstream/replica/node'
 import type { WALIndexHeader } from '@sqlstream/wal'
 import { discontinuous, pageSizeChanged } from '../errors.ts'
+import type { FileSignature } from '../sqlite/database-files.ts'
 import { applyChanges } from '../state/journal.ts'
 import { Ledger } from '../state/ledger.ts'
 import type { Position, WALPosition } from '../state/position.ts'
 import type { CaptureContext, CapturedFile, LiveSnapshot } from './context.ts'
+import { generationAfter, isSameGeneration } from './continuity.ts'
 import { difference } from './difference.ts'
 import { encodeSnapshot } from './encode-snapshot.ts'
 import { FrameTable } from './frame-table.ts'
@@ -73,28 +75,19 @@ export class Capture {
   }
 
   /**
-   * Whether the WAL still continues the position, after a time without our lock: the same
-   * generation, at least as long, and our last frame carries the checksum that we remember. The
-   * running checksum covers every frame before it.
+   * Whether the WAL still continues the position, after a time without our lock. When it is certain, it can be captured;
+   * else the database has to be compared.
+   *
+   * @param signature of the database file when it was let go at the position with all frames copied into it
    */
-  continues(): boolean {
+  continues(signature?: FileSignature): boolean {
     const position = this.#c.state.position
     if (position === undefined || position.pageSize !== this.#c.pageSize) return false
-    const { wal } = position
-    const index = this.#c.files.index()
-    if (wal.frame === 0 || (wal.salt1 === 0 && wal.salt2 === 0)) return false
-    if (index.salt1 !== wal.salt1 || index.salt2 !== wal.salt2 || index.mxFrame < wal.frame) return false
-    try {
-      const scanned = this.#scan.scan(
-        { ...wal, ...START_OF_GENERATION },
-        { ...index, mxFrame: wal.frame, frameChecksum1: wal.checksum1, frameChecksum2: wal.checksum2 },
-        this.#table,
-        Number.POSITIVE_INFINITY,
-      )
-      return scanned.complete
-    } catch {
-      return false
-    }
+    const { files } = this.#c
+    if (isSameGeneration(position.wal, files.index(), this.#scan, this.#table)) return true
+    const next = signature && generationAfter(position.wal, files, signature)
+    if (next) this.#nextGeneration = next
+    return next !== undefined
   }
 
   /**
@@ -286,7 +279,8 @@ export class Capture {
 
   /** Time never goes back along a chain, whatever the clock does. */
   #timestamp(): number {
-    return Math.max(this.#c.now(), this.#c.state.position?.timestamp ?? 0)
+    const { timeFloor, position } = this.#c.state
+    return Math.max(this.#c.now(), timeFloor, position?.timestamp ?? 0)
   }
 
   #position(): Position {

@@ -105,6 +105,11 @@ export class HeldLease implements Lease {
     return this.#record
   }
 
+  /** Whether it keeps others out for a while yet. */
+  get fresh(): boolean {
+    return !this.signal.aborted && this.#hold !== 'stale'
+  }
+
   async during<T>(work: (signal: AbortSignal) => Promise<T>, options: DuringOptions = {}): Promise<T> {
     await this.#confirm(options)
     const late = new AbortController()

@@ -31,6 +31,8 @@ export interface ObtainContext {
   readonly folder: StateFolder
   readonly emit: PrimaryListener
   readonly signal?: AbortSignal | undefined
+  /** Default: {@link assertLeases} of the store. */
+  readonly assertLeases?: ((signal: AbortSignal | undefined) => Promise<void>) | undefined
 }
 
 /**
@@ -41,7 +43,7 @@ export async function obtainLease(context: ObtainContext, options: LeaseOptions 
   const { store, folder, emit, signal } = context
   const { soleWriter = false, owner, ttlMs, wait } = options
   if (soleWriter) return assumeSoleWriter(owner ?? `${hostname()} pid ${process.pid}`)
-  await assertLeases(store, signal)
+  await (context.assertLeases ?? ((signal) => assertLeases(store, signal)))(signal)
   const onWait = (holder: LeaseRecord): void => {
     const { owner, epoch, expires, ttlMs } = holder
     emit({ type: 'lease', state: 'waiting', owner, epoch, expires, ttlMs })

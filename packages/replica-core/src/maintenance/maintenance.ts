@@ -9,6 +9,7 @@ import {
   type Doomed,
   filesOf,
   fileTime,
+  headOf,
   isReplicaError,
   type LTXFile,
   planCompaction,
@@ -21,7 +22,9 @@ import {
 import type { PrimaryListener } from '../events.ts'
 import type { FailpointHook } from '../failpoint.ts'
 import type { PrimaryOptions } from '../options.ts'
+import type { VerificationPolicy } from './plan-verification.ts'
 import { RecentFiles } from './recent-files.ts'
+import { Verification } from './verification.ts'
 
 const NO_MERGES: CompactionPolicy = { levels: { every: [] }, snapshots: 'never' }
 const RETAIN_EVERY_MS = 15 * 60_000
@@ -40,6 +43,8 @@ export interface MaintenanceOptions {
   readonly retention?: RetentionPolicy | 'never'
   /** Shortest time between two looks for what nothing needs any more. Default 15 minutes. */
   readonly retainEveryMs?: number
+  /** How often the newest state is proven restorable, and what that may read. Default `never`: it costs what a restore costs. */
+  readonly verification?: VerificationPolicy | 'never'
 }
 
 /** What maintenance works with. */
@@ -72,12 +77,16 @@ export class Maintenance {
   /** What retention has marked, as far as it is known. */
   #doomed: Doomed | undefined
   #retainAt: number
+  readonly #verification: Verification | undefined
   /** Of this process, so that not all make their snapshots at once. */
   readonly #jitter = Math.random()
 
   constructor(context: MaintenanceContext) {
     this.#c = context
     this.#retainAt = context.now() + this.#retainEvery
+    const { options, replica, emit, now } = context
+    const { verification: policy = 'never' } = options
+    if (policy !== 'never') this.#verification = new Verification({ replica, policy, emit, now })
   }
 
   get #retainEvery(): number {
@@ -98,6 +107,7 @@ export class Maintenance {
     if (merges.length > 0) this.#runAt(this.#c.now())
     else if (nextAt !== undefined) this.#runAt(nextAt)
     if (filesOf(catalog).length > 0) this.#runAt(this.#retainAt)
+    this.#verification?.begin(headOf(catalog))
   }
 
   /** A file is in the replica now. Its bytes, if it is small, spare a request. */
@@ -105,13 +115,19 @@ export class Maintenance {
     this.#uploaded.push(file)
     if (bytes) this.#recent.add(file, bytes)
     this.#runAtEndOfSlot()
+    this.#verification?.uploaded(file)
+  }
+
+  /** Ends the proof that runs, at once, and begins no other: what is left to upload goes first, or the replica is not ours any more. */
+  async stopVerifying(): Promise<void> {
+    await this.#verification?.stop()
   }
 
   /** Ends what runs, at once; another start goes on. */
   async stop(): Promise<void> {
     this.#stop.abort()
     clearTimeout(this.#timer)
-    await this.#running
+    await Promise.all([this.#running, this.#verification?.stop()])
   }
 
   #runAt(time: number): void {
@@ -153,7 +169,7 @@ export class Maintenance {
         operation = 'compaction'
         const nextAt = await this.#compact(signal)
         operation = 'retention'
-        if (this.#c.now() >= this.#retainAt) await this.#retain(signal)
+        if (this.#mayRetain()) await this.#retain(signal)
         this.#runAt(Math.min(nextAt ?? this.#retainAt, this.#retainAt))
         return
       } catch (error) {
@@ -163,6 +179,12 @@ export class Maintenance {
         await sleep(retryInMs, undefined, { signal, ref: false }).catch(() => undefined)
       }
     }
+  }
+
+  /** Also when its time is further away than it can be: the clock has gone back. */
+  #mayRetain(): boolean {
+    const wait = this.#retainAt - this.#c.now()
+    return wait <= 0 || wait > Math.max(this.#retainEvery, LONGEST_RETAIN_MS)
   }
 
   async #compact(signal: AbortSignal): Promise<number | undefined> {

@@ -12,24 +12,30 @@ export interface CheckpointResult {
 }
 
 /**
- * Runs checkpoints in a worker thread, so that a long one (64 MB: 0.2 s) does not delay capture.
+ * Runs checkpoints in a worker thread, so that a long one (64 MB: 0.2 s) does not delay capture. One thread serves many databases.
  * SQLite's lock table is shared by the threads of a process, so this disturbs no lock of ours.
  */
 export class Checkpointer {
   readonly #waiting = new Map<number, { resolve(r: CheckpointReply): void; reject(e: unknown): void }>()
+  /** Databases that are open in the thread. */
+  readonly #open = new Set<string>()
   #worker: Worker | undefined
   #next = 1
 
   /** @throws Error when SQLite refuses, or the worker dies; the next call starts another one */
   async run(path: string, mode: CheckpointMode): Promise<CheckpointResult> {
+    this.#open.add(path)
     const reply = await this.#ask(path, mode.toUpperCase() as CheckpointRequest['mode'])
     return { busy: reply.busy !== 0, log: reply.log, checkpointed: reply.checkpointed }
   }
 
-  /** Closes the connections; must come before the last read transaction on the database ends. */
-  async close(path: string): Promise<void> {
-    if (this.#worker === undefined) return
-    await this.#ask(path, 'close')
+  /** Lets go of a database. Must come before the last read transaction of this process on it ends. */
+  async release(path: string): Promise<void> {
+    if (this.#open.delete(path) && this.#worker !== undefined) await this.#ask(path, 'close')
+  }
+
+  /** Ends the thread. Every database must have been released. */
+  async end(): Promise<void> {
     await this.#worker?.terminate()
   }
 
@@ -58,7 +64,10 @@ export class Checkpointer {
       cause = error
     })
     worker.once('exit', () => {
-      if (this.#worker === worker) this.#worker = undefined
+      if (this.#worker === worker) {
+        this.#worker = undefined
+        this.#open.clear()
+      }
       const gone = new Error('the checkpoint worker has ended', { cause })
       for (const waiting of this.#waiting.values()) waiting.reject(gone)
       this.#waiting.clear()

@@ -13,8 +13,45 @@ import {
 } from '@sqlstream/wal'
 import { PrimaryError } from '../errors.ts'
 
+/** What a file system says of a database file. As long as it says the same, nobody has written the file. */
+export interface FileSignature {
+  readonly dev: bigint
+  readonly ino: bigint
+  readonly size: bigint
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+}
+
+export function sameSignature(a: FileSignature, b: FileSignature): boolean {
+  return (
+    a.dev === b.dev &&
+    a.ino === b.ino &&
+    a.size === b.size &&
+    a.mtimeNs === b.mtimeNs &&
+    a.ctimeNs === b.ctimeNs
+  )
+}
+
 /** Databases that this process has open here, by device and inode. */
 const attached = new Set<string>()
+/** Descriptors of attached databases that somebody else opened and must not close; they go with ours. */
+const late = new Map<string, number[]>()
+
+/** By number, as `stat` gives them: an inode beyond 2^53 shares its key with a few others, which is the safe side. */
+function keyOf(dev: number | bigint, ino: number | bigint): string {
+  return `${Number(dev)}:${Number(ino)}`
+}
+
+/** Whether this thread has the database file attached. Closing any other descriptor of it would drop SQLite's locks. */
+export function isAttached(dev: number | bigint, ino: number | bigint): boolean {
+  return attached.has(keyOf(dev, ino))
+}
+
+/** Keeps a descriptor of an attached database that was opened by mistake, until closing it does no harm. */
+export function closeWhenDetached(dev: number | bigint, ino: number | bigint, fd: number): void {
+  const key = keyOf(dev, ino)
+  late.set(key, [...(late.get(key) ?? []), fd])
+}
 
 /**
  * The database, its WAL and its wal-index, read by descriptor. The only place that opens them.
@@ -49,7 +86,7 @@ export class DatabaseFiles {
     try {
       const stat = statSync(path)
       if (!stat.isFile()) throw new PrimaryError('not-a-database', `${path} is not a file`)
-      const key = `${stat.dev}:${stat.ino}`
+      const key = keyOf(stat.dev, stat.ino)
       if (attached.has(key)) {
         throw new PrimaryError('locked', `this process replicates ${path} already`, {
           hint: 'Use the primary that is there, or close it first.',
@@ -83,6 +120,14 @@ export class DatabaseFiles {
             : 'The file may be encrypted, or of another kind.',
       })
     }
+  }
+
+  signature(): FileSignature {
+    return signatureOf(this.#db)
+  }
+
+  walSignature(): FileSignature {
+    return signatureOf(this.#wal)
   }
 
   /** Bytes of the database file now; frames that are not checkpointed come on top. */
@@ -157,7 +202,9 @@ export class DatabaseFiles {
 
   /** Only after every SQLite connection of this process to the database is closed. */
   close(): void {
-    for (const fd of [this.#wal, this.#shm, this.#db]) if (fd >= 0) closeSync(fd)
+    const descriptors = [this.#wal, this.#shm, this.#db, ...(late.get(this.#key) ?? [])]
+    late.delete(this.#key)
+    for (const fd of descriptors) if (fd >= 0) closeSync(fd)
     this.#wal = -1
     this.#shm = -1
     this.#db = -1
@@ -198,4 +245,9 @@ export function refuseHalfSet(database: string): void {
       hint: 'Restart the application: its last connection to close saves what it has committed. Replication then goes on by itself.',
     },
   )
+}
+
+function signatureOf(fd: number): FileSignature {
+  const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true })
+  return { dev, ino, size, mtimeNs, ctimeNs }
 }

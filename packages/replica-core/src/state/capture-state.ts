@@ -18,6 +18,8 @@ export class CaptureState {
   readonly #folder: StateFolder
   readonly #journal: Journal
   readonly #failpoint: FailpointHook | undefined
+  /** Time of the replica's newest state at the start, ms: nothing that follows it is given an earlier one, even if the state here is lost. */
+  timeFloor = 0
   #sequence = 0
   #position: Position | undefined
   #ledger = new Ledger()

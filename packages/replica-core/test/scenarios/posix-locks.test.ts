@@ -9,8 +9,12 @@ import { Replicator } from './support/replicator.ts'
 import { addRows, Scene } from './support/scene.ts'
 
 const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url))
-/** Modules that may use node:fs, and what they use it for: files of our own. */
-const OWN_FILES = /^(state\/.*|start|status|watch)\.ts$/
+/** Modules that may use node:fs, and what they use it for: files of our own, and a second name of a database, which fs does not open. */
+const OWN_FILES = /^(state\/.*|start|status|refuse-open)\.ts$/
+/** Modules that find databases. They open folders, and ask for names, times and events, none of which touches a lock. */
+const FOLDERS = /^fleet\/(folder-watches|network-file-system|scan-folder)\.ts$/
+/** Reads the first bytes of files that are not attached, in one go, and never closes one that is (F6). */
+const HEADERS = 'fleet/header-check.ts'
 const LINUX = process.platform === 'linux'
 
 describe('the one module that opens the database', () => {
@@ -22,8 +26,25 @@ describe('the one module that opens the database', () => {
     const users = sources
       .filter(({ text }) => /from '(node:)?fs(\/promises)?'/.test(text))
       .map(({ name }) => name)
-    expect(users.filter((name) => !OWN_FILES.test(name))).toEqual([])
+    const strangers = users.filter((name) => !OWN_FILES.test(name) && !FOLDERS.test(name))
+    expect(strangers).toEqual([HEADERS])
     expect(sources.length).toBeGreaterThan(20)
+  })
+
+  it('T47: modules that find databases open no file but through the check of headers', () => {
+    const finders = sources.filter(({ name }) => FOLDERS.test(name))
+    expect(finders.length).toBe(3)
+    const harmless = /^(watch as watchFolder|statfs|readdir|stat|statSync|lstatSync|realpathSync|type \w+)$/
+    for (const { name, text } of finders) {
+      const imports = [...text.matchAll(/import \{([^}]*)\} from 'node:fs(?:\/promises)?'/g)]
+      const names = imports.flatMap(([, list = '']) => list.split(',').map((each) => each.trim()))
+      expect(names.length, name).toBeGreaterThan(0)
+      expect(
+        names.filter((each) => each !== '' && !harmless.test(each)),
+        name,
+      ).toEqual([])
+      expect(text, name).not.toMatch(/import (\w+|\* as \w+)(, .*)? from 'node:fs/)
+    }
   })
 
   it('T47: no other module names the -shm file or opens what is called a database', () => {

@@ -28,6 +28,11 @@ export interface FileSinkOptions {
    * replica. It is replaced, as with `overwrite`. Default false.
    */
   readonly delta?: boolean
+  /**
+   * Called before a file that is there is copied or replaced, and once more right before it is replaced; rejects when somebody uses it.
+   * Default: nobody is asked.
+   */
+  readonly mayReplace?: (path: string) => Promise<void>
   /** After so many bytes what is written is noted, for a restore that goes on after a crash of this one. Default 256 MiB. */
   readonly saveAfterBytes?: number
 }
@@ -44,7 +49,7 @@ export interface FileSinkOptions {
  * Throws ReplicaError `sink-exists`, `disk-full`, `check-failed`; other errors of the file system as they are.
  */
 export function fileSink(path: string, options: FileSinkOptions = {}): PageSink {
-  const { check = 'none', runCheck, delta = false, saveAfterBytes = SAVE_BYTES } = options
+  const { check = 'none', runCheck, mayReplace, delta = false, saveAfterBytes = SAVE_BYTES } = options
   const overwrite = options.overwrite === true || delta
   if (check !== 'none' && !runCheck) throw new TypeError(`check '${check}' needs runCheck`)
   let temp: TempFile | undefined
@@ -64,6 +69,7 @@ export function fileSink(path: string, options: FileSinkOptions = {}): PageSink 
       if (temp) throw new TypeError('begin() was called already')
       pageSize = shape.pageSize
       const { target, tempPath } = await prepareTarget(path, overwrite)
+      if (target.kind === 'file') await mayReplace?.(target.path)
       try {
         interrupted = mayReuse ? readJournal(tempPath) : undefined
         temp = interrupted?.pageSize === pageSize ? TempFile.reopen(tempPath, target, interrupted) : undefined
@@ -118,6 +124,8 @@ export function fileSink(path: string, options: FileSinkOptions = {}): PageSink 
         const complaints = await runCheck(file.path, check)
         if (complaints.length > 0) throw checkFailed(path, check, complaints)
       }
+      const { path: place } = file.target
+      if (describeTarget(place).kind === 'file') await mayReplace?.(place)
       await publish(file, overwrite)
       removeJournal(file.path)
       temp = undefined

@@ -15,6 +15,7 @@ import { compareImages, TempFolder } from '@sqlstream/testkit'
 import Database from 'better-sqlite3'
 import { expect } from 'vitest'
 import { Primary, type PrimaryEvent, type PrimaryOptions } from '../../../src/index.ts'
+import type { PrimaryContext } from '../../../src/primary-context.ts'
 import { Application } from './application.ts'
 
 /** A file of a replica, read to its end. */
@@ -65,7 +66,7 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Starts the replicator in this process. */
-  async replicate(options: Partial<PrimaryOptions> = {}): Promise<Primary> {
+  async replicate(options: Partial<PrimaryOptions> = {}, context: PrimaryContext = {}): Promise<Primary> {
     const { database, replica } = this
     const onEvent = (event: PrimaryEvent): void => {
       this.events.push(event)
@@ -73,7 +74,10 @@ export class Scene implements AsyncDisposable {
       options.onEvent?.(event)
     }
     // Merges, which come with the clock, are only in the tests that are about them.
-    const primary = await Primary.open({ database, replica, maintenance: 'never', ...options, onEvent })
+    const primary = await Primary.open(
+      { database, replica, maintenance: 'never', ...options, onEvent },
+      context,
+    )
     this.#open.add(primary)
     return primary
   }

@@ -1,0 +1,29 @@
+import type { Replica } from '@sqlstream/replica'
+import type { PrimaryOptions } from '../options.ts'
+import type { DiscoveryOptions } from './discovery.ts'
+import type { FleetDatabase, FleetListener } from './fleet-events.ts'
+
+/** A folder whose databases are replicated. */
+export type FleetFolder = Pick<
+  DiscoveryOptions,
+  'path' | 'recursive' | 'include' | 'exclude' | 'hidden' | 'scanIntervalMs' | 'signal'
+>
+
+/** Options of `Fleet.open`. */
+export interface FleetOptions {
+  /** Where the databases are. */
+  readonly folder: FleetFolder
+  /** Where a database goes, in the store: see `destinationOf`. Default `{relpath}`. */
+  readonly template?: string
+  /** The replica of a database. All of them are in one store. */
+  readonly replicaOf: (database: FleetDatabase) => Replica
+  /** How each database is replicated. */
+  readonly primary?: Omit<PrimaryOptions, 'database' | 'replica' | 'stateDir' | 'onEvent' | 'signal'>
+  /** A database that saw no commit for so long is let go. Default 60,000 ms. */
+  readonly restAfterMs?: number
+  /** How many databases may be open at once. Default 1000. */
+  readonly maxOpen?: number
+  /** How many are opened at the same time, and closed at the end. Default 16. */
+  readonly concurrency?: number
+  readonly onEvent?: FleetListener
+}

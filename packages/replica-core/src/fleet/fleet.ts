@@ -1,0 +1,214 @@
+import { Slots } from '@sqlstream/storage'
+import { assertLeases } from '../lease/obtain-lease.ts'
+import type { CloseReport } from '../report.ts'
+import { assertSafeEngine } from '../sqlite/engine-gate.ts'
+import { SQLiteThreads } from '../sqlite/sqlite-threads.ts'
+import { destinationOf } from './destination.ts'
+import { Discovery } from './discovery.ts'
+import type { DiscoveryEvent } from './discovery-events.ts'
+import type { FleetDatabase, FleetEvent, MemberState } from './fleet-events.ts'
+import type { FleetOptions } from './fleet-options.ts'
+import { FolderWatches } from './folder-watches.ts'
+import { Member, type MemberContext } from './member.ts'
+import { OpenBudget } from './open-budget.ts'
+import type { Candidate } from './scan-folder.ts'
+
+const REST_AFTER_MS = 60_000
+const MOST_OPEN = 1000
+const CONCURRENCY = 16
+const LOOK_MS = 1000
+/** While databases wait for others to rest. */
+const PRESSED_LOOK_MS = 100
+
+/** What is left when a fleet is closed. */
+export interface FleetReport {
+  readonly databases: number
+  /** Captured, but not in the replicas: they stay in the spools and go up at the next start. */
+  readonly pendingFiles: number
+}
+
+/**
+ * Every database of a folder, replicated in one process. What rests costs a small record: no connection, no descriptor, no
+ * timer, no request. A file event opens it; one that fails does not hold up another (SPEC.md, "Fleet").
+ */
+export class Fleet {
+  readonly #o: FleetOptions
+  readonly #members = new Map<string, Member>()
+  /** Destinations that are taken, by whom. */
+  readonly #destinations = new Map<string, string>()
+  readonly #threads = new SQLiteThreads()
+  readonly #watches = new FolderWatches()
+  readonly #budget: OpenBudget
+  readonly #abort = new AbortController()
+  readonly #context: MemberContext
+  readonly #leaving = new Set<Promise<unknown>>()
+  #discovery: Discovery | undefined
+  #timer: NodeJS.Timeout | undefined
+  #closing: Promise<FleetReport> | undefined
+
+  private constructor(options: FleetOptions) {
+    this.#o = options
+    this.#budget = new OpenBudget(options.maxOpen ?? MOST_OPEN)
+    this.#context = {
+      options,
+      primary: { threads: this.#threads, watches: this.#watches, assertLeases: this.#assertLeases },
+      budget: this.#budget,
+      openings: new Slots(options.concurrency ?? CONCURRENCY),
+      emit: this.#emit,
+      signal: this.#abort.signal,
+    }
+  }
+
+  /**
+   * Finds the databases and begins to replicate them. Resolves when all that are there are known, not when they are in
+   * their replicas: see {@link settled}.
+   *
+   * @throws PrimaryError `unsafe-sqlite`; TypeError for a wrong pattern; the reason of the signal
+   */
+  static async open(options: FleetOptions): Promise<Fleet> {
+    assertSafeEngine()
+    const fleet = new Fleet(options)
+    try {
+      fleet.#discovery = await Discovery.open({ ...options.folder, watches: fleet.#watches }, (event) =>
+        fleet.#onDiscovery(event),
+      )
+    } catch (error) {
+      await fleet.close({ signal: AbortSignal.abort() })
+      throw error
+    }
+    fleet.#look()
+    return fleet
+  }
+
+  get members(): Iterable<Member> {
+    return this.#members.values()
+  }
+
+  /** How many databases are in each state. */
+  get counts(): Readonly<Record<MemberState, number>> {
+    const counts = { queued: 0, opening: 0, open: 0, resting: 0, failed: 0, fenced: 0, gone: 0 }
+    for (const { state } of this.#members.values()) counts[state]++
+    return counts
+  }
+
+  /** Resolves when each database was opened once, whether it is open now or rests. Those that fail are waited for. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#members.values()].map((member) => member.open()))
+  }
+
+  /** Looks at everything now, for events that may have been lost. */
+  async scan(): Promise<void> {
+    await this.#discovery?.scan()
+  }
+
+  /** Uploads what is left and lets all of them go. The signal ends the wait for the uploads. */
+  close(options: { readonly signal?: AbortSignal } = {}): Promise<FleetReport> {
+    this.#closing ??= this.#close(options.signal)
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(signal: AbortSignal | undefined): Promise<FleetReport> {
+    clearTimeout(this.#timer)
+    this.#abort.abort()
+    await this.#discovery?.close()
+    const slots = new Slots(this.#o.concurrency ?? CONCURRENCY)
+    const reports: (CloseReport | undefined)[] = await Promise.all(
+      [...this.#members.values()].map((member) => slots.run(() => member.close('queued', signal))),
+    )
+    await Promise.all(this.#leaving)
+    await this.#threads.end()
+    this.#watches.close()
+    const pendingFiles = reports.reduce((sum, report) => sum + (report?.pendingFiles ?? 0), 0)
+    return { databases: reports.length, pendingFiles }
+  }
+
+  #onDiscovery(event: DiscoveryEvent): void {
+    if (this.#closing !== undefined) return
+    switch (event.type) {
+      case 'found':
+        this.#add(event.candidate)
+        break
+      case 'changed':
+        this.#members.get(event.path)?.touch(event.candidate)
+        break
+      case 'replaced':
+        // The replica belongs to the name: the new file is compared, and goes on where the old one was.
+        this.#members.get(event.candidate.path)?.touch()
+        break
+      case 'gone':
+        this.#remove(event.candidate.path)
+        break
+      case 'warning':
+        this.#emit(event)
+        break
+    }
+  }
+
+  #add({ path, relpath }: Candidate): void {
+    const destination = destinationOf(this.#o.template ?? '{relpath}', relpath)
+    const other = this.#destinations.get(destination)
+    if (other !== undefined) {
+      const message = `${path} is not replicated: ${other} has the same destination, ${destination}`
+      this.#emit({ type: 'warning', code: 'destination-collision', path, message })
+      return
+    }
+    this.#destinations.set(destination, path)
+    const database: FleetDatabase = { path, relpath, destination }
+    const member = new Member(database, this.#context)
+    this.#members.set(path, member)
+    this.#emit({ type: 'found', database })
+    void member.open()
+  }
+
+  #remove(path: string): void {
+    const member = this.#members.get(path)
+    if (member === undefined) return
+    this.#members.delete(path)
+    const leaving = member.close('gone').finally(() => {
+      this.#leaving.delete(leaving)
+      // Only now: whoever gets the destination next must not meet the last uploads of this one.
+      this.#destinations.delete(member.database.destination)
+    })
+    this.#leaving.add(leaving)
+    leaving.catch(() => undefined)
+  }
+
+  /** Lets databases go that rest, those first that were not written for longest; more of them while others wait. */
+  #look(): void {
+    const pressed = this.#budget.waiting
+    this.#timer = setTimeout(() => this.#look(), pressed > 0 ? PRESSED_LOOK_MS : LOOK_MS)
+    const restAfterMs = this.#o.restAfterMs ?? REST_AFTER_MS
+    const now = performance.now()
+    const open = [...this.#members.values()].filter(({ state }) => state === 'open')
+    open.sort((a, b) => a.lastCommit - b.lastCommit)
+    for (const [i, member] of open.entries()) {
+      if (now - member.lastCommit < restAfterMs && i >= pressed) break
+      void member.rest()
+    }
+  }
+
+  /** One probe for all: they are in one store. */
+  #probe: Promise<void> | undefined
+  readonly #assertLeases = (signal: AbortSignal | undefined): Promise<void> => {
+    signal?.throwIfAborted()
+    const database = [...this.#members.values()][0]?.database as FleetDatabase
+    const { store } = this.#o.replicaOf(database)
+    this.#probe ??= assertLeases(store, this.#abort.signal).catch((error: unknown) => {
+      this.#probe = undefined
+      throw error
+    })
+    return this.#probe
+  }
+
+  readonly #emit = (event: FleetEvent): void => {
+    try {
+      this.#o.onEvent?.(event)
+    } catch {
+      // A listener's mistake must not stop a backup.
+    }
+  }
+}

@@ -1,0 +1,208 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Slots } from '@sqlstream/storage'
+import type { PrimaryEvent } from '../events.ts'
+import { HeldLease } from '../lease/held-lease.ts'
+import { returnLease } from '../lease/obtain-lease.ts'
+import { Primary } from '../primary.ts'
+import type { PrimaryContext } from '../primary-context.ts'
+import type { CloseReport } from '../report.ts'
+import type { Resting } from '../rest.ts'
+import type { FileSignature } from '../sqlite/database-files.ts'
+import type { FleetDatabase, FleetEvent, MemberState } from './fleet-events.ts'
+import type { FleetOptions } from './fleet-options.ts'
+import type { OpenBudget } from './open-budget.ts'
+import type { Candidate, FileSignature as SeenSignature } from './scan-folder.ts'
+
+const FIRST_RETRY_MS = 1000
+const LAST_RETRY_MS = 300_000
+const RETURN_LIMIT_MS = 5000
+
+/** What the members of a fleet share. */
+export interface MemberContext {
+  readonly options: FleetOptions
+  readonly primary: Omit<PrimaryContext, 'resting'>
+  readonly budget: OpenBudget
+  /** Of databases that are being opened. */
+  readonly openings: Slots
+  readonly emit: (event: FleetEvent) => void
+  /** Ends what waits to be opened. */
+  readonly signal: AbortSignal
+}
+
+/** One database of a fleet: opened when it is written, let go when it rests. What fails with it is its own affair. */
+export class Member {
+  readonly database: FleetDatabase
+  readonly #c: MemberContext
+  readonly #closed = new AbortController()
+  #state: MemberState = 'queued'
+  #primary: Primary | undefined
+  #resting: Resting | undefined
+  #opening: Promise<void> | undefined
+  /** Something was written since it began to be let go. */
+  #touched = false
+  #lastCommit = Number.NEGATIVE_INFINITY
+  #retryMs = FIRST_RETRY_MS
+  #lastError: Error | undefined
+
+  constructor(database: FleetDatabase, context: MemberContext) {
+    this.database = database
+    this.#c = context
+  }
+
+  get state(): MemberState {
+    return this.#state
+  }
+
+  /** Of the last attempt to open it, or of its primary. */
+  get lastError(): Error | undefined {
+    return this.#lastError ?? this.#primary?.status.lastError
+  }
+
+  get primary(): Primary | undefined {
+    return this.#primary
+  }
+
+  /** When it was last seen to be written, on the clock of `performance.now`; long ago when it never was. */
+  get lastCommit(): number {
+    return this.#lastCommit
+  }
+
+  /**
+   * Something was written: it is opened if it rests.
+   * @param seen its files, where a scan has looked at them: what was written before it was let go is no news
+   */
+  touch(seen?: Candidate): void {
+    if (seen && this.#resting && isAsLeft(seen, this.#resting)) return
+    this.#touched = true
+    if (this.#state !== 'resting') return
+    this.#lastCommit = performance.now()
+    void this.open()
+  }
+
+  /** Opens it, again and again if need be. Resolves when it is open, or never will be. */
+  open(): Promise<void> {
+    if (this.#primary !== undefined || this.#closed.signal.aborted || this.#state === 'fenced')
+      return Promise.resolve()
+    this.#opening ??= this.#openUntilOpen().finally(() => {
+      this.#opening = undefined
+    })
+    return this.#opening
+  }
+
+  /** Lets it go if everything is in its replica. Returns whether it did. */
+  async rest(): Promise<boolean> {
+    if (this.#state !== 'open' || this.#primary === undefined) return false
+    this.#touched = false
+    const resting = await this.#primary.rest()
+    if (resting === undefined) return false
+    this.#primary = undefined
+    this.#resting = resting
+    this.#c.budget.leave()
+    this.#become('resting')
+    if (this.#touched) void this.open()
+    return true
+  }
+
+  /** Uploads what is left and ends. The signal ends the wait for the uploads. */
+  async close(
+    state: 'queued' | 'gone' | 'fenced' = 'queued',
+    signal?: AbortSignal,
+  ): Promise<CloseReport | undefined> {
+    this.#closed.abort()
+    await this.#opening
+    const primary = this.#primary
+    const resting = this.#resting
+    this.#primary = undefined
+    this.#resting = undefined
+    this.#become(state)
+    if (primary !== undefined) {
+      try {
+        return await primary.close(signal && { signal })
+      } finally {
+        this.#c.budget.leave()
+      }
+    }
+    await resting?.maintenance?.stop()
+    // A lease whose time is over keeps nobody out.
+    if (resting?.lease instanceof HeldLease && resting.lease.fresh)
+      await returnLease(resting.lease, AbortSignal.timeout(RETURN_LIMIT_MS))
+    return resting && { captured: resting.pos, uploaded: resting.pos.txid, pendingFiles: 0 }
+  }
+
+  async #openUntilOpen(): Promise<void> {
+    const signal = AbortSignal.any([this.#closed.signal, this.#c.signal])
+    while (!signal.aborted) {
+      try {
+        await this.#openOnce(signal)
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        this.#lastError = error as Error
+        const retryInMs = this.#retryMs * (0.75 + Math.random() / 2)
+        this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS)
+        this.#become('failed')
+        this.#c.emit({ type: 'open-failed', database: this.database, error: error as Error, retryInMs })
+        await sleep(retryInMs, undefined, { signal, ref: false }).catch(() => undefined)
+      }
+    }
+  }
+
+  async #openOnce(signal: AbortSignal): Promise<void> {
+    const { budget, openings, options, primary: context } = this.#c
+    const { path } = this.database
+    if (this.#state !== 'resting') this.#become('queued')
+    await budget.enter(signal)
+    let primary: Primary | undefined
+    try {
+      primary = await openings.run(
+        () => {
+          this.#become('opening')
+          const resting = this.#resting
+          // Whatever comes of the attempt: a failed one has given the lease back.
+          this.#resting = undefined
+          const replica = options.replicaOf(this.database)
+          return Primary.open(
+            { ...options.primary, database: path, replica, signal, onEvent: this.#onEvent },
+            { ...context, resting },
+          )
+        },
+        { signal },
+      )
+    } finally {
+      if (primary === undefined) budget.leave()
+    }
+    this.#primary = primary
+    this.#lastError = undefined
+    this.#retryMs = FIRST_RETRY_MS
+    this.#become('open')
+  }
+
+  readonly #onEvent = (event: PrimaryEvent): void => {
+    if (event.type === 'captured') this.#lastCommit = performance.now()
+    this.#c.emit({ type: 'primary', database: this.database, event })
+    if (event.type === 'state' && event.to === 'fenced') {
+      this.#lastError = this.#primary?.status.lastError
+      void this.close('fenced', AbortSignal.abort())
+    }
+  }
+
+  #become(state: MemberState): void {
+    if (this.#state === state || this.#state === 'gone' || this.#state === 'fenced') return
+    this.#state = state
+    this.#c.emit({ type: 'member', database: this.database, state })
+  }
+}
+
+function isAsLeft(seen: Candidate, { signature, wal }: Resting): boolean {
+  if (!seen.settled || seen.dev !== signature.dev || seen.wal === undefined) return false
+  return isSame(seen, signature) && isSame(seen.wal, wal)
+}
+
+function isSame(seen: SeenSignature, left: FileSignature): boolean {
+  return (
+    seen.ino === left.ino &&
+    BigInt(seen.size) === left.size &&
+    seen.mtimeNs === left.mtimeNs &&
+    seen.ctimeNs === left.ctimeNs
+  )
+}

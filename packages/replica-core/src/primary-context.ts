@@ -1,0 +1,28 @@
+import type { Lease } from '@sqlstream/replica'
+import type { FolderWatches } from './fleet/folder-watches.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Resting } from './rest.ts'
+import type { SQLiteThreads } from './sqlite/sqlite-threads.ts'
+import type { StateFolder } from './state/state-folder.ts'
+
+/** What a primary shares with others of its process, and with itself before it rested. */
+export interface PrimaryContext {
+  /** Default: threads of its own. */
+  readonly threads?: SQLiteThreads
+  /** Default: a watch of its own. */
+  readonly watches?: FolderWatches
+  /** What the last primary of this database left when it rested. The lease in it is given back if the start fails. */
+  readonly resting?: Resting | undefined
+  /** Makes sure that the store keeps two writers apart. Default: by a probe. */
+  readonly assertLeases?: ((signal: AbortSignal | undefined) => Promise<void>) | undefined
+}
+
+/** What a replication is made of that is not its own. */
+export interface ReplicationParts {
+  readonly folder: StateFolder
+  readonly lifecycle: Lifecycle
+  readonly lease: Lease
+  readonly threads: SQLiteThreads
+  /** What was kept when the database was let go. */
+  readonly resting?: Resting | undefined
+}
