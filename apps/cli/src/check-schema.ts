@@ -50,42 +50,52 @@ export const configCheck = z.strictObject({
   ...configHead,
   ok: z.boolean(),
   databases: count,
+  folders: count,
   problems: z.array(configNote),
   warnings: z.array(configNote),
 })
 export type ConfigCheckJSON = z.infer<typeof configCheck>
 
+const shownSettings = {
+  path: z.string(),
+  url: z.string(),
+  syncIntervalMs: milliseconds.optional(),
+  onBehind: z.enum(['refuse', 'snapshot']).optional(),
+  onDiverged: z.enum(['refuse', 'snapshot']).optional(),
+  /** Span of each merged level. Absent here and below: the defaults. */
+  levelsMs: z.union([z.array(milliseconds), z.literal('never')]).optional(),
+  snapshots: z
+    .union([
+      z.strictObject({ growth: z.number().optional(), maxAgeMs: milliseconds.optional() }),
+      z.literal('never'),
+    ])
+    .optional(),
+  retention: z
+    .union([
+      z.strictObject({ keep: z.array(tier), graceMs: milliseconds, minSnapshots: count }),
+      z.literal('never'),
+    ])
+    .optional(),
+  verify: z
+    .union([z.strictObject({ everyMs: milliseconds, bytesPerDay: count }), z.literal('never')])
+    .optional(),
+  lease: z.strictObject({ ttlMs: milliseconds.optional(), soleWriter: z.boolean().optional() }),
+  /** Names; the values are hidden. */
+  environment: z.record(z.string(), z.literal('***')),
+}
+
 export const configShow = z.strictObject({
   ...configHead,
   drivers: z.array(z.string()),
-  databases: z.array(
+  databases: z.array(z.strictObject({ ...shownSettings, stateDir: z.string().optional() })),
+  folders: z.array(
     z.strictObject({
-      path: z.string(),
-      url: z.string(),
-      syncIntervalMs: milliseconds.optional(),
-      onBehind: z.enum(['refuse', 'snapshot']).optional(),
-      onDiverged: z.enum(['refuse', 'snapshot']).optional(),
-      stateDir: z.string().optional(),
-      /** Span of each merged level. Absent here and below: the defaults. */
-      levelsMs: z.union([z.array(milliseconds), z.literal('never')]).optional(),
-      snapshots: z
-        .union([
-          z.strictObject({ growth: z.number().optional(), maxAgeMs: milliseconds.optional() }),
-          z.literal('never'),
-        ])
-        .optional(),
-      retention: z
-        .union([
-          z.strictObject({ keep: z.array(tier), graceMs: milliseconds, minSnapshots: count }),
-          z.literal('never'),
-        ])
-        .optional(),
-      verify: z
-        .union([z.strictObject({ everyMs: milliseconds, bytesPerDay: count }), z.literal('never')])
-        .optional(),
-      lease: z.strictObject({ ttlMs: milliseconds.optional(), soleWriter: z.boolean().optional() }),
-      /** Names; the values are hidden. */
-      environment: z.record(z.string(), z.literal('***')),
+      ...shownSettings,
+      include: z.array(z.string()).optional(),
+      exclude: z.array(z.string()).optional(),
+      recursive: z.boolean().optional(),
+      maxOpen: count.optional(),
+      restAfterMs: milliseconds.optional(),
     }),
   ),
 })

@@ -37,10 +37,10 @@ export async function pairsFromConfig(
   drivers: Drivers,
   options: PairOptions,
 ): Promise<Pair[]> {
-  if (config.databases.length === 0) {
+  if (config.databases.length === 0 && config.folders.length === 0) {
     throw new CLIError(
       'usage',
-      'the configuration has no databases',
+      'the configuration has no databases and no folders',
       'add one to "databases", with path and url',
     )
   }

@@ -120,6 +120,39 @@ const status = z.strictObject({
 })
 export type StatusJSON = z.infer<typeof status>
 
+const folderStatus = z.strictObject({
+  folder: z.string(),
+  databases: count,
+  /** How many a replicator holds now. */
+  running: count,
+  /** Of how many something was captured here. */
+  captured: count,
+  /** How many have files that wait for upload. */
+  pending: count,
+  /** How many have a local state that cannot be read. */
+  unreadable: count,
+  pendingFiles: count,
+  pendingBytes: count,
+  /** When the oldest file that waits was captured. */
+  pendingSince: instant.optional(),
+  /** What could not be looked at. */
+  problems: z.array(z.strictObject({ path: z.string(), message: z.string() })),
+  /** Those first whose files wait for longest, then those that were never captured. */
+  list: z.array(
+    z.strictObject({
+      database: z.string(),
+      running: z.boolean(),
+      captured: hex64.optional(),
+      timestamp: instant.optional(),
+      pendingFiles: count,
+      pendingBytes: count,
+      pendingSince: instant.optional(),
+      error: error.optional(),
+    }),
+  ),
+})
+export type FolderStatusJSON = z.infer<typeof folderStatus>
+
 const failure = z.strictObject({ error })
 
 const eventHead = { time: instant, database: z.string(), replica: z.string() }
@@ -225,6 +258,30 @@ const event = z.discriminatedUnion('type', [
   }),
   z.strictObject({
     ...eventHead,
+    type: z.literal('member'),
+    /** Of a database in a folder. */
+    state: z.enum(['queued', 'opening', 'open', 'resting', 'failed', 'fenced', 'gone']),
+  }),
+  z.strictObject({ time: instant, type: z.literal('watching'), folder: z.string(), databases: count }),
+  z.strictObject({
+    time: instant,
+    type: z.literal('folder-warning'),
+    folder: z.string(),
+    path: z.string(),
+    code: z.string(),
+    message: z.string(),
+  }),
+  z.strictObject({
+    time: instant,
+    type: z.literal('folder-stopped'),
+    folder: z.string(),
+    databases: count,
+    pendingFiles: count,
+    /** Databases of which not everything is known to be in the replica. */
+    incomplete: z.array(z.string()),
+  }),
+  z.strictObject({
+    ...eventHead,
     type: z.literal('stopped'),
     captured: pos.optional(),
     uploaded: hex64.optional(),
@@ -259,6 +316,7 @@ export const SCHEMAS = {
   'ltx-verify': ltxVerify,
   verify,
   status,
+  'status-folder': folderStatus,
   list: replicaList,
   lease,
   retention,

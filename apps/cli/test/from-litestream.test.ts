@@ -267,11 +267,18 @@ test.each<[string, unknown, (string | number)[], string]>([
   ],
   ['no path', { dbs: [{ replica: { path: '/b' } }] }, ['dbs', 0], 'has no path'],
   [
-    'a folder of databases',
-    { dbs: [{ dir: '/d', pattern: '*', replica: { path: '/b' } }] },
-    ['dbs', 0, 'dir'],
-    'cannot be done yet',
+    'a folder of databases without a pattern',
+    { dbs: [{ dir: '/d', replica: { path: '/b' } }] },
+    ['dbs', 0],
+    'needs a pattern of names',
   ],
+  [
+    'a pattern with a folder',
+    { dbs: [{ dir: '/d', pattern: 'a/*', replica: { path: '/b' } }] },
+    ['dbs', 0, 'pattern'],
+    'needs a pattern of names',
+  ],
+  ['a path and a folder', { dbs: [{ ...app, dir: '/d', pattern: '*' }] }, ['dbs', 0], 'has a path and a dir'],
   ['no replica', { dbs: [app, { path: 'a' }] }, ['dbs', 1], 'needs one replica'],
   [
     'two replicas',

@@ -19,6 +19,7 @@ describe('a right file', () => {
       config: {
         drivers: [],
         databases: [{ path: '/etc/app/app.db', url: '/backups/app', lease: {}, environment: {} }],
+        folders: [],
       },
       problems: [],
       warnings: [],
@@ -41,6 +42,7 @@ databases:
     expect(problems).toEqual([])
     expect(config).toEqual({
       drivers: ['sqlstream-driver-foo', './own/driver.mjs'],
+      folders: [],
       databases: [
         {
           path: '/data/app.db',
@@ -219,7 +221,11 @@ describe('a wrong file', () => {
       withKeys('store: { a: [1] }'),
       [{ line: 4, key: 'databases[0].store.a', message: 'expected a text, a number, true or false' }],
     ],
-    ['nothing', '', [{ line: 1, key: 'databases', message: 'is missing: expected a list of databases' }]],
+    [
+      'nothing',
+      '',
+      [{ line: 1, key: 'databases', message: 'is missing: expected a list of databases, or folders' }],
+    ],
     ['a text', 'hello\n', [{ line: 1, key: '', message: 'expected a mapping' }]],
     ['a key twice', withKeys('url: b'), [{ line: 4, message: 'not YAML: Map keys must be unique' }]],
     ['no YAML', 'databases: [\n  { path: a\n', [{ key: '', message: expect.stringMatching(/^not YAML: /) }]],
@@ -269,6 +275,7 @@ dbs:
       format: 'litestream',
       config: {
         drivers: [],
+        folders: [],
         databases: [
           {
             path: '/users/me/app.db',
@@ -300,7 +307,6 @@ dbs:
     checkpoint-interval: 1m
     replica: { type: file, path: /b, age: { recipients: [x] } }
   - dir: /data
-    pattern: "*.db"
     replica: { path: /c }
 `)
     expect(config).toBeUndefined()
@@ -310,7 +316,7 @@ dbs:
     ])
     expect(problems).toMatchObject([
       { line: 7, key: 'dbs[0].replica.age' },
-      { line: 8, key: 'dbs[1].dir', hint: 'name each database with path' },
+      { line: 8, key: 'dbs[1]', message: 'needs a pattern of names, such as "*.db"' },
     ])
   })
 

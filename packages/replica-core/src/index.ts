@@ -1,12 +1,24 @@
 export { isPrimaryError, PrimaryError, type PrimaryErrorCode } from './errors.ts'
 export type { PrimaryEvent, PrimaryListener } from './events.ts'
 export { FAILPOINTS, type Failpoint, type FailpointHook, killAt } from './failpoint.ts'
-export { Discovery, type DiscoveryOptions } from './fleet/discovery.ts'
-export type { DiscoveryEvent, DiscoveryListener, DiscoveryWarning } from './fleet/discovery-events.ts'
+export { destinationOf, PLACEHOLDER_NAMES, unknownPlaceholders } from './fleet/destination.ts'
+export type { DiscoveryWarning } from './fleet/discovery-events.ts'
+export {
+  type FindOptions,
+  type FoundDatabase,
+  type FoundDatabases,
+  findDatabases,
+} from './fleet/find-databases.ts'
 export { Fleet, type FleetReport } from './fleet/fleet.ts'
-export type { FleetDatabase, FleetEvent, FleetListener, MemberState } from './fleet/fleet-events.ts'
+export type {
+  FleetDatabase,
+  FleetEvent,
+  FleetFailure,
+  FleetListener,
+  MemberState,
+} from './fleet/fleet-events.ts'
 export type { FleetFolder, FleetOptions } from './fleet/fleet-options.ts'
-export { FolderWatches } from './fleet/folder-watches.ts'
+export { pathMatcher } from './fleet/match-path.ts'
 export { sqliteCheck } from './integrity.ts'
 export type { LeaseWait } from './lease/acquire-lease.ts'
 export { type BorrowOptions, withBorrowedLease } from './lease/borrow-lease.ts'

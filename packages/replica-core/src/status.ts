@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import type { Pos } from '@sqlstream/ltx'
 import { Journal } from './state/journal.ts'
 import { readLedgerFile } from './state/ledger-file.ts'
@@ -20,6 +20,8 @@ export interface LocalStatus {
   /** Captured, but not acknowledged by the replica. */
   readonly pendingFiles: number
   readonly pendingBytes: number
+  /** When the oldest of them was captured, ms since the epoch; absent when none waits. */
+  readonly pendingSince?: number
 }
 
 /** Reads the local state without opening the database. Undefined when it was never replicated from here. */
@@ -36,6 +38,8 @@ export async function readStatus(
     file && (journal?.replay(file.sequence, file.position, file.ledger)?.position ?? file.position)
   journal?.close()
   const pending = existsSync(folder.spool) ? Spool.read(folder.spool) : []
+  // The first one is the oldest; it may have been uploaded meanwhile.
+  const since = pending[0] && statSync(pending[0].path, { throwIfNoEntry: false })?.mtimeMs
   return {
     database,
     stateDir: folder.path,
@@ -47,5 +51,6 @@ export async function readStatus(
     }),
     pendingFiles: pending.length,
     pendingBytes: pending.reduce((sum, { size }) => sum + size, 0),
+    ...(since !== undefined && { pendingSince: since }),
   }
 }

@@ -11,6 +11,10 @@ import { parseByteSize } from '../byte-size.ts'
 import { CLIError } from '../cli-error.ts'
 import { parseDuration } from '../duration.ts'
 import { EXIT } from '../exit-codes.ts'
+import { folderFlags, selectionOf } from '../folder-flags.ts'
+import type { WatchedFolder } from '../folder-replication.ts'
+import { FolderRun } from '../folder-run.ts'
+import { folderFromWords, foldersFromConfig } from '../folders.ts'
 import { configWarningJSON, eventJSON, eventLine, stoppedJSON, stoppedLine } from '../output/events.ts'
 import { UploadSummary } from '../output/upload-summary.ts'
 import { type PairOptions, pairsFromConfig, pairsFromWords } from '../pairs.ts'
@@ -20,9 +24,9 @@ export default class Replicate extends BaseCommand {
   static override enableJsonFlag = false
   static override summary = 'Stream every commit of a live database to a replica.'
   static override description =
-    'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. A lease in the replica keeps a second writer out. Beside uploading it merges files into levels and snapshots, and removes what no state needs that is to stay restorable. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
+    'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. A lease in the replica keeps a second writer out. Beside uploading it merges files into levels and snapshots, and removes what no state needs that is to stay restorable. With --watch it replicates every database of a folder, also those that come later. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
   static override usage =
-    'replicate [DATABASE URL ...] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--verify-every <duration> --verify-budget <size>] [--state-dir <path>] [--json]'
+    'replicate [DATABASE URL ...] [--watch <dir> URL] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--verify-every <duration> --verify-budget <size>] [--state-dir <path>] [--json]'
   static override examples = [
     {
       description: 'Replicate a database into a folder',
@@ -35,6 +39,10 @@ export default class Replicate extends BaseCommand {
     {
       description: 'All databases of a configuration',
       command: '<%= config.bin %> replicate --config sqlstream.yml',
+    },
+    {
+      description: 'Every database of a folder, each to its own place',
+      command: '<%= config.bin %> replicate --watch /srv/tenants s3://bucket/{relpath}',
     },
     {
       description: 'Upload everything that is committed, then end',
@@ -94,18 +102,21 @@ export default class Replicate extends BaseCommand {
       description: 'most bytes that are read for that in 24 hours and for one database, for example 10GB',
       dependsOn: ['verify-every'],
     }),
+    ...folderFlags,
     'state-dir': Flags.string({
+      exclusive: ['watch'],
       description: 'folder for local state, default .<database>-sqlstream beside the database',
     }),
     json: Flags.boolean({ default: false, description: 'one JSON object per event on standard output' }),
   }
   #json = false
+  readonly #folders: FolderRun[] = []
   readonly #summaries = new Map<Pair, UploadSummary>()
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Replicate)
     this.#json = flags.json
-    const pairs = await this.#pairs(args.pairs ?? [], {
+    const options: PairOptions = {
       ...(flags['sync-interval'] === undefined
         ? {}
         : { syncIntervalMs: parseDuration(flags['sync-interval']) }),
@@ -122,22 +133,33 @@ export default class Replicate extends BaseCommand {
         ...(flags['lease-ttl'] === undefined ? {} : { ttlMs: parseDuration(flags['lease-ttl']) }),
         ...(flags['sole-writer'] ? { soleWriter: true } : {}),
       },
-    })
-    const running = await this.#start(pairs, {
+    }
+    const words = args.pairs ?? []
+    const work =
+      flags.watch === undefined
+        ? await this.#work(words, options)
+        : {
+            pairs: [],
+            folders: [
+              await folderFromWords(flags.watch, words, this.drivers, { ...options, ...selectionOf(flags) }),
+            ],
+          }
+    const running = await this.#start(work.pairs, {
       drivers: this.drivers,
       signal: this.signal,
       onEvent: (pair, event) => this.#onEvent(pair, event),
     })
     try {
-      const done = flags.once ? this.#durable(running) : Promise.all(running.map((each) => each.fenced))
+      await this.#startFolders(work.folders)
+      const done = flags.once ? this.#durable(running) : this.#fenced(running)
       await Promise.race([aborted(this.signal), done])
     } finally {
       await this.#stop(running)
     }
   }
 
-  async #pairs(words: readonly string[], options: PairOptions): Promise<Pair[]> {
-    if (words.length > 0) return pairsFromWords(words, this.drivers, options)
+  async #work(words: readonly string[], options: PairOptions): Promise<Work> {
+    if (words.length > 0) return { pairs: await pairsFromWords(words, this.drivers, options), folders: [] }
     const { noteText, readConfigFile, usableConfig } = await import('../config/read-config.ts')
     const result = await readConfigFile(this.configFile)
     if (result === undefined) {
@@ -157,7 +179,29 @@ export default class Replicate extends BaseCommand {
           `warning: ${noteText(file, warning)}${warning.hint === undefined ? '' : `; ${warning.hint}`}`,
         )
     }
-    return pairsFromConfig(config, this.drivers, options)
+    const pairs = await pairsFromConfig(config, this.drivers, options)
+    const { stateDir: _, ...rest } = options
+    return { pairs, folders: await foldersFromConfig(config, this.drivers, rest) }
+  }
+
+  /** A mistake in one of them is known before; what fails later concerns its own databases. */
+  async #startFolders(folders: readonly WatchedFolder[]): Promise<void> {
+    for (const folder of folders) {
+      const run = await FolderRun.start(folder, {
+        drivers: this.drivers,
+        signal: this.signal,
+        json: this.#json,
+        say: (line) => this.log(line),
+        tell: (event) => this.#line(event),
+      })
+      this.#folders.push(run)
+    }
+  }
+
+  /** Resolves when nothing is left to replicate; in a folder there always may be. */
+  #fenced(running: readonly Replication[]): Promise<unknown> {
+    if (this.#folders.length > 0) return new Promise(() => undefined)
+    return Promise.all(running.map((each) => each.fenced))
   }
 
   /** Starts them all; when one cannot start, none runs: a mistake in a deployment must be seen at once. */
@@ -179,7 +223,10 @@ export default class Replicate extends BaseCommand {
 
   async #durable(running: readonly Replication[]): Promise<void> {
     try {
-      await Promise.all(running.map((each) => each.durable(this.signal)))
+      await Promise.all([
+        ...running.map((each) => each.durable(this.signal)),
+        ...this.#folders.map((each) => each.durable()),
+      ])
     } catch (error) {
       // After Ctrl-C the report says what is safe, and the exit code whether that is everything.
       if (!this.signal.aborted) throw error
@@ -187,9 +234,10 @@ export default class Replicate extends BaseCommand {
   }
 
   async #stop(running: readonly Replication[]): Promise<void> {
-    const results = await Promise.allSettled(
-      running.map(async (each) => this.#report(each, await each.stop())),
-    )
+    const results = await Promise.allSettled([
+      ...running.map(async (each) => this.#report(each, await each.stop())),
+      ...this.#folders.map((each) => each.stop()),
+    ])
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
@@ -222,6 +270,12 @@ export default class Replicate extends BaseCommand {
   }
 }
 
+/** What is to be replicated. */
+interface Work {
+  readonly pairs: readonly Pair[]
+  readonly folders: readonly WatchedFolder[]
+}
+
 function verificationOf(
   every: string | undefined,
   budget: string | undefined,
@@ -231,11 +285,8 @@ function verificationOf(
   try {
     return { verification: checkVerification(policy) }
   } catch (error) {
-    throw new CLIError(
-      'usage',
-      (error as RangeError).message,
-      'for example --verify-every 24h --verify-budget 10GB',
-    )
+    const hint = 'for example --verify-every 24h --verify-budget 10GB'
+    throw new CLIError('usage', (error as RangeError).message, hint)
   }
 }
 

@@ -1,43 +1,81 @@
-import { access } from 'node:fs/promises'
+import { access, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { Args, Flags } from '@oclif/core'
 import { formatChecksum, formatTXID, type TXID } from '@sqlstream/ltx'
 import { headOf } from '@sqlstream/replica'
 import { type LocalStatus, readStatus } from '@sqlstream/replica-core'
 import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
+import { folderStatusLines, readFolderStatus } from '../folder-status.ts'
+import { checkPatterns } from '../folders.ts'
 import { lastProof, proofText } from '../last-proof.ts'
 import { allFiles, openReplica, readCatalog } from '../open-replica.ts'
 import { formatBytes, formatCount } from '../output/units.ts'
-import type { StatusJSON } from '../schema.ts'
+import type { FolderStatusJSON, StatusJSON } from '../schema.ts'
 
 type ReplicaStatus = NonNullable<StatusJSON['replica']>
 
 export default class Status extends BaseCommand {
   static override summary = 'Show how the replication of a database stands.'
   static override description =
-    'Reads the local state without opening the database, so it disturbs nobody. With a URL it also asks the replica what has arrived there, and which state was proven last.'
+    'Reads the local state without opening the database, so it disturbs nobody. With a URL it also asks the replica what has arrived there, and which state was proven last. Of a folder it shows all databases, those first that wait for longest.'
   static override examples = [
     { description: 'What is captured, what waits', command: '<%= config.bin %> status app.db' },
+    { description: 'Every database of a folder', command: '<%= config.bin %> status --watch /srv/tenants' },
     { description: 'And what has arrived', command: '<%= config.bin %> status app.db file:///backups/app' },
   ]
   static override args = {
-    database: Args.string({ ignoreStdin: true, required: true, description: 'path of the database' }),
+    database: Args.string({ ignoreStdin: true, description: 'path of the database, or of a folder' }),
     url: Args.string({ ignoreStdin: true, description: 'URL or path of its replica' }),
   }
   static override flags = {
+    watch: Flags.string({ description: 'every database of this folder' }),
+    include: Flags.string({
+      multiple: true,
+      description: 'pattern of names in a folder, or of paths below it; default: every database',
+    }),
+    exclude: Flags.string({
+      multiple: true,
+      description: 'pattern of what is left out of a folder, folders too',
+    }),
+    'no-recursive': Flags.boolean({ description: 'of a folder only what is in it itself' }),
     'state-dir': Flags.string({
+      exclusive: ['watch'],
       description: 'folder for local state, default .<database>-sqlstream beside the database',
     }),
   }
 
-  async run(): Promise<StatusJSON> {
+  async run(): Promise<StatusJSON | FolderStatusJSON> {
     const { args, flags } = await this.parse(Status)
+    const { database } = args
     const stateDir = flags['state-dir']
-    const local = await readStatus(args.database, stateDir === undefined ? {} : { stateDir })
-    if (local === undefined) await assertExists(args.database)
+    const folder =
+      flags.watch ?? (database !== undefined && (await isFolder(database)) ? database : undefined)
+    if (folder !== undefined) {
+      const words = flags.watch === undefined ? args.url : database
+      if (words !== undefined || stateDir !== undefined)
+        throw new CLIError(
+          'usage',
+          'a folder takes neither a URL nor --state-dir',
+          'sqlstream status --watch <dir>',
+        )
+      return this.#folder(folder, {
+        include: flags.include,
+        exclude: flags.exclude,
+        recursive: !flags['no-recursive'],
+      })
+    }
+    if (database === undefined)
+      throw new CLIError(
+        'usage',
+        'a database or a folder is missing',
+        'sqlstream status <db>, or --watch <dir>',
+      )
+    const local = await readStatus(database, stateDir === undefined ? {} : { stateDir })
+    if (local === undefined) await assertExists(database)
     const replica = args.url === undefined ? undefined : await this.#replica(args.url, local?.captured?.txid)
     const result: StatusJSON = {
-      database: args.database,
+      database,
       replicated: local?.captured !== undefined,
       running: local?.running ?? false,
       ...(local === undefined ? {} : localJSON(local)),
@@ -45,6 +83,22 @@ export default class Status extends BaseCommand {
     }
     this.#print(result)
     return result
+  }
+
+  async #folder(
+    path: string,
+    {
+      include,
+      exclude,
+      recursive,
+    }: { include: string[] | undefined; exclude: string[] | undefined; recursive: boolean },
+  ): Promise<FolderStatusJSON> {
+    if (!(await isFolder(path))) throw new CLIError('file-missing', `there is no folder ${path}`)
+    const patterns = { ...(include && { include }), ...(exclude && { exclude }) }
+    checkPatterns(patterns)
+    const status = await readFolderStatus(resolve(path), { ...patterns, recursive, signal: this.signal })
+    for (const line of folderStatusLines(status)) this.log(line)
+    return status
   }
 
   async #replica(url: string, captured: TXID | undefined): Promise<ReplicaStatus> {
@@ -115,6 +169,11 @@ function localJSON(local: LocalStatus): Partial<StatusJSON> {
     ...(timestamp === undefined ? {} : { timestamp: new Date(timestamp).toISOString() }),
     ...(databaseBytes === undefined ? {} : { databaseBytes }),
   }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined)
+  return found?.isDirectory() === true
 }
 
 async function assertExists(path: string): Promise<void> {

@@ -26,11 +26,23 @@ export interface DatabaseConfig {
   readonly environment: Readonly<Record<string, string>>
 }
 
+/** A folder whose databases are replicated, and where they go. */
+export interface FolderConfig extends Omit<DatabaseConfig, 'stateDir'> {
+  /** Globs of names, or of paths below the folder. */
+  readonly include?: readonly string[]
+  readonly exclude?: readonly string[]
+  /** Default true. */
+  readonly recursive?: boolean
+  readonly maxOpen?: number
+  readonly restAfterMs?: number
+}
+
 /** What a configuration file says, whatever its format. */
 export interface Config {
   /** Names of packages, or paths of modules, relative to the folder of the file. */
   readonly drivers: readonly string[]
   readonly databases: readonly DatabaseConfig[]
+  readonly folders: readonly FolderConfig[]
 }
 
 /** Where in a file something is: keys and indexes from the top. */

@@ -14,32 +14,62 @@ const lease = z
   )
   .describe('how the single writer of the replica is made sure of')
 
+const settings = {
+  syncInterval: duration.describe('longest time between a commit and its capture, default 1s').optional(),
+  onBehind: z
+    .enum(['refuse', 'snapshot'], { error: 'expected refuse or snapshot' })
+    .describe('when the replica is ahead of the database')
+    .optional(),
+  onDiverged: z
+    .enum(['refuse', 'snapshot'], { error: 'expected refuse or snapshot' })
+    .describe('when the replica holds another history and the database was never replicated from here')
+    .optional(),
+  lease: lease.optional(),
+  ...maintenanceSettings,
+  store: z
+    .record(z.string(), scalar, mapping)
+    .describe('options of the store, the same as query parameters of its URL')
+    .optional(),
+  env: z
+    .record(z.string(), scalar, mapping)
+    .describe('variables for the storage driver, credentials above all, over those of the process')
+    .optional(),
+}
+
 const database = z.strictObject(
   {
     path: text('the path of a database').describe('relative to the folder of this file'),
     url: text('the URL or path of a replica').describe(
       'a relative path is relative to the folder of this file',
     ),
-    syncInterval: duration.describe('longest time between a commit and its capture, default 1s').optional(),
-    onBehind: z
-      .enum(['refuse', 'snapshot'], { error: 'expected refuse or snapshot' })
-      .describe('when the replica is ahead of the database')
-      .optional(),
-    onDiverged: z
-      .enum(['refuse', 'snapshot'], { error: 'expected refuse or snapshot' })
-      .describe('when the replica holds another history and the database was never replicated from here')
-      .optional(),
     stateDir: text('the path of a folder').describe('folder for local state').optional(),
-    lease: lease.optional(),
-    ...maintenanceSettings,
-    store: z
-      .record(z.string(), scalar, mapping)
-      .describe('options of the store, the same as query parameters of its URL')
+    ...settings,
+  },
+  mapping,
+)
+
+const patterns = z.array(text('a pattern'), { error: 'expected a list of patterns' })
+
+const folder = z.strictObject(
+  {
+    path: text('the path of a folder').describe('relative to the folder of this file'),
+    url: text('the URL or path of replicas').describe(
+      'with {relpath}, {dir}, {name} or {stem}; without any, /{relpath} is added',
+    ),
+    include: patterns
+      .describe('patterns of names, or of paths below the folder; default: every database')
       .optional(),
-    env: z
-      .record(z.string(), scalar, mapping)
-      .describe('variables for the storage driver, credentials above all, over those of the process')
+    exclude: patterns.describe('patterns of what is left out, folders too').optional(),
+    recursive: truth.describe('folders in it too, default true').optional(),
+    maxOpen: z
+      .int({ error: 'expected a whole number' })
+      .min(1, 'expected a whole number from 1')
+      .describe('databases that may be open at once, default 1000')
       .optional(),
+    restAfter: duration
+      .describe('a database that sees no commit for so long is let go until the next one, default 1m')
+      .optional(),
+    ...settings,
   },
   mapping,
 )
@@ -54,7 +84,12 @@ export const configFile = z.strictObject(
     ...maintenanceSettings,
     databases: z
       .array(database, { error: 'expected a list of databases' })
-      .describe('what is replicated, and where to'),
+      .describe('what is replicated, and where to')
+      .optional(),
+    folders: z
+      .array(folder, { error: 'expected a list of folders' })
+      .describe('folders of which every database is replicated')
+      .optional(),
   },
   mapping,
 )

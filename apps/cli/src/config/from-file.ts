@@ -1,11 +1,22 @@
 import { resolve } from 'node:path'
+import { CLIError } from '../cli-error.ts'
 import { parseDuration } from '../duration.ts'
+import { checkPatterns } from '../folders.ts'
 import { schemeOf } from '../location.ts'
-import { type Config, type ConfigProblem, type DatabaseConfig, withoutRepeats } from './config.ts'
+import { splitTemplate } from '../url-template.ts'
+import {
+  type Config,
+  type ConfigPath,
+  type ConfigProblem,
+  type DatabaseConfig,
+  type FolderConfig,
+  withoutRepeats,
+} from './config.ts'
 import type { ConfigFile } from './file-schema.ts'
 import { maintenanceOf } from './maintenance.ts'
 
-type DatabaseEntry = ConfigFile['databases'][number]
+type DatabaseEntry = NonNullable<ConfigFile['databases']>[number]
+type FolderEntry = NonNullable<ConfigFile['folders']>[number]
 
 /** Makes a configuration of our own file: paths from its folder, durations in milliseconds, store options in the URL. */
 export function fromFile(
@@ -13,25 +24,26 @@ export function fromFile(
   folder: string,
 ): { readonly config: Config; readonly problems: readonly ConfigProblem[] } {
   const problems: ConfigProblem[] = []
-  const databases = file.databases.map((entry, i): DatabaseConfig => {
+  if (file.databases === undefined && file.folders === undefined) {
+    problems.push({ path: ['databases'], message: 'is missing: expected a list of databases, or folders' })
+  }
+  function settingsOf(entry: DatabaseEntry | FolderEntry, at: ConfigPath): Omit<DatabaseConfig, 'path'> {
     const { url, duplicates } = urlWith(entry, folder)
     for (const name of duplicates) {
       problems.push({
-        path: ['databases', i, 'store', name],
+        path: [...at, 'store', name],
         message: 'is in the URL as well',
         hint: 'say it once',
       })
     }
-    const found = maintenanceOf(file, entry, ['databases', i])
+    const found = maintenanceOf(file, entry, at)
     problems.push(...found.problems)
     const ttl = entry.lease?.ttl
     return {
-      path: resolve(folder, entry.path),
       url,
       ...(entry.syncInterval === undefined ? {} : { syncIntervalMs: parseDuration(entry.syncInterval) }),
       ...(entry.onBehind === undefined ? {} : { onBehind: entry.onBehind }),
       ...(entry.onDiverged === undefined ? {} : { onDiverged: entry.onDiverged }),
-      ...(entry.stateDir === undefined ? {} : { stateDir: resolve(folder, entry.stateDir) }),
       lease: {
         ...(ttl === undefined ? {} : { ttlMs: parseDuration(ttl) }),
         ...(entry.lease?.soleWriter === undefined ? {} : { soleWriter: entry.lease.soleWriter }),
@@ -39,13 +51,52 @@ export function fromFile(
       ...(found.maintenance === undefined ? {} : { maintenance: found.maintenance }),
       environment: texts(entry.env ?? {}),
     }
+  }
+  const databases = (file.databases ?? []).map((entry, i): DatabaseConfig => {
+    const { stateDir } = entry
+    return {
+      path: resolve(folder, entry.path),
+      ...settingsOf(entry, ['databases', i]),
+      ...(stateDir === undefined ? {} : { stateDir: resolve(folder, stateDir) }),
+    }
   })
-  return { config: { drivers: file.drivers ?? [], databases }, problems: withoutRepeats(problems) }
+  const folders = (file.folders ?? []).map((entry, i): FolderConfig => {
+    const at = ['folders', i]
+    const { include, exclude, recursive, maxOpen, restAfter } = entry
+    const checks = {
+      url: () => splitTemplate(entry.url),
+      include: () => checkPatterns({ ...(include && { include }) }),
+      exclude: () => checkPatterns({ ...(exclude && { exclude }) }),
+    }
+    for (const [key, check] of Object.entries(checks)) problems.push(...problemOf(check, [...at, key]))
+    return {
+      path: resolve(folder, entry.path),
+      ...settingsOf(entry, at),
+      ...(include && { include }),
+      ...(exclude && { exclude }),
+      ...(recursive === undefined ? {} : { recursive }),
+      ...(maxOpen === undefined ? {} : { maxOpen }),
+      ...(restAfter === undefined ? {} : { restAfterMs: parseDuration(restAfter) }),
+    }
+  })
+  return { config: { drivers: file.drivers ?? [], databases, folders }, problems: withoutRepeats(problems) }
+}
+
+/** What a check finds wrong at a place of the file. */
+export function problemOf(check: () => unknown, path: ConfigPath): ConfigProblem[] {
+  try {
+    check()
+    return []
+  } catch (error) {
+    if (!(error instanceof CLIError)) throw error
+    const { message, hint } = error
+    return [{ path, message: `makes no sense: ${message}`, ...(hint === undefined ? {} : { hint }) }]
+  }
 }
 
 /** The URL of an entry with its store options; a plain path becomes absolute. */
 function urlWith(
-  entry: DatabaseEntry,
+  entry: DatabaseEntry | FolderEntry,
   folder: string,
 ): { readonly url: string; readonly duplicates: readonly string[] } {
   const options = Object.entries(texts(entry.store ?? {}))

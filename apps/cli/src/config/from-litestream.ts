@@ -1,12 +1,16 @@
 import { resolve } from 'node:path'
+import { splitTemplate } from '../url-template.ts'
 import {
   type Config,
   type ConfigPath,
   type ConfigProblem,
   type DatabaseConfig,
+  type FolderConfig,
   withoutRepeats,
 } from './config.ts'
+import { problemOf } from './from-file.ts'
 import { parseGoDuration } from './go-duration.ts'
+import { litestreamFolder } from './litestream-folder.ts'
 import { enabledOf, litestreamMaintenance } from './litestream-maintenance.ts'
 import type { LitestreamFile, LitestreamReplica } from './litestream-schema.ts'
 import { NotMapped, replicaURL } from './litestream-url.ts'
@@ -106,21 +110,19 @@ export function fromLitestream(file: LitestreamFile, places: LitestreamPlaces): 
   }
   const defaults = Object.fromEntries(Object.entries(top).filter(([key]) => !NOT_HANDED_ON.has(key)))
 
+  const folders: FolderConfig[] = []
   const databases = dbs.flatMap((entry, i): DatabaseConfig[] => {
     const path = ['dbs', i]
     readOver(entry, path)
-    if (entry.path === undefined || entry.dir !== undefined) {
-      problems.push(
-        entry.dir === undefined
-          ? { path, message: 'has no path' }
-          : {
-              path: [...path, 'dir'],
-              message: 'cannot be done yet: sqlstream does not look for databases in folders',
-              hint: 'name each database with path',
-            },
-      )
+    const place = entry.path ?? entry.dir
+    if (place === undefined || (entry.path !== undefined && entry.dir !== undefined)) {
+      const message = place === undefined ? 'has no path' : 'has a path and a dir'
+      problems.push({ path, message })
       return []
     }
+    const folder = entry.dir === undefined ? undefined : litestreamFolder(entry, path)
+    problems.push(...(folder?.problems ?? []))
+    warnings.push(...(folder?.warnings ?? []))
     const several = entry.replicas ?? []
     const replica = entry.replica ?? several[0]
     if (replica === undefined || several.length + (entry.replica === undefined ? 0 : 1) !== 1) {
@@ -143,15 +145,23 @@ export function fromLitestream(file: LitestreamFile, places: LitestreamPlaces): 
     try {
       const { url, environment } = replicaURL(merged)
       const metaPath = entry['meta-path']
+      const mapped = {
+        path: localPath(place, places),
+        url,
+        ...(interval === undefined ? {} : { syncIntervalMs: interval }),
+        lease: {},
+        ...(found.maintenance === undefined ? {} : { maintenance: found.maintenance }),
+        environment,
+      }
+      if (folder !== undefined) {
+        problems.push(...problemOf(() => splitTemplate(url), replicaPath))
+        folders.push({ ...mapped, ...folder.selection })
+        return []
+      }
       return [
         {
-          path: localPath(entry.path, places),
-          url,
-          ...(interval === undefined ? {} : { syncIntervalMs: interval }),
+          ...mapped,
           ...(metaPath === undefined ? {} : { stateDir: stateDir(localPath(metaPath, places)) }),
-          lease: {},
-          ...(found.maintenance === undefined ? {} : { maintenance: found.maintenance }),
-          environment,
         },
       ]
     } catch (error) {
@@ -162,7 +172,7 @@ export function fromLitestream(file: LitestreamFile, places: LitestreamPlaces): 
     }
   })
   return {
-    config: { drivers: [], databases },
+    config: { drivers: [], databases, folders },
     problems: withoutRepeats(problems),
     warnings: withoutRepeats(warnings),
   }

@@ -80,9 +80,9 @@ const database = z.strictObject(
   {
     path: text.optional(),
     dir: text.optional(),
-    pattern: any.optional(),
-    recursive: any.optional(),
-    watch: any.optional(),
+    pattern: text.optional(),
+    recursive: truth.optional(),
+    watch: truth.optional(),
     'meta-path': text.optional(),
     'meta-dir': any.optional(),
     'monitor-interval': any.optional(),

@@ -39,7 +39,8 @@ export interface ParsedConfig {
 /** Understands the text of a configuration file: YAML or JSON, ours or Litestream's. Reads and writes nothing. */
 export function parseConfig(text: string, surroundings: ConfigSurroundings): ParsedConfig {
   // By the name of its list of databases; which format it is must not depend on variables.
-  const isLitestream = /^["']?dbs["']?\s*:/m.test(text) && !/^\s*["']?databases["']?\s*:/m.test(text)
+  const isLitestream =
+    /^["']?dbs["']?\s*:/m.test(text) && !/^\s*["']?(?:databases|folders)["']?\s*:/m.test(text)
   return isLitestream ? parseLitestream(text, surroundings) : parseOwn(text, surroundings)
 }
 

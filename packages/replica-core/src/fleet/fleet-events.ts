@@ -22,6 +22,12 @@ export interface FleetDatabase {
  */
 export type MemberState = 'queued' | 'opening' | 'open' | 'resting' | 'failed' | 'fenced' | 'gone'
 
+/** A database of a fleet, and why it is not in its replica. */
+export interface FleetFailure {
+  readonly database: FleetDatabase
+  readonly error: Error
+}
+
 /** What a fleet tells. */
 export type FleetEvent =
   | { readonly type: 'found'; readonly database: FleetDatabase }

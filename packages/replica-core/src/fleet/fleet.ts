@@ -6,7 +6,7 @@ import { SQLiteThreads } from '../sqlite/sqlite-threads.ts'
 import { destinationOf } from './destination.ts'
 import { Discovery } from './discovery.ts'
 import type { DiscoveryEvent } from './discovery-events.ts'
-import type { FleetDatabase, FleetEvent, MemberState } from './fleet-events.ts'
+import type { FleetDatabase, FleetEvent, FleetFailure, MemberState } from './fleet-events.ts'
 import type { FleetOptions } from './fleet-options.ts'
 import { FolderWatches } from './folder-watches.ts'
 import { Member, type MemberContext } from './member.ts'
@@ -27,6 +27,8 @@ export interface FleetReport {
   readonly databases: number
   /** Captured, but not in the replicas: they stay in the spools and go up at the next start. */
   readonly pendingFiles: number
+  /** Those of which not everything is known to be in the replica: never opened, failed, or with files that wait. */
+  readonly incomplete: readonly FleetDatabase[]
 }
 
 /**
@@ -106,6 +108,28 @@ export class Fleet {
     await Promise.all([...this.#members.values()].map((member) => member.open()))
   }
 
+  /**
+   * Resolves when everything that was committed before this call, in the databases that are known by then, is in their
+   * replicas. Returns those where it is not: their next attempt is not waited for.
+   *
+   * @throws the reason of the signal
+   */
+  async durable(options: { readonly signal?: AbortSignal } = {}): Promise<readonly FleetFailure[]> {
+    const { signal } = options
+    const failures: FleetFailure[] = []
+    // How many are open, and how many are being opened, is bounded for all of them.
+    const each = async (member: Member): Promise<void> => {
+      try {
+        await member.durable(signal)
+      } catch (error) {
+        signal?.throwIfAborted()
+        failures.push({ database: member.database, error: error as Error })
+      }
+    }
+    await Promise.all([...this.#members.values()].map(each))
+    return failures
+  }
+
   /** Looks at everything now, for events that may have been lost. */
   async scan(): Promise<void> {
     await this.#discovery?.scan()
@@ -126,14 +150,21 @@ export class Fleet {
     this.#abort.abort()
     await this.#discovery?.close()
     const slots = new Slots(this.#o.concurrency ?? CONCURRENCY)
-    const reports: (CloseReport | undefined)[] = await Promise.all(
-      [...this.#members.values()].map((member) => slots.run(() => member.close('queued', signal))),
+    const incomplete: FleetDatabase[] = []
+    // What fails with one must not leave the others open.
+    const close = async (member: Member): Promise<number> => {
+      const report = await member.close('queued', signal).catch(() => undefined)
+      if (!isComplete(report)) incomplete.push(member.database)
+      return report?.pendingFiles ?? 0
+    }
+    const pending = await Promise.all(
+      [...this.#members.values()].map((member) => slots.run(() => close(member))),
     )
-    await Promise.all(this.#leaving)
+    await Promise.allSettled(this.#leaving)
     await this.#threads.end()
     this.#watches.close()
-    const pendingFiles = reports.reduce((sum, report) => sum + (report?.pendingFiles ?? 0), 0)
-    return { databases: reports.length, pendingFiles }
+    const pendingFiles = pending.reduce((sum, files) => sum + files, 0)
+    return { databases: pending.length, pendingFiles, incomplete }
   }
 
   #onDiscovery(event: DiscoveryEvent): void {
@@ -221,4 +252,8 @@ export class Fleet {
       // A listener's mistake must not stop a backup.
     }
   }
+}
+
+function isComplete(report: CloseReport | undefined): boolean {
+  return report !== undefined && report.pendingFiles === 0 && report.uploaded === report.captured?.txid
 }

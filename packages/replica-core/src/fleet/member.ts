@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Slots } from '@sqlstream/storage'
+import { abortable, type Slots } from '@sqlstream/storage'
+import { isPrimaryError, PrimaryError } from '../errors.ts'
 import type { PrimaryEvent } from '../events.ts'
 import { HeldLease } from '../lease/held-lease.ts'
 import { returnLease } from '../lease/obtain-lease.ts'
@@ -38,6 +39,9 @@ export class Member {
   #primary: Primary | undefined
   #resting: Resting | undefined
   #opening: Promise<void> | undefined
+  /** The attempt to open it that is under way, or the last one. */
+  #attempt: Promise<void> = Promise.resolve()
+  #lettingGo: Promise<boolean> | undefined
   /** Something was written since it began to be let go. */
   #touched = false
   #lastCommit = Number.NEGATIVE_INFINITY
@@ -89,11 +93,47 @@ export class Member {
     return this.#opening
   }
 
+  /**
+   * Resolves when everything that was committed before is in its replica.
+   *
+   * @throws what keeps it from being opened now, though it is tried again later; the reason of the signal
+   */
+  async durable(signal: AbortSignal | undefined): Promise<void> {
+    while (true) {
+      signal?.throwIfAborted()
+      if (this.#lettingGo !== undefined) await abortable(this.#lettingGo, signal)
+      if (this.#closed.signal.aborted || this.#c.signal.aborted)
+        throw (
+          this.#lastError ?? new PrimaryError('closed', `${this.database.path} is not replicated any more`)
+        )
+      void this.open()
+      await abortable(this.#attempt, signal)
+      const primary = this.#primary
+      // It was let go at once.
+      if (primary === undefined) continue
+      try {
+        await primary.durable(signal && { signal })
+        return
+      } catch (error) {
+        // One that is let go meanwhile is opened again.
+        if (!isPrimaryError(error, 'closed')) throw error
+      }
+    }
+  }
+
   /** Lets it go if everything is in its replica. Returns whether it did. */
-  async rest(): Promise<boolean> {
-    if (this.#state !== 'open' || this.#primary === undefined) return false
+  rest(): Promise<boolean> {
+    const primary = this.#state === 'open' ? this.#primary : undefined
+    if (primary === undefined) return Promise.resolve(false)
+    this.#lettingGo ??= this.#letGo(primary).finally(() => {
+      this.#lettingGo = undefined
+    })
+    return this.#lettingGo
+  }
+
+  async #letGo(primary: Primary): Promise<boolean> {
     this.#touched = false
-    const resting = await this.#primary.rest()
+    const resting = await primary.rest()
     if (resting === undefined) return false
     this.#primary = undefined
     this.#resting = resting
@@ -133,7 +173,8 @@ export class Member {
     const signal = AbortSignal.any([this.#closed.signal, this.#c.signal])
     while (!signal.aborted) {
       try {
-        await this.#openOnce(signal)
+        this.#attempt = this.#openOnce(signal)
+        await this.#attempt
         return
       } catch (error) {
         if (signal.aborted) return

@@ -135,11 +135,35 @@ describe('a fleet', () => {
     for (const name of names) expect(await scene.ask(`${name}/`)).toBe(1)
   })
 
+  it('is durable when all of its databases are, more than may be open at once (G6)', async () => {
+    const names = ['a.db', 'b.db', 'c.db', 'd.db']
+    for (const name of names) scene.create(name)
+    const fleet = await scene.replicate({ maxOpen: 2 })
+    for (const name of names) scene.add(name)
+    expect(await fleet.durable()).toEqual([])
+    for (const name of names) expect(await scene.ask(`${name}/`)).toBe(2)
+    expect(await fleet.close()).toEqual({ databases: 4, pendingFiles: 0, incomplete: [] })
+  })
+
+  it('tells which databases cannot be made durable, and does not wait for their next attempt (G7)', async () => {
+    for (const name of ['a.db', 'b.db']) scene.create(name)
+    writeFileSync(scene.path('.a.db-sqlstream'), 'a file where the folder for its state would be')
+    const fleet = await scene.replicate()
+    const failures = await fleet.durable()
+    expect(failures).toMatchObject([{ database: { relpath: 'a.db' } }])
+    expect(await scene.ask('b.db/')).toBe(1)
+    expect(await fleet.close()).toMatchObject({
+      databases: 2,
+      pendingFiles: 0,
+      incomplete: [{ relpath: 'a.db' }],
+    })
+  })
+
   it('goes on after its end from where it was, and uploads what came meanwhile', async () => {
     for (const name of ['a.db', 'b.db']) scene.create(name)
     const first = await scene.replicate()
     await first.settled()
-    expect(await first.close()).toEqual({ databases: 2, pendingFiles: 0 })
+    expect(await first.close()).toEqual({ databases: 2, pendingFiles: 0, incomplete: [] })
     scene.add('a.db')
     const second = await scene.replicate()
     await scene.until(() => second.counts.resting === 2)

@@ -4,6 +4,7 @@ import type { ConfigCheckJSON } from '../../check-schema.ts'
 import { CLIError } from '../../cli-error.ts'
 import { EXIT } from '../../exit-codes.ts'
 import { describeFailure } from '../../failure.ts'
+import { foldersFromConfig } from '../../folders.ts'
 import { formatCount } from '../../output/units.ts'
 import { pairsFromConfig } from '../../pairs.ts'
 
@@ -34,6 +35,7 @@ export default class ConfigCheck extends BaseCommand {
       this.useDriversOf(result)
       try {
         await pairsFromConfig(result.config, this.drivers, { lease: {} })
+        await foldersFromConfig(result.config, this.drivers, { lease: {} })
       } catch (error) {
         if (!(error instanceof CLIError)) throw error
         const { message, hint } = describeFailure(error)
@@ -49,13 +51,16 @@ export default class ConfigCheck extends BaseCommand {
       }
     }
     const databases = result.config?.databases.length ?? 0
+    const folders = result.config?.folders.length ?? 0
+    const found = [
+      ...(databases > 0 || folders === 0 ? [formatCount(databases, 'database')] : []),
+      ...(folders > 0 ? [formatCount(folders, 'folder')] : []),
+    ]
     const verdict =
-      problems.length === 0
-        ? `right: ${formatCount(databases, 'database')}`
-        : formatCount(problems.length, 'error')
+      problems.length === 0 ? `right: ${found.join(', ')}` : formatCount(problems.length, 'error')
     this.log(`${result.file} (${result.format}): ${verdict}`)
     if (problems.length > 0) process.exitCode = EXIT.usage
     const { file, format, warnings } = result
-    return { file, format, ok: problems.length === 0, databases, problems, warnings: [...warnings] }
+    return { file, format, ok: problems.length === 0, databases, folders, problems, warnings: [...warnings] }
   }
 }

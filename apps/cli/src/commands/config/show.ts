@@ -2,7 +2,7 @@ import { Args } from '@oclif/core'
 import { redactUrl } from '@sqlstream/storage'
 import { BaseCommand } from '../../base-command.ts'
 import type { ConfigShowJSON } from '../../check-schema.ts'
-import type { DatabaseConfig } from '../../config/config.ts'
+import type { DatabaseConfig, FolderConfig } from '../../config/config.ts'
 import { maintenanceJSON, maintenanceLines } from '../../output/maintenance.ts'
 import { formatDuration } from '../../output/units.ts'
 
@@ -33,25 +33,56 @@ export default class ConfigShow extends BaseCommand {
       file: result.file,
       format: result.format,
       drivers: [...config.drivers],
-      databases: config.databases.map(shownDatabase),
+      databases: config.databases.map(shownSettings),
+      folders: config.folders.map(shownFolder),
     }
     this.log(`${shown.file} (${shown.format})`)
     if (shown.drivers.length > 0) this.log(`  drivers: ${shown.drivers.join(', ')}`)
-    for (const database of shown.databases) for (const line of linesOf(database)) this.log(`  ${line}`)
+    const lines = [...shown.databases.flatMap(linesOf), ...shown.folders.flatMap(folderLines)]
+    for (const line of lines) this.log(`  ${line}`)
     return shown
   }
 }
 
 type Shown = ConfigShowJSON['databases'][number]
+type ShownFolder = ConfigShowJSON['folders'][number]
 
-function shownDatabase({ path, url, lease, environment, maintenance, ...options }: DatabaseConfig): Shown {
+function shownFolder({ include, exclude, ...folder }: FolderConfig): ShownFolder {
+  return {
+    ...shownSettings(folder),
+    ...(include && { include: [...include] }),
+    ...(exclude && { exclude: [...exclude] }),
+  }
+}
+
+function folderLines(folder: ShownFolder): string[] {
+  const { include, exclude, recursive, maxOpen, restAfterMs, ...rest } = folder
+  const [first = '', ...more] = linesOf(rest)
+  const own = [
+    ...(include === undefined ? [] : [`only ${include.join(', ')}`]),
+    ...(exclude === undefined ? [] : [`without ${exclude.join(', ')}`]),
+    ...(recursive === false ? ['not the folders in it'] : []),
+    ...(maxOpen === undefined ? [] : [`at most ${maxOpen} open`]),
+    ...(restAfterMs === undefined ? [] : [`at rest after ${formatDuration(restAfterMs)}`]),
+  ]
+  return [`databases in ${first}`, ...own.map((option) => `  ${option}`), ...more]
+}
+
+function shownSettings<T extends Omit<DatabaseConfig, 'stateDir'>>({
+  path,
+  url,
+  lease,
+  environment,
+  maintenance,
+  ...options
+}: T) {
   return {
     path,
     url: redactUrl(url),
     ...options,
     ...(maintenance && maintenanceJSON(maintenance)),
     lease,
-    environment: Object.fromEntries(Object.keys(environment).map((name) => [name, '***'])),
+    environment: Object.fromEntries(Object.keys(environment).map((name) => [name, '***' as const])),
   }
 }
 

@@ -1,0 +1,134 @@
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { Replica } from '@sqlstream/replica'
+import {
+  Fleet,
+  type FleetDatabase,
+  type FleetFailure,
+  type FleetListener,
+  type FleetReport,
+} from '@sqlstream/replica-core'
+import { type BlobStore, withPrefix } from '@sqlstream/storage'
+import { CLIError } from './cli-error.ts'
+import type { Drivers } from './drivers.ts'
+import type { Location } from './location.ts'
+import type { Pair } from './replication.ts'
+import { displayOf } from './url-template.ts'
+
+/** Which files of a folder are replicated, and how many of them at once. */
+export interface FolderSelection {
+  readonly include?: readonly string[]
+  readonly exclude?: readonly string[]
+  readonly recursive?: boolean
+  readonly maxOpen?: number
+  readonly restAfterMs?: number
+}
+
+/** A folder whose databases are replicated, and how. */
+export interface WatchedFolder
+  extends FolderSelection,
+    Pick<Pair, 'syncIntervalMs' | 'onBehind' | 'onDiverged' | 'lease' | 'maintenance' | 'environment'> {
+  /** Absolute. */
+  readonly folder: string
+  /** The place of all replicas. */
+  readonly location: Location
+  readonly template: string
+}
+
+/** What the replication of a folder is started with, beside the folder. */
+export interface FolderReplicationOptions {
+  readonly drivers: Drivers
+  readonly signal: AbortSignal
+  readonly onEvent: FleetListener
+}
+
+/** A running replication of the databases in a folder. */
+export class FolderReplication {
+  readonly watched: WatchedFolder
+  readonly #store: BlobStore
+  readonly #fleet: Fleet
+
+  private constructor(watched: WatchedFolder, store: BlobStore, fleet: Fleet) {
+    this.watched = watched
+    this.#store = store
+    this.#fleet = fleet
+  }
+
+  static async start(watched: WatchedFolder, options: FolderReplicationOptions): Promise<FolderReplication> {
+    const { drivers, signal, onEvent } = options
+    const { folder, location, template, environment, recursive, include, exclude, maxOpen, restAfterMs } =
+      watched
+    await assertNoFile(folder)
+    const store = await drivers.open(location, { signal, environment })
+    try {
+      const fleet = await Fleet.open({
+        folder: {
+          path: folder,
+          signal,
+          ...(recursive === undefined ? {} : { recursive }),
+          ...(include === undefined ? {} : { include }),
+          ...(exclude === undefined ? {} : { exclude }),
+        },
+        template,
+        replicaOf: ({ destination }) => new Replica(withPrefix(store, destination)),
+        primary: primaryOptions(watched),
+        ...(maxOpen === undefined ? {} : { maxOpen }),
+        ...(restAfterMs === undefined ? {} : { restAfterMs }),
+        onEvent,
+      })
+      return new FolderReplication(watched, store, fleet)
+    } catch (error) {
+      await store[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  get databases(): number {
+    return [...this.#fleet.members].length
+  }
+
+  /** Resolves when everything that was committed before is in the replicas, with the databases where it is not. */
+  durable(signal: AbortSignal): Promise<readonly FleetFailure[]> {
+    return this.#fleet.durable({ signal })
+  }
+
+  /** Uploads what is left and lets go. */
+  async stop(): Promise<FleetReport> {
+    try {
+      return await this.#fleet.close()
+    } finally {
+      await this.#store[Symbol.asyncDispose]()
+    }
+  }
+}
+
+/** Database and replica of an event's line. */
+export function sourceOf(
+  { location }: WatchedFolder,
+  { path, destination }: FleetDatabase,
+): { database: string; replica: string } {
+  return { database: path, replica: displayOf(location.display, destination) }
+}
+
+function primaryOptions(watched: WatchedFolder) {
+  const { syncIntervalMs, onBehind, onDiverged, lease, maintenance } = watched
+  return {
+    lease,
+    ...(syncIntervalMs === undefined ? {} : { syncIntervalMs }),
+    ...(onBehind === undefined ? {} : { onBehind }),
+    ...(onDiverged === undefined ? {} : { onDiverged }),
+    ...(maintenance === undefined ? {} : { maintenance }),
+  }
+}
+
+/** A folder that is missing may come; a file will not become one. */
+async function assertNoFile(path: string): Promise<void> {
+  const found = await stat(resolve(path)).catch(() => undefined)
+  if (found?.isFile()) {
+    throw new CLIError(
+      'usage',
+      `${path} is no folder`,
+      'sqlstream replicate <db> <url> replicates one database',
+    )
+  }
+}

@@ -1,0 +1,115 @@
+import { setImmediate } from 'node:timers/promises'
+import { formatTXID } from '@sqlstream/ltx'
+import { type FindOptions, findDatabases, readStatus } from '@sqlstream/replica-core'
+import { describeFailure } from './failure.ts'
+import { formatTable } from './output/table.ts'
+import { formatBytes, formatCount } from './output/units.ts'
+import type { FolderStatusJSON } from './schema.ts'
+
+const AT_ONCE = 100
+const MOST_ROWS = 50
+
+type Row = FolderStatusJSON['list'][number]
+
+/** Reads the local states of all databases in a folder; opens none of the databases. */
+export async function readFolderStatus(folder: string, options: FindOptions): Promise<FolderStatusJSON> {
+  const { databases, problems } = await findDatabases(folder, options)
+  const list: Row[] = []
+  for (const [i, { path, relpath }] of databases.entries()) {
+    // The reading itself does not give way.
+    if (i % AT_ONCE === 0) await setImmediate(undefined, { signal: options.signal })
+    list.push(await rowOf(path, relpath))
+  }
+  list.sort(byUrgency)
+  const since = list[0]?.pendingSince
+  return {
+    folder,
+    databases: list.length,
+    running: list.filter(({ running }) => running).length,
+    captured: list.filter(({ captured }) => captured !== undefined).length,
+    pending: list.filter(({ pendingFiles }) => pendingFiles > 0).length,
+    unreadable: list.filter((row) => row.error !== undefined).length,
+    pendingFiles: list.reduce((sum, row) => sum + row.pendingFiles, 0),
+    pendingBytes: list.reduce((sum, row) => sum + row.pendingBytes, 0),
+    ...(since === undefined ? {} : { pendingSince: since }),
+    problems: problems.map(({ path, error: { message } }) => ({ path, message })),
+    list,
+  }
+}
+
+/** The same for people; of thousands the first ones, which need attention most. */
+export function folderStatusLines(status: FolderStatusJSON): string[] {
+  const { databases, running, captured, pending, pendingFiles, pendingBytes, pendingSince, list } = status
+  const shown = list.slice(0, MOST_ROWS)
+  const since = pendingSince === undefined ? '' : `, the oldest since ${pendingSince}`
+  return [
+    `${status.folder}: ${formatCount(databases, 'database')}, ${running} being replicated now, ${captured} captured from here`,
+    pending === 0
+      ? '  nothing that was captured waits for upload'
+      : `  ${formatCount(pendingFiles, 'file')} (${formatBytes(pendingBytes)}) of ${formatCount(pending, 'database')} wait for upload${since}`,
+    ...status.problems.map(({ path, message }) => `warning: ${path}: ${message}`),
+    ...(shown.length === 0 ? [] : [formatTable(COLUMNS, shown.map(cellsOf))]),
+    ...(list.length > shown.length ? [`and ${list.length - shown.length} more; --json has them all`] : []),
+  ]
+}
+
+const COLUMNS = [
+  { title: 'database' },
+  { title: 'state' },
+  { title: 'TXID' },
+  { title: 'of' },
+  { title: 'files', align: 'right' },
+  { title: 'bytes', align: 'right' },
+  { title: 'waiting since' },
+] as const
+
+function cellsOf(row: Row): string[] {
+  const state = row.running ? 'running' : row.captured === undefined ? 'never' : 'stopped'
+  return [
+    row.database,
+    row.error === undefined ? state : `unreadable: ${row.error.code}`,
+    row.captured ?? '-',
+    row.timestamp ?? '-',
+    String(row.pendingFiles),
+    formatBytes(row.pendingBytes),
+    row.pendingSince ?? '-',
+  ]
+}
+
+async function rowOf(path: string, relpath: string): Promise<Row> {
+  const none = { database: relpath, running: false, pendingFiles: 0, pendingBytes: 0 }
+  try {
+    const local = await readStatus(path)
+    if (local === undefined) return none
+    const { captured, timestamp, pendingFiles, pendingBytes, pendingSince, running } = local
+    return {
+      database: relpath,
+      running,
+      ...(captured === undefined ? {} : { captured: formatTXID(captured.txid) }),
+      ...(timestamp === undefined ? {} : { timestamp: new Date(timestamp).toISOString() }),
+      pendingFiles,
+      pendingBytes,
+      ...(pendingSince === undefined ? {} : { pendingSince: new Date(pendingSince).toISOString() }),
+    }
+  } catch (error) {
+    const { exit: _, ...rest } = describeFailure(error)
+    return { ...none, error: rest }
+  }
+}
+
+/** What waits for longest, what cannot be read, what was never captured, the others. */
+function byUrgency(a: Row, b: Row): number {
+  return (
+    rank(a) - rank(b) || order(a.pendingSince ?? '', b.pendingSince ?? '') || order(a.database, b.database)
+  )
+}
+
+function rank({ pendingFiles, error, captured }: Row): number {
+  if (pendingFiles > 0) return 0
+  if (error !== undefined) return 1
+  return captured === undefined ? 2 : 3
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
