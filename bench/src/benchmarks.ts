@@ -7,6 +7,8 @@ export const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   latency: async () => (await import('./latency.ts')).latency,
   writer: async () => (await import('./writer.ts')).writer,
   restore: async () => (await import('./restore.ts')).restore,
+  merge: async () => (await import('./merge.ts')).merge,
+  'small-files': async () => (await import('./small-files.ts')).smallFiles,
   fleet: async () => (await import('./fleet.ts')).fleet,
   storage: async () => (await import('./storage.ts')).storage,
   memory: async () => (await import('./memory.ts')).memory,

@@ -1,15 +1,22 @@
-import { createHeader, createKernel, Decoder, Encoder, mergeFiles, toTXID } from '@sqlstream/ltx'
+import {
+  type ChainProof,
+  createHeader,
+  createKernel,
+  Decoder,
+  Encoder,
+  mergeFiles,
+  toTXID,
+} from '@sqlstream/ltx'
 import { PAGE_SIZE } from './page-codec.ts'
 
 const kernel = createKernel({ pageSize: PAGE_SIZE })
 
 /** A snapshot of these pages in chunks. */
-export function encodeFile(pages: Uint8Array): Uint8Array[] {
+export function encodeFile(pages: Uint8Array, proof?: ChainProof): Uint8Array[] {
   const commit = pages.length / PAGE_SIZE
   const range = { minTXID: toTXID(1), maxTXID: toTXID(1) }
-  const encoder = new Encoder(createHeader({ ...range, pageSize: PAGE_SIZE, commit, timestamp: 0 }), {
-    kernel,
-  })
+  const header = createHeader({ ...range, pageSize: PAGE_SIZE, commit, timestamp: 0, proof })
+  const encoder = new Encoder(header, { kernel })
   const chunks = [encoder.start().slice()]
   for (let from = 0; from < commit; from += kernel.capacity) {
     const n = Math.min(kernel.capacity, commit - from)

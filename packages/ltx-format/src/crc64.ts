@@ -39,8 +39,8 @@ export class Crc64 {
   appendRaw(low: number, high: number, table: Int32Array): void {
     const state = this.#state
     shiftByTable(state, table)
-    state[0] = state[0]! ^ low
-    state[1] = state[1]! ^ high
+    state[0]! ^= low
+    state[1]! ^= high
   }
 
   /** The CRC so far, without LTX's flag bit; more bytes may follow. */

@@ -50,7 +50,8 @@ export class Decoder implements AsyncIterable<Page> {
     try {
       return new Decoder(reader, await reader.exact(HEADER_SIZE, 'header'), options)
     } catch (error) {
-      await closeQuietly(reader)
+      // If that fails too, the first error is the one to tell.
+      await reader.close().catch(() => {})
       throw error
     }
   }
@@ -67,6 +68,11 @@ export class Decoder implements AsyncIterable<Page> {
       ? pool.frames(this.kernel, reader, HEADER_SIZE, { signal })
       : new KernelFrames(this.kernel, reader, HEADER_SIZE)
     this.#order = new PageOrder(this.header, undefined)
+  }
+
+  /** False once the last page was handed out. */
+  get hasPages(): boolean {
+    return this.#state === 'pages'
   }
 
   /** The pages not handed out yet. Leaving the loop early keeps the decoder usable; end with finish or close. */
@@ -117,7 +123,8 @@ export class Decoder implements AsyncIterable<Page> {
       return await work()
     } catch (error) {
       this.#state = 'closed'
-      await closeQuietly(this.#reader)
+      // If that fails too, the first error is the one to tell.
+      await this.#reader.close().catch(() => {})
       throw error
     }
   }
@@ -176,14 +183,5 @@ export class Decoder implements AsyncIterable<Page> {
       if (tracksChecksums(this.header)) this.#sum.expect(trailer.postApplyChecksum, at)
     }
     return trailer
-  }
-}
-
-/** Closes a source after a failure; if that fails too, the first error is the one to tell. */
-async function closeQuietly(reader: StreamReader): Promise<void> {
-  try {
-    await reader.close()
-  } catch {
-    // The caller throws the failure that led here.
   }
 }

@@ -2,6 +2,7 @@ import { type Checksum, flaggedChecksum, toChecksum } from './checksum.ts'
 import { DatabaseSum } from './database-sum.ts'
 import { encodeHeader, type Header, tracksChecksums } from './header.ts'
 import { createKernel, type PageKernel } from './kernel/page-kernel.ts'
+import { checkCount } from './kernel/windows.ts'
 import { PageIndexWriter } from './page-index.ts'
 import { PageOrder } from './page-order.ts'
 import type { Page } from './page-size.ts'
@@ -72,8 +73,7 @@ export class Encoder {
     this.#expect('pages')
     const { kernel } = this
     const { pgnos } = kernel
-    if (!(count >= 0 && count <= kernel.capacity))
-      throw new RangeError(`${count} pages in a kernel for ${kernel.capacity}`)
+    checkCount(count, kernel.capacity)
     const track = this.#sumsUp || options.track === true
     for (let i = 0; i < count; i++) this.#order.admit(pgnos[i]!, this.#offset)
     const size = kernel.encode(count, track)

@@ -1,7 +1,7 @@
 import { viewOf } from './big-endian.ts'
 import { CHECKSUM_FLAG, type Checksum, isFlagged } from './checksum.ts'
 import { LTXError } from './errors.ts'
-import { isPageSize, type PageSize } from './page-size.ts'
+import { isPageSize, notPageSize, type PageSize } from './page-size.ts'
 import { isSnapshot, type TXID, type TXIDRange } from './txid.ts'
 
 /** Bytes before the first page. */
@@ -106,7 +106,7 @@ export function decodeHeader(bytes: Uint8Array): Header {
   const view = viewOf(bytes)
   if (view.getUint32(0) !== MAGIC) throw new LTXError('bad-magic', 'not an LTX file', { offset: 0 })
   const pageSize = view.getUint32(8)
-  if (!isPageSize(pageSize)) throw badHeader(`page size ${pageSize} is not a power of two in 512..65536`, 8)
+  if (!isPageSize(pageSize)) throw badHeader(notPageSize(pageSize), 8)
   const fields: Header = {
     flags: view.getUint32(4),
     pageSize,
@@ -180,7 +180,7 @@ function findRangeProblem(h: Header): string | undefined {
   for (const field of ['minTXID', 'maxTXID', 'preApplyChecksum', 'nodeId'] as const) {
     if (BigInt.asUintN(64, h[field]) !== h[field]) return `${field} ${h[field]} is no uint64`
   }
-  if (!isPageSize(h.pageSize)) return `page size ${h.pageSize} is not a power of two in 512..65536`
+  if (!isPageSize(h.pageSize)) return notPageSize(h.pageSize)
   if (h.proof && !isWellFormed(h.proof, h)) return 'malformed chain proof'
   return undefined
 }

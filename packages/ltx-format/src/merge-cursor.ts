@@ -1,4 +1,5 @@
 import type { Decoder } from './decoder.ts'
+import { PAGE_FLAG_SIZE } from './frame.ts'
 import type { PageBatch } from './frame-source.ts'
 import type { MergedFile } from './merged-file.ts'
 
@@ -15,15 +16,14 @@ export class MergeCursor {
   /** It has passed all pages of its batch: load is due. */
   isPassed: boolean = false
   /** The last page that no later input truncates away. */
-  readonly alive: number
+  alive: number = Infinity
   readonly #batches: AsyncGenerator<PageBatch, void, undefined>
   #batch: HashedBatch | undefined
   #i = 0
   #frameAt = 0
 
-  constructor(decoder: Decoder, alive: number) {
+  constructor(decoder: Decoder) {
     this.decoder = decoder
-    this.alive = alive
     this.#batches = decoder.batches()
   }
 
@@ -36,6 +36,28 @@ export class MergeCursor {
     this.#frameAt = 0
     this.pgno = value ? value.pgnos[0]! : Infinity
     this.isPassed = false
+  }
+
+  /** Copies what a merge needs of this batch, so that the kernel which made it can serve another file. Returns the bytes of it. */
+  hold(): number {
+    if (!this.#batch) return 0
+    const { count, pgnos, data, sums, frames, frameSizes, dataSums } = this.#batch
+    let at = 5
+    const isModern = frameSizes.every((size) => {
+      at += size
+      return frames[at - size] === PAGE_FLAG_SIZE
+    })
+    this.#batch = {
+      count,
+      pgnos: pgnos.slice(),
+      // Only frames of the older kind are made anew.
+      data: data.slice(0, isModern ? 0 : data.byteLength),
+      sums: sums.slice(),
+      frames: frames.slice(),
+      frameSizes: frameSizes.slice(),
+      dataSums: dataSums.slice(0, 2 * count),
+    }
+    return frames.byteLength + this.#batch.data.byteLength
   }
 
   /** To the first page of this batch from `limit` on. Those before it go to `output`, unless they are dead; none without it. */

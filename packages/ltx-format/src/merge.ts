@@ -2,6 +2,7 @@ import type { ByteStream } from './byte-stream.ts'
 import type { Checksum } from './checksum.ts'
 import { Decoder } from './decoder.ts'
 import { type Header, tracksChecksums } from './header.ts'
+import type { PageKernel } from './kernel/page-kernel.ts'
 import { MergeCursor } from './merge-cursor.ts'
 import { lastAlivePages, mergeHeaders, notMeeting } from './merge-header.ts'
 import { MergedFile } from './merged-file.ts'
@@ -22,16 +23,17 @@ export interface MergeOptions {
 
 /** Bytes of output handed out at a time, about. */
 const CHUNK_SIZE = 256 * 1024
-/** Bytes of decoded pages that all inputs together may hold. */
-const BATCH_MEMORY = 8 * 1024 * 1024
+/** Bytes that small inputs, which were read to their end, may hold together; the last one may pass it. */
+const HELD_MEMORY = 16 * 1024 * 1024
 
 /**
  * Merges contiguous files, oldest first, into one: for each page the newest copy, no page that a later file truncated away,
  * commit and timestamp of the last. Frames are copied as they are; pages are decompressed only to check and hash them. The
  * result never tracks checksums in LTX's own fields; it has a chain proof if every input has one.
  *
- * All inputs are open at once, each with a small window. Their end is verified before the result's last bytes come, so a
- * consumer that got all bytes has a proven file. Chunks are the consumer's. Throws RangeError without inputs; while reading
+ * Inputs are opened one after the other. One that is small is read to its end at once and its frames are held, 16 MB together;
+ * the others stay open, each with a small window. All ends are verified before the result's last bytes come, so a consumer that
+ * got all bytes has a proven file. Chunks are the consumer's. Throws RangeError without inputs; while reading
  * LTXError 'non-contiguous', 'page-size-mismatch', 'checksum-mismatch' (a file, or proofs that do not meet), 'page-missing' (a
  * snapshot, or pages that grew back after a shrink, would have a hole), and whatever Decoder throws.
  */
@@ -46,17 +48,13 @@ async function* merge(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const decoders: Decoder[] = []
   try {
-    const batchBytes = Math.min(CHUNK_SIZE, Math.floor(BATCH_MEMORY / inputs.length))
-    for (const input of inputs) decoders.push(await Decoder.open(input, { signal, batchBytes }))
+    const cursors = await openAll(inputs, decoders, signal)
     const headers = decoders.map(({ header }) => header)
     const output = new MergedFile(
       mergeHeaders(headers, overlapping),
       Math.min(...headers.map((h) => h.commit)),
     )
-    const alive = lastAlivePages(headers)
-    const cursors = decoders.map((decoder, i) => new MergeCursor(decoder, alive[i]!))
-
-    for (const cursor of cursors) await cursor.load()
+    for (const [i, last] of lastAlivePages(headers).entries()) cursors[i]!.alive = last
     while (takeFront(cursors, output)) {
       for (const cursor of cursors) if (cursor.isPassed) await cursor.load()
       if (output.pending >= CHUNK_SIZE) {
@@ -72,6 +70,38 @@ async function* merge(
     // One source that cannot be let go must not keep the others, nor hide why the merge failed.
     await Promise.allSettled(decoders.map((decoder) => decoder.close()))
   }
+}
+
+/**
+ * Opens all inputs and reads a batch of each. One that ends with it is verified at once and lends its kernel to the next: a
+ * kernel for each of many small files would cost more than their pages. Decoders go to `decoders` as they are opened.
+ */
+async function openAll(
+  inputs: readonly ByteStream[],
+  decoders: Decoder[],
+  signal: AbortSignal | undefined,
+): Promise<MergeCursor[]> {
+  const cursors: MergeCursor[] = []
+  let kernel: PageKernel | undefined
+  let kept = 0
+  let held = 0
+  for (const input of inputs) {
+    // Of inputs that stay open eight have a whole chunk, eight half of it and so on: a thousand together 11 MiB.
+    const batchBytes = CHUNK_SIZE / (1 + (kept >> 3))
+    const decoder = await Decoder.open(input, { kernel, signal, batchBytes })
+    decoders.push(decoder)
+    const cursor = new MergeCursor(decoder)
+    cursors.push(cursor)
+    await cursor.load()
+    kernel = undefined
+    if (decoder.hasPages || held > HELD_MEMORY) kept++
+    else {
+      held += cursor.hold()
+      await decoder.finish()
+      kernel = decoder.kernel
+    }
+  }
+  return cursors
 }
 
 /**
@@ -108,20 +138,16 @@ function takeFront(cursors: readonly MergeCursor[], output: MergedFile): boolean
 
 /** Verifies the ends of all inputs, and that apply-checksums meet where LTX's own fields track them. */
 async function finishAll(decoders: readonly Decoder[]): Promise<void> {
-  let previous: { header: Header; postApplyChecksum: Checksum } | undefined
+  let previous: Header | undefined
+  let before: Checksum
   for (const decoder of decoders) {
     const { header } = decoder
     const { postApplyChecksum } = await decoder.finish()
-    if (previous && meets(previous.header, header)) {
-      const before = previous.postApplyChecksum
-      if (before !== header.preApplyChecksum)
-        throw notMeeting(previous.header, before, header, header.preApplyChecksum)
+    const after = header.preApplyChecksum
+    if (previous && isContiguous(previous, header) && tracksChecksums(previous) && tracksChecksums(header)) {
+      if (before! !== after) throw notMeeting(previous, before!, header, after)
     }
-    previous = { header, postApplyChecksum }
+    previous = header
+    before = postApplyChecksum
   }
-}
-
-/** Whether both track checksums, and the second begins where the first ends. */
-function meets(previous: Header, next: Header): boolean {
-  return isContiguous(previous, next) && tracksChecksums(previous) && tracksChecksums(next)
 }

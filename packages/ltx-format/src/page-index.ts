@@ -15,10 +15,10 @@ export interface PageIndexEntry {
 
 /** Where each page of a file lies, by ascending page number. */
 export class PageIndex {
-  readonly count: number
-  readonly pgnos: Uint32Array
-  readonly offsets: Float64Array
-  readonly sizes: Uint32Array
+  declare readonly count: number
+  declare readonly pgnos: Uint32Array
+  declare readonly offsets: Float64Array
+  declare readonly sizes: Uint32Array
 
   constructor(count: number) {
     this.count = count

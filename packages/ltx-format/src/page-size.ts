@@ -19,6 +19,11 @@ export function isPageSize(value: number): value is PageSize {
   return value >= 512 && value <= 65536 && Number.isInteger(value) && (value & (value - 1)) === 0
 }
 
+/** What is wrong with a size that isPageSize refuses. */
+export function notPageSize(value: number): string {
+  return `page size ${value} is not a power of two in 512..65536`
+}
+
 /** Number of the page that contains byte 2^30. It is in no LTX file and in no checksum (FORMAT.md P5). */
 export function lockPgno(pageSize: PageSize): Pgno {
   return LOCK_OFFSET / pageSize + 1

@@ -266,6 +266,32 @@ describe('mergeFiles and its sources', () => {
   })
 })
 
+test('merges many files, small and large in turns, more than may have large windows', async () => {
+  const commit = 40_000
+  const newest = new Map<number, Page>()
+  const files = Array.from({ length: 40 }, (_, n) => {
+    // Of 512 bytes a window holds 512 pages; every third file is larger.
+    const count = n % 3 === 0 ? 600 : 5
+    const changed = Array.from({ length: count }, (_, i) => page(1 + i * 61 + (n % 7), 512, n * 1000 + i))
+    for (const p of changed) newest.set(p.pgno, p)
+    return makeFile(header(n + 2, n + 2, commit), changed)
+  })
+  const expected = makeFile(
+    header(2, 41, commit),
+    [...newest.values()].toSorted((a, b) => a.pgno - b.pgno),
+  )
+  const merged = await collect(mergeFiles(files.map((bytes) => streamOf(bytes, 5000))))
+  expect(Buffer.from(merged).equals(expected)).toBe(true)
+  // A damaged end is found of both kinds.
+  for (const n of [0, 1, 38, 39]) {
+    const damaged = files.map((bytes, i) => (i === n ? Buffer.from(bytes) : bytes))
+    damaged[n]![damaged[n]!.length - 1]! ^= 1
+    await expect(collect(mergeFiles(damaged.map((bytes) => streamOf(bytes, 5000))))).rejects.toEqual(
+      refused('checksum-mismatch'),
+    )
+  }
+})
+
 test('M4 M5: any history merges to the same database as applying its files one by one, however it is cut', async () => {
   const step = fc.record({
     commit: fc.integer({ min: 1, max: 12 }),

@@ -1,9 +1,17 @@
 import type { Lease } from '@sqlstream/replica'
+import type { Slots } from '@sqlstream/storage'
 import type { FolderWatches } from './fleet/folder-watches.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Resting } from './rest.ts'
 import type { SQLiteThreads } from './sqlite/sqlite-threads.ts'
 import type { StateFolder } from './state/state-folder.ts'
+
+/** What all databases of a process may do at once. */
+export interface Limits {
+  readonly uploads: Slots
+  /** Databases whose files are merged or removed. */
+  readonly maintenances: Slots
+}
 
 /** What a primary shares with others of its process, and with itself before it rested. */
 export interface PrimaryContext {
@@ -11,6 +19,8 @@ export interface PrimaryContext {
   readonly threads?: SQLiteThreads
   /** Default: a watch of its own. */
   readonly watches?: FolderWatches
+  /** Default: none. */
+  readonly limits?: Limits | undefined
   /** What the last primary of this database left when it rested. The lease in it is given back if the start fails. */
   readonly resting?: Resting | undefined
   /** Makes sure that the store keeps two writers apart. Default: by a probe. */
@@ -23,6 +33,7 @@ export interface ReplicationParts {
   readonly lifecycle: Lifecycle
   readonly lease: Lease
   readonly threads: SQLiteThreads
+  readonly limits?: Limits | undefined
   /** What was kept when the database was let go. */
   readonly resting?: Resting | undefined
 }

@@ -75,7 +75,7 @@ export class Primary {
     const folder = stateFolder(options.database, options.stateDir)
     createStateFolder(folder)
     const lock = takeLocalLock(folder)
-    const { resting, assertLeases } = context
+    const { resting, assertLeases, limits } = context
     const own = context.threads === undefined ? new SQLiteThreads() : undefined
     let lease = resting?.lease
     let replication: Replication | undefined
@@ -88,7 +88,7 @@ export class Primary {
         options.lease,
       )
       const threads = context.threads ?? (own as SQLiteThreads)
-      replication = new Replication(options, { folder, lifecycle, lease, threads, resting })
+      replication = new Replication(options, { folder, lifecycle, lease, threads, limits, resting })
       await replication.start()
     } catch (error) {
       await replication?.close(AbortSignal.abort())

@@ -1,5 +1,4 @@
 import type { Pos } from '@sqlstream/ltx'
-import type { Lease } from '@sqlstream/replica'
 import { Attachment } from './attachment.ts'
 import type { CapturedFile } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
@@ -28,7 +27,6 @@ export class Replication {
   readonly serial: Serial = new Serial()
   readonly #o: PrimaryOptions
   readonly #parts: ReplicationParts
-  readonly #lease: Lease
   readonly #lifecycle: Lifecycle
   readonly #rebuild: Rebuild
   readonly #recovery: Recovery
@@ -43,10 +41,9 @@ export class Replication {
   #lastCapture = Number.NEGATIVE_INFINITY
 
   constructor(options: PrimaryOptions, parts: ReplicationParts) {
-    const { folder, lifecycle, lease } = parts
+    const { folder, lifecycle } = parts
     this.#o = options
     this.#parts = parts
-    this.#lease = lease
     this.#lifecycle = lifecycle
     this.#spool = new Spool(folder.spool, options.failpoint)
     this.#captureState = CaptureState.open(folder, options.failpoint)
@@ -116,7 +113,7 @@ export class Replication {
 
   /** The attachment while its holder may be moved. */
   get movable(): Attachment | undefined {
-    const free = !this.#rebuild.pinned && this.#lifecycle.state !== 'fenced' && this.#lastError === undefined
+    const free = !this.#rebuild.pinned && this.state !== 'fenced' && this.#lastError === undefined
     return free ? this.#attachment : undefined
   }
 
@@ -124,26 +121,30 @@ export class Replication {
   async start(): Promise<void> {
     this.#lifecycle.transition('open')
     const attachment = this.#attach()
-    const writer = this.#o.replica.writer(this.#lease)
-    const { resting } = this.#parts
+    const writer = this.#o.replica.writer(this.#parts.lease)
+    const { resting, folder, limits } = this.#parts
+    const { emit } = this
+    const { replica, onBehind = 'refuse', onDiverged = 'refuse', signal } = this.#o
     const { decision, catalog } = await resumeOrDecide(resting, {
       attachment,
       captureState: this.#captureState,
       spool: this.#spool,
-      folder: this.#parts.folder,
-      replica: this.#o.replica,
-      lease: this.#lease,
+      folder,
+      replica,
+      lease: this.#parts.lease,
       writer,
-      onBehind: this.#o.onBehind ?? 'refuse',
-      onDiverged: this.#o.onDiverged ?? 'refuse',
-      signal: this.#o.signal,
+      onBehind,
+      onDiverged,
+      signal,
     })
     this.#uploader = new Uploader(
       {
         writer,
-        judge: (level, range, signal) => judgeCollision(this.#o.replica, this.#lease, level, range, signal),
+        judge: (level, range, signal) =>
+          judgeCollision(this.#o.replica, this.#parts.lease, level, range, signal),
         spool: this.#spool,
-        emit: this.emit,
+        emit,
+        slots: limits?.uploads,
         failpoint: this.#o.failpoint,
         onUploaded: (file, bytes) => this.#maintenance?.uploaded(file, bytes),
         onFenced: (error) => {
@@ -159,7 +160,7 @@ export class Replication {
     if (catalog === undefined) this.#maintenance = resting?.maintenance
     else {
       await resting?.maintenance?.stop()
-      this.#maintenance = startMaintenance(this.#o, { writer, emit: this.emit, catalog })
+      this.#maintenance = startMaintenance(this.#o, { writer, emit, catalog, limits })
     }
     await this.serial.run(() => this.#begin(attachment, decision))
   }
@@ -270,7 +271,7 @@ export class Replication {
   #attach(): Attachment {
     this.#attachment = new Attachment(this.#o, {
       threads: this.#parts.threads,
-      lease: this.#lease,
+      lease: this.#parts.lease,
       captureState: this.#captureState,
       spool: this.#spool,
       serial: this.serial,
@@ -286,10 +287,9 @@ export class Replication {
     await attachment?.close()
   }
 
-  #accept({ file, pos, pages, wal }: CapturedFile, started: number): void {
+  #accept({ file, ...rest }: CapturedFile, started: number): void {
     this.uploader.enqueue({ kind: 'file', file })
-    const milliseconds = performance.now() - started
-    this.emit({ type: 'captured', pos, pages, bytes: file.size, wal, milliseconds })
+    this.emit({ type: 'captured', ...rest, bytes: file.size, milliseconds: performance.now() - started })
   }
 
   #recovered(): void {

@@ -6,7 +6,7 @@ import {
   type ReplicaWriter,
   SNAPSHOT_LEVEL,
 } from '@sqlstream/replica'
-import { type BlobBody, isStorageError } from '@sqlstream/storage'
+import { type BlobBody, isStorageError, type Slots } from '@sqlstream/storage'
 import type { LiveSnapshot } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
@@ -34,6 +34,8 @@ export interface UploaderContext {
   readonly spool: Spool
   readonly emit: PrimaryListener
   readonly failpoint?: FailpointHook | undefined
+  /** Shared with other databases. Default: no limit. */
+  readonly slots?: Slots | undefined
   /** Whose file lies where ours was to go. */
   readonly judge: (level: Level, range: TXIDRange, signal: AbortSignal) => Promise<'late' | 'foreign'>
   /** Called after each file, with its bytes if they were read at once. */
@@ -158,7 +160,8 @@ export class Uploader {
     while (this.#queue.length > 0 && !this.#stop.signal.aborted) {
       const pending = this.#queue[0] as Pending
       try {
-        await this.#put(pending)
+        const put = (): Promise<void> => this.#put(pending)
+        await (this.#c.slots?.run(put, { signal: this.#stop.signal }) ?? put())
         delay = FIRST_RETRY_MS
         this.#lastError = undefined
       } catch (error) {

@@ -12,10 +12,12 @@ export async function whileMoving<T>(
 ): Promise<T> {
   signal?.throwIfAborted()
   const aborter = new AbortController()
-  const expired = new StorageError(`nothing came or went for ${limitMs} ms`, { ...fields, code: 'timeout' })
+  // Made only when it is needed: its stack costs more than all else here.
+  const expired = (): StorageError =>
+    new StorageError(`nothing came or went for ${limitMs} ms`, { ...fields, code: 'timeout' })
   const onAbort = (): void => aborter.abort(signal?.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
-  const timer = setTimeout(() => aborter.abort(expired), limitMs)
+  const timer = setTimeout(() => aborter.abort(expired()), limitMs)
   try {
     return await abortable(
       call(aborter.signal, () => {

@@ -22,10 +22,12 @@ export async function withinTime<T>(
 ): Promise<T> {
   signal?.throwIfAborted()
   const aborter = new AbortController()
-  const expired = new StorageError(`no answer within ${limitMs} ms`, { ...fields, code: 'timeout' })
+  // Made only when it is needed: its stack costs more than all else here.
+  const expired = (): StorageError =>
+    new StorageError(`no answer within ${limitMs} ms`, { ...fields, code: 'timeout' })
   const onAbort = (): void => aborter.abort(signal?.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
-  const timer = setTimeout(() => aborter.abort(expired), limitMs)
+  const timer = setTimeout(() => aborter.abort(expired()), limitMs)
   try {
     return await abortable(call(aborter.signal), aborter.signal)
   } catch (error) {

@@ -110,8 +110,16 @@ export class LitestreamCLI {
 
   /** Starts replicating a database. */
   async replicate(database: string, replicaUrl: string): Promise<LitestreamReplication> {
-    const args = ['replicate', database, replicaUrl]
-    const child = spawn(this.program, args, { env: litestreamEnvironment(), stdio: 'pipe' })
+    return this.#start([database, replicaUrl])
+  }
+
+  /** Starts replicating what a configuration file says. */
+  async replicateConfigured(config: string): Promise<LitestreamReplication> {
+    return this.#start(['-config', config])
+  }
+
+  async #start(args: readonly string[]): Promise<LitestreamReplication> {
+    const child = spawn(this.program, ['replicate', ...args], { env: litestreamEnvironment(), stdio: 'pipe' })
     const replication = new LitestreamReplication(child)
     await replication.started()
     return replication

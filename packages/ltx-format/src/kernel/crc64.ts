@@ -32,10 +32,10 @@ function toggleEdge(w: Int32Array): void {
   const b = w[1]!
   const c = w[2]!
   const d = w[3]!
-  w[60] = w[60]! ^ a
-  w[61] = w[61]! ^ a ^ b
-  w[62] = w[62]! ^ b ^ c
-  w[63] = w[63]! ^ a ^ c ^ d
+  w[60]! ^= a
+  w[61]! ^= a ^ b
+  w[62]! ^= b ^ c
+  w[63]! ^= a ^ c ^ d
 }
 
 /** Advances `state` (lo, hi) over `count` words from `start`; count must be even. */
@@ -47,8 +47,8 @@ export function foldWords(state: Int32Array, words: Int32Array, start: number, c
   if (count >= 2 * RING) {
     const w = ring
     for (let i = 0; i < RING; i++) w[i] = words[at + i]!
-    w[0] = w[0]! ^ lo
-    w[1] = w[1]! ^ hi
+    w[0]! ^= lo
+    w[1]! ^= hi
     toggleEdge(w)
     at += RING
     for (; at + RING <= end; at += RING) {

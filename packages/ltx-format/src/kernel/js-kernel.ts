@@ -10,19 +10,19 @@ import { decodeOldPage, type Windows } from './old-page.ts'
 import type { DecodeStep, KernelOptions, PageKernel } from './page-kernel.ts'
 import { badPage, PROBLEM } from './problem.ts'
 import { shiftByTable, shiftTable } from './shift.ts'
-import { checkAvailable, checkCount, windowSizes } from './windows.ts'
+import { checkCount, windowSizes } from './windows.ts'
 
 /** The kernel in plain TypeScript. */
 export class JsKernel implements PageKernel {
   readonly backend = 'js'
-  readonly pageSize: PageSize
-  readonly capacity: number
-  readonly pages: Uint8Array
-  readonly pgnos: Uint32Array
-  readonly frames: Uint8Array
-  readonly frameSizes: Uint32Array
-  readonly pageSums: Uint32Array
-  readonly dataSums: Uint32Array
+  declare readonly pageSize: PageSize
+  declare readonly capacity: number
+  declare readonly pages: Uint8Array
+  declare readonly pgnos: Uint32Array
+  declare readonly frames: Uint8Array
+  declare readonly frameSizes: Uint32Array
+  declare readonly pageSums: Uint32Array
+  declare readonly dataSums: Uint32Array
 
   /** Pages, then frames: one array, because copies inside one array need no allocation. */
   readonly #memory: Uint8Array
@@ -100,7 +100,7 @@ export class JsKernel implements PageKernel {
 
   decode(available: number, maxPages: number, track: boolean): DecodeStep {
     checkCount(maxPages, this.capacity)
-    checkAvailable(available, this.frames.byteLength)
+    checkCount(available, this.frames.byteLength, 'bytes of frames')
     const end = this.#framesAt + available
     let at = this.#framesAt
     let count = 0
@@ -197,14 +197,14 @@ export class JsKernel implements PageKernel {
     data[1] = 0
     foldWords(data, this.#words, index * perPage, perPage)
     shiftByTable(this.#file, this.#shift)
-    this.#file[0] = this.#file[0]! ^ data[0]!
-    this.#file[1] = this.#file[1]! ^ data[1]!
+    this.#file[0]! ^= data[0]!
+    this.#file[1]! ^= data[1]!
     this.dataSums[2 * index] = data[0]!
     this.dataSums[2 * index + 1] = data[1]!
     this.#startPage(readUint32(this.#memory, at))
     shiftByTable(this.#page, this.#shift)
-    this.#page[0] = this.#page[0]! ^ data[0]!
-    this.#page[1] = this.#page[1]! ^ data[1]!
+    this.#page[0]! ^= data[0]!
+    this.#page[1]! ^= data[1]!
     this.#storePageSum(index)
   }
 

@@ -66,7 +66,7 @@ export class BlockCompressor {
       dst[to++] = offset
       dst[to++] = offset >>> 8
       const length = stop - at - MIN_MATCH
-      dst[token] = dst[token]! | Math.min(length, 15)
+      dst[token]! |= Math.min(length, 15)
       if (length >= 15) to = writeLength(dst, to, length - 15)
       anchor = stop
       at = stop

@@ -1,3 +1,5 @@
+import type { PageSize } from '../page-size.ts'
+
 /*
  * Multiplication by x^(8 * bytes) modulo the CRC polynomial, i.e. what that many zero bytes do to a raw state.
  *
@@ -14,8 +16,8 @@ function multiply(a: Int32Array, b: Int32Array): Int32Array {
   for (let bit = 63; bit >= 0; bit--) {
     const word = bit >= 32 ? b[1]! : b[0]!
     if ((word >>> (bit & 31)) & 1) {
-      out[0] = out[0]! ^ lo
-      out[1] = out[1]! ^ hi
+      out[0]! ^= lo
+      out[1]! ^= hi
     }
     const carry = -(lo & 1)
     lo = (lo >>> 1) | (hi << 31)
@@ -26,11 +28,11 @@ function multiply(a: Int32Array, b: Int32Array): Int32Array {
 
 /** x^(8 * bytes) for 0 <= bytes <= 2^53-1, by squaring. */
 export function powerOfBytes(bytes: number): Int32Array {
-  let square = new Int32Array([0, 1 << 23]) // x^8
-  let out = new Int32Array([0, 1 << 31]) // x^0
+  let square: Int32Array = new Int32Array([0, 1 << 23]) // x^8
+  let out: Int32Array = new Int32Array([0, 1 << 31]) // x^0
   for (let rest = bytes; rest > 0; rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) out = new Int32Array(multiply(out, square))
-    square = new Int32Array(multiply(square, square))
+    if (rest % 2 === 1) out = multiply(out, square)
+    square = multiply(square, square)
   }
   return out
 }
@@ -40,8 +42,16 @@ export function shiftBytes(state: Int32Array, bytes: number): Int32Array {
   return multiply(state, powerOfBytes(bytes))
 }
 
-/** For each of 16 nibbles of a state, the 16 products with x^(8 * bytes): 512 words. */
-export function shiftTable(bytes: number): Int32Array {
+const tables = new Map<PageSize, Int32Array>()
+
+/** For each of 16 nibbles of a state, the 16 products with x^(8 * bytes): 512 words. Made once for each size of pages; not to be changed. */
+export function shiftTable(bytes: PageSize): Int32Array {
+  const table = tables.get(bytes) ?? makeTable(bytes)
+  tables.set(bytes, table)
+  return table
+}
+
+function makeTable(bytes: number): Int32Array {
   const table = new Int32Array(16 * 16 * 2)
   const factor = powerOfBytes(bytes)
   let lo = factor[0]!
@@ -53,8 +63,8 @@ export function shiftTable(bytes: number): Int32Array {
     for (let v = 0; v < 16; v++) {
       if ((v & value) === 0) continue
       const at = (nibble * 16 + v) * 2
-      table[at] = table[at]! ^ lo
-      table[at + 1] = table[at + 1]! ^ hi
+      table[at]! ^= lo
+      table[at + 1]! ^= hi
     }
     const carry = -(lo & 1)
     lo = (lo >>> 1) | (hi << 31)

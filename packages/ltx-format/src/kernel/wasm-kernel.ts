@@ -8,7 +8,7 @@ import type { DecodeStep, KernelOptions, PageKernel } from './page-kernel.ts'
 import { badPage, PROBLEM } from './problem.ts'
 import { shiftTable } from './shift.ts'
 import { instantiate, type KernelExports } from './wasm-module.ts'
-import { checkAvailable, checkCount, windowSizes } from './windows.ts'
+import { checkCount, windowSizes } from './windows.ts'
 
 /** Where the windows begin, and the room behind each: HEAP and SLACK of kernel/memory.ts, which a test compares. */
 export const HEAP = 20480
@@ -17,14 +17,14 @@ export const SLACK = 32
 /** The kernel in WebAssembly: all its arrays are views of one memory, which never grows. */
 export class WasmKernel implements PageKernel {
   readonly backend = 'wasm'
-  readonly pageSize: PageSize
-  readonly capacity: number
-  readonly pages: Uint8Array
-  readonly pgnos: Uint32Array
-  readonly frames: Uint8Array
-  readonly frameSizes: Uint32Array
-  readonly pageSums: Uint32Array
-  readonly dataSums: Uint32Array
+  declare readonly pageSize: PageSize
+  declare readonly capacity: number
+  declare readonly pages: Uint8Array
+  declare readonly pgnos: Uint32Array
+  declare readonly frames: Uint8Array
+  declare readonly frameSizes: Uint32Array
+  declare readonly pageSums: Uint32Array
+  declare readonly dataSums: Uint32Array
 
   readonly #exports: KernelExports
   readonly #memory: Uint8Array
@@ -94,7 +94,7 @@ export class WasmKernel implements PageKernel {
 
   decode(available: number, maxPages: number, track: boolean): DecodeStep {
     checkCount(maxPages, this.capacity)
-    checkAvailable(available, this.frames.byteLength)
+    checkCount(available, this.frames.byteLength, 'bytes of frames')
     const result = this.#result
     let consumed = 0
     let pages = 0

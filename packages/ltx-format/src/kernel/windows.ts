@@ -1,5 +1,5 @@
 import { FRAME_HEADER_SIZE, PAGE_HEADER_SIZE } from '../frame.ts'
-import { isPageSize, type PageSize } from '../page-size.ts'
+import { isPageSize, notPageSize, type PageSize } from '../page-size.ts'
 import { compressBound } from './lz4-compress.ts'
 import type { KernelOptions } from './page-kernel.ts'
 
@@ -11,7 +11,7 @@ export function windowSizes(options: KernelOptions): {
   readonly framesSize: number
 } {
   const { pageSize, batchBytes = 1024 * 1024 } = options
-  if (!isPageSize(pageSize)) throw new RangeError(`page size ${pageSize} is not a power of two in 512..65536`)
+  if (!isPageSize(pageSize)) throw new RangeError(notPageSize(pageSize))
   if (!(batchBytes >= 0 && batchBytes <= 2 ** 30))
     throw new RangeError(`batchBytes ${batchBytes} is not in 0..2^30`)
   const capacity = Math.max(1, Math.floor(batchBytes / pageSize))
@@ -21,16 +21,9 @@ export function windowSizes(options: KernelOptions): {
   return { pageSize, capacity, pagesSize: capacity * pageSize, framesSize }
 }
 
-/** Throws RangeError for a number of pages that a kernel has no room for. */
-export function checkCount(count: number, capacity: number): void {
-  if (!(Number.isInteger(count) && count >= 0 && count <= capacity)) {
-    throw new RangeError(`${count} pages in a kernel for ${capacity}`)
-  }
-}
-
-/** Throws RangeError for a number of bytes that the frames window does not have. */
-export function checkAvailable(available: number, framesSize: number): void {
-  if (!(Number.isInteger(available) && available >= 0 && available <= framesSize)) {
-    throw new RangeError(`${available} bytes in frames of ${framesSize}`)
+/** Throws RangeError for a number of pages, or bytes of frames, that a kernel has no room for. */
+export function checkCount(count: number, most: number, what: string = 'pages'): void {
+  if (!(Number.isInteger(count) && count >= 0 && count <= most)) {
+    throw new RangeError(`${count} ${what} in a kernel for ${most}`)
   }
 }

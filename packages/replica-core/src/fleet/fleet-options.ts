@@ -23,6 +23,10 @@ export interface FleetOptions {
   readonly restAfterMs?: number
   /** How many databases may be open at once. Default 1000. */
   readonly maxOpen?: number
+  /** How many files are uploaded at once, of all databases. Default 64. */
+  readonly maxUploads?: number
+  /** How many databases have their files merged and removed at once. Default 4. */
+  readonly maxMaintenances?: number
   /** How many are opened at the same time, and closed at the end. Default 16. */
   readonly concurrency?: number
   readonly onEvent?: FleetListener

@@ -16,6 +16,8 @@ import type { Candidate } from './scan-folder.ts'
 const REST_AFTER_MS = 60_000
 const MOST_OPEN = 1000
 const CONCURRENCY = 16
+const MOST_UPLOADS = 64
+const MOST_MAINTENANCES = 4
 const LOOK_MS = 1000
 /** While databases wait for others to rest. */
 const PRESSED_LOOK_MS = 100
@@ -53,7 +55,15 @@ export class Fleet {
     this.#budget = new OpenBudget(options.maxOpen ?? MOST_OPEN)
     this.#context = {
       options,
-      primary: { threads: this.#threads, watches: this.#watches, assertLeases: this.#assertLeases },
+      primary: {
+        threads: this.#threads,
+        watches: this.#watches,
+        limits: {
+          uploads: new Slots(options.maxUploads ?? MOST_UPLOADS),
+          maintenances: new Slots(options.maxMaintenances ?? MOST_MAINTENANCES),
+        },
+        assertLeases: this.#assertLeases,
+      },
       budget: this.#budget,
       openings: new Slots(options.concurrency ?? CONCURRENCY),
       emit: this.#emit,

@@ -19,9 +19,11 @@ import {
   retain,
   withFiles,
 } from '@sqlstream/replica'
+import type { Slots } from '@sqlstream/storage'
 import type { PrimaryListener } from '../events.ts'
 import type { FailpointHook } from '../failpoint.ts'
 import type { PrimaryOptions } from '../options.ts'
+import type { Limits } from '../primary-context.ts'
 import type { VerificationPolicy } from './plan-verification.ts'
 import { RecentFiles } from './recent-files.ts'
 import { Verification } from './verification.ts'
@@ -53,6 +55,8 @@ export interface MaintenanceContext {
   readonly writer: ReplicaWriter
   readonly options: MaintenanceOptions
   readonly emit: PrimaryListener
+  /** Shared with other databases: who merges and removes at once. Default: no limit. */
+  readonly slots?: Slots | undefined
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly failpoint?: FailpointHook | undefined
@@ -166,10 +170,14 @@ export class Maintenance {
       retryInMs = Math.min(2 * retryInMs, LAST_RETRY_MS)
     ) {
       try {
-        operation = 'compaction'
-        const nextAt = await this.#compact(signal)
-        operation = 'retention'
-        if (this.#mayRetain()) await this.#retain(signal)
+        const work = async (): Promise<number | undefined> => {
+          operation = 'compaction'
+          const next = await this.#compact(signal)
+          operation = 'retention'
+          if (this.#mayRetain()) await this.#retain(signal)
+          return next
+        }
+        const nextAt = await (this.#c.slots?.run(work, { signal }) ?? work())
         this.#runAt(Math.min(nextAt ?? this.#retainAt, this.#retainAt))
         return
       } catch (error) {
@@ -240,10 +248,15 @@ export class Maintenance {
 /** The maintenance of a primary that has just started; undefined where others see to it. */
 export function startMaintenance(
   { maintenance = {}, replica, now = Date.now, failpoint }: PrimaryOptions,
-  { writer, emit, catalog }: Pick<MaintenanceContext, 'writer' | 'emit'> & { readonly catalog: Catalog },
+  parts: Pick<MaintenanceContext, 'writer' | 'emit'> & {
+    readonly catalog: Catalog
+    readonly limits?: Limits | undefined
+  },
 ): Maintenance | undefined {
   if (maintenance === 'never') return undefined
-  const started = new Maintenance({ replica, writer, options: maintenance, emit, now, failpoint })
+  const { writer, emit, catalog, limits } = parts
+  const slots = limits?.maintenances
+  const started = new Maintenance({ replica, writer, options: maintenance, emit, slots, now, failpoint })
   started.begin(catalog)
   return started
 }

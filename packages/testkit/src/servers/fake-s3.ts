@@ -1,4 +1,4 @@
-import { FaultyHttpServer, type HttpTraffic } from './faulty-http-server.ts'
+import { FaultyHttpServer, type HttpServerOptions, type HttpTraffic } from './faulty-http-server.ts'
 import type { HttpFaultPlan, HttpFaultRule } from './http-faults.ts'
 import type { S3Bucket } from './s3-bucket.ts'
 import { S3Service, type S3ServiceOptions } from './s3-service.ts'
@@ -13,9 +13,9 @@ export class FakeS3 implements AsyncDisposable {
     this.#server = server
   }
 
-  static async start(options: S3ServiceOptions = {}): Promise<FakeS3> {
+  static async start(options: S3ServiceOptions & HttpServerOptions = {}): Promise<FakeS3> {
     const service = new S3Service(options)
-    return new FakeS3(service, await FaultyHttpServer.start(service))
+    return new FakeS3(service, await FaultyHttpServer.start(service, options))
   }
 
   /** `http://127.0.0.1:PORT`. Path style only. */

@@ -48,15 +48,23 @@ export interface HttpTraffic {
   readonly bytesOut: number
 }
 
+/** How a server answers. */
+export interface HttpServerOptions {
+  /** Milliseconds that every answer comes later, as from a service that is far away. Default 0. */
+  readonly latencyMs?: number
+}
+
 /** Serves a service on 127.0.0.1, under a plan of faults. */
 export class FaultyHttpServer implements AsyncDisposable {
   readonly #service: HttpService
   readonly #server: Server
   readonly #traffic = new Map<string, { requests: number; bytesIn: number; bytesOut: number }>()
+  readonly #latencyMs: number
   #plan = new HttpFaultPlan()
 
-  private constructor(service: HttpService) {
+  private constructor(service: HttpService, { latencyMs = 0 }: HttpServerOptions) {
     this.#service = service
+    this.#latencyMs = latencyMs
     this.#server = createServer((request, response) => {
       // A client that went away is no concern of the service.
       this.#serve(request, response).catch(() => response.destroy())
@@ -67,8 +75,8 @@ export class FaultyHttpServer implements AsyncDisposable {
     })
   }
 
-  static async start(service: HttpService): Promise<FaultyHttpServer> {
-    const server = new FaultyHttpServer(service)
+  static async start(service: HttpService, options: HttpServerOptions = {}): Promise<FaultyHttpServer> {
+    const server = new FaultyHttpServer(service, options)
     server.#server.listen(0, '127.0.0.1')
     await once(server.#server, 'listening')
     return server
@@ -138,6 +146,7 @@ export class FaultyHttpServer implements AsyncDisposable {
     if (request.headers.expect !== undefined) response.writeContinue()
     const body = await bodyOf(request)
     traffic.bytesIn += body.length
+    if (this.#latencyMs > 0) await sleep(this.#latencyMs)
     const reply = await this.#reply({ ...head, body }, fault)
     if (reply === undefined) return
     if (reply === 'drop') {

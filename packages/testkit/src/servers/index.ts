@@ -9,6 +9,7 @@ export {
   type HttpReply,
   type HttpRequest,
   type HttpRequestHead,
+  type HttpServerOptions,
   type HttpService,
   type HttpTraffic,
 } from './faulty-http-server.ts'
