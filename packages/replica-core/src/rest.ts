@@ -2,12 +2,9 @@ import type { Pos } from '@sqlstream/ltx'
 import type { Catalog, Lease } from '@sqlstream/replica'
 import type { Attachment } from './attachment.ts'
 import type { Maintenance } from './maintenance/maintenance.ts'
-import type { FileSignature } from './sqlite/database-files.ts'
+import { type FileSignature, SETTLED_MS } from './sqlite/file-signature.ts'
 import { decideStart, type StartContext, type StartDecision } from './start.ts'
 import type { Uploader } from './upload.ts'
-
-/** Times of files have ticks of some milliseconds: a file that was written within one looks unchanged when it is written again. */
-const SETTLED_MS = 20
 
 /** A database that was let go with everything in its replica: nothing of it is open. */
 export interface Rest {

@@ -8,11 +8,11 @@ import { Primary } from '../primary.ts'
 import type { PrimaryContext } from '../primary-context.ts'
 import type { CloseReport } from '../report.ts'
 import type { Resting } from '../rest.ts'
-import type { FileSignature } from '../sqlite/database-files.ts'
+import { sameSignature } from '../sqlite/file-signature.ts'
 import type { FleetDatabase, FleetEvent, MemberState } from './fleet-events.ts'
 import type { FleetOptions } from './fleet-options.ts'
 import type { OpenBudget } from './open-budget.ts'
-import type { Candidate, FileSignature as SeenSignature } from './scan-folder.ts'
+import type { Candidate } from './scan-folder.ts'
 
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 300_000
@@ -60,10 +60,6 @@ export class Member {
   /** Of the last attempt to open it, or of its primary. */
   get lastError(): Error | undefined {
     return this.#lastError ?? this.#primary?.status.lastError
-  }
-
-  get primary(): Primary | undefined {
-    return this.#primary
   }
 
   /** When it was last seen to be written, on the clock of `performance.now`; long ago when it never was. */
@@ -235,15 +231,6 @@ export class Member {
 }
 
 function isAsLeft(seen: Candidate, { signature, wal }: Resting): boolean {
-  if (!seen.settled || seen.dev !== signature.dev || seen.wal === undefined) return false
-  return isSame(seen, signature) && isSame(seen.wal, wal)
-}
-
-function isSame(seen: SeenSignature, left: FileSignature): boolean {
-  return (
-    seen.ino === left.ino &&
-    BigInt(seen.size) === left.size &&
-    seen.mtimeNs === left.mtimeNs &&
-    seen.ctimeNs === left.ctimeNs
-  )
+  const { settled, wal: seenWAL } = seen
+  return settled && seenWAL !== undefined && sameSignature(seen, signature) && sameSignature(seenWAL, wal)
 }

@@ -26,6 +26,7 @@ import type { PrimaryOptions } from '../options.ts'
 import type { Limits } from '../primary-context.ts'
 import type { VerificationPolicy } from './plan-verification.ts'
 import { RecentFiles } from './recent-files.ts'
+import { startTimer } from './timer.ts'
 import { Verification } from './verification.ts'
 
 const NO_MERGES: CompactionPolicy = { levels: { every: [] }, snapshots: 'never' }
@@ -34,8 +35,6 @@ const RETAIN_EVERY_MS = 15 * 60_000
 const LONGEST_RETAIN_MS = 12 * 3_600_000
 const FIRST_RETRY_MS = 5_000
 const LAST_RETRY_MS = 600_000
-/** Timers of the system reach no further. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What a primary does for its replica besides uploading. */
 export interface MaintenanceOptions {
@@ -138,9 +137,7 @@ export class Maintenance {
     if (this.#stop.signal.aborted || this.#timerAt <= time) return
     this.#timerAt = time
     clearTimeout(this.#timer)
-    const wait = Math.min(Math.max(0, time - this.#c.now()), LONGEST_TIMER_MS)
-    this.#timer = setTimeout(() => this.#start(), wait)
-    this.#timer.unref()
+    this.#timer = startTimer(time, this.#c.now(), () => this.#start())
   }
 
   #runAtEndOfSlot(): void {
