@@ -70,7 +70,7 @@ export class Primary {
   static async open(options: PrimaryOptions, context: PrimaryContext = {}): Promise<Primary> {
     options.signal?.throwIfAborted()
     assertSafeEngine()
-    const { resting, assertLeases, limits } = context
+    const { resting, assertLeases, limits, log } = context
     const own = context.threads === undefined ? new SQLiteThreads() : undefined
     const folder = stateFolder(options.database, options.stateDir)
     let lock: LocalLock | undefined
@@ -89,7 +89,7 @@ export class Primary {
         options.lease,
       )
       const threads = context.threads ?? (own as SQLiteThreads)
-      replication = new Replication(options, { folder, lifecycle, lease, threads, limits, resting })
+      replication = new Replication(options, { folder, lifecycle, lease, threads, log, limits, resting })
       await replication.start()
     } catch (error) {
       await replication?.close(AbortSignal.abort())

@@ -15,7 +15,6 @@ import { Serial } from './serial.ts'
 import type { StartDecision } from './start.ts'
 import { CaptureState } from './state/capture-state.ts'
 import type { Position } from './state/position.ts'
-import { Spool } from './state/spool.ts'
 import type { PrimaryState } from './state-machine.ts'
 import { Uploader } from './upload.ts'
 
@@ -30,7 +29,6 @@ export class Replication {
   readonly #lifecycle: Lifecycle
   readonly #rebuild: Rebuild
   readonly #recovery: Recovery
-  readonly #spool: Spool
   readonly #captureState: CaptureState
   #uploader: Uploader | undefined
   #maintenance: Maintenance | undefined
@@ -41,16 +39,15 @@ export class Replication {
   #lastCapture = Number.NEGATIVE_INFINITY
 
   constructor(options: PrimaryOptions, parts: ReplicationParts) {
-    const { folder, lifecycle } = parts
+    const { folder, lifecycle, log } = parts
+    const { failpoint } = options
     this.#o = options
     this.#parts = parts
     this.#lifecycle = lifecycle
-    this.#spool = new Spool(folder.spool, options.failpoint)
-    this.#captureState = CaptureState.open(folder, options.failpoint)
+    this.#captureState = CaptureState.open(folder, { log, failpoint })
     this.#rebuild = new Rebuild({
       lifecycle: this.#lifecycle,
       captureState: this.#captureState,
-      spool: this.#spool,
       keep: folder.kept,
       serial: this.serial,
       attachment: () => this.#attachment as Attachment,
@@ -128,7 +125,6 @@ export class Replication {
     const { decision, catalog } = await resumeOrDecide(resting, {
       attachment,
       captureState: this.#captureState,
-      spool: this.#spool,
       folder,
       replica,
       lease: this.#parts.lease,
@@ -142,7 +138,7 @@ export class Replication {
         writer,
         judge: (level, range, signal) =>
           judgeCollision(this.#o.replica, this.#parts.lease, level, range, signal),
-        spool: this.#spool,
+        captureState: this.#captureState,
         emit,
         slots: limits?.uploads,
         failpoint: this.#o.failpoint,
@@ -194,6 +190,7 @@ export class Replication {
   readonly capture = async (): Promise<void> => {
     const attachment = this.#attachment
     if (attachment === undefined) throw new PrimaryError('closed', 'the database is detached')
+    await this.#captureState.room()
     let started = performance.now()
     this.#lastCapture = started
     await attachment.capture.capture((captured) => {
@@ -201,6 +198,8 @@ export class Replication {
       this.#accept(captured, started)
       started = performance.now()
     })
+    // Before the holder moves to where it allows a restart (C5).
+    await this.#captureState.synced()
     if (this.#lifecycle.state === 'capturing') this.#lifecycle.transition('caught-up')
   }
 
@@ -214,8 +213,12 @@ export class Replication {
       const captured = this.pos
       if (attachment === undefined || captured === undefined || this.state !== 'idle') return undefined
       const { uploader } = this
-      const signatures = restableSignatures({ attachment, captured, uploader, now: Date.now() })
-      if (signatures === undefined) return undefined
+      const isFlushed = await this.#captureState.flush().then(
+        () => true,
+        () => false,
+      )
+      const signatures = isFlushed && restableSignatures({ attachment, captured, uploader, now: Date.now() })
+      if (!signatures) return undefined
       await this.#detach()
       await uploader.stop()
       this.#captureState.close()
@@ -273,7 +276,6 @@ export class Replication {
       threads: this.#parts.threads,
       lease: this.#parts.lease,
       captureState: this.#captureState,
-      spool: this.#spool,
       serial: this.serial,
       capture: this.capture,
       emit: this.emit,

@@ -71,12 +71,12 @@ export async function resumeOrDecide(
 }
 
 /** Somebody else may have replicated it meanwhile, or restored it. */
-function isAsLeft({ pos }: Resting, { captureState, spool, attachment }: StartContext): boolean {
+function isAsLeft({ pos }: Resting, { captureState, attachment }: StartContext): boolean {
   const { position } = captureState
   return (
     position?.txid === pos.txid &&
     position.postApplyChecksum === pos.postApplyChecksum &&
     position.pageSize === attachment.pageSize &&
-    spool.list().length === 0
+    captureState.spool.list().length === 0
   )
 }

@@ -11,7 +11,8 @@ import type { LiveSnapshot } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
-import { readSpoolHeader, type Spool, type SpoolFile, spoolBody } from './state/spool.ts'
+import type { CaptureState } from './state/capture-state.ts'
+import { readSpoolHeader, type SpoolFile, spoolBody } from './state/spool.ts'
 
 const FIRST_RETRY_MS = 200
 const LAST_RETRY_MS = 30_000
@@ -31,7 +32,8 @@ export type Pending =
 /** What an uploader works with. */
 export interface UploaderContext {
   readonly writer: ReplicaWriter
-  readonly spool: Spool
+  /** Whose files are uploaded. */
+  readonly captureState: Pick<CaptureState, 'spool' | 'synced' | 'acknowledge'>
   readonly emit: PrimaryListener
   readonly failpoint?: FailpointHook | undefined
   /** Shared with other databases. Default: no limit. */
@@ -102,7 +104,7 @@ export class Uploader {
   /** Drops what is queued, and its files: a new snapshot stands for all of it. */
   discard(): void {
     for (const pending of this.#queue.splice(0)) {
-      if (pending.kind === 'file') this.#c.spool.remove(pending.file)
+      if (pending.kind === 'file') this.#c.captureState.spool.remove(pending.file)
       else pending.done()
     }
     this.#pendingBytes = 0
@@ -213,6 +215,7 @@ export class Uploader {
     let file: LTXFile
     let body: BlobBody | undefined
     if (pending.kind === 'file') {
+      await this.#c.captureState.synced()
       const timestamp = new Date(readSpoolHeader(pending.file).timestamp)
       body = spoolBody(pending.file)
       file = await this.#c.writer.put(0, pending.file, body, { timestamp, signal })
@@ -229,7 +232,8 @@ export class Uploader {
     this.#c.onUploaded?.(file, body instanceof Uint8Array ? body : undefined)
     if (pending.kind === 'file') {
       if (!dropped) this.#pendingBytes -= pending.file.size
-      this.#c.spool.remove(pending.file)
+      this.#c.captureState.spool.remove(pending.file)
+      this.#c.captureState.acknowledge(file.maxTXID)
       this.#c.emit({ type: 'uploaded', ...report })
     } else {
       if (!dropped) pending.done()

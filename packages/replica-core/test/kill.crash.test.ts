@@ -62,7 +62,14 @@ describe('SIGKILL at failpoints and at random moments', () => {
       const restored = folder.join('restored.db')
       const replicaFolder = folder.join('replica')
       const replica = new Replica(new FileStore(replicaFolder))
-      const options = { database, replica: replicaFolder, commitLog, durableLog }
+      const options = {
+        database,
+        replica: replicaFolder,
+        commitLog,
+        durableLog,
+        // With the files of its own, or with a log as databases of one process share it.
+        ...(seed % 2 === 0 && { log: folder.join('log') }),
+      }
       const startWriter = (): Promise<WriterProcess> =>
         WriterProcess.start({
           database,
@@ -122,13 +129,28 @@ describe('SIGKILL at failpoints and at random moments', () => {
     },
   )
 
-  it.each(FAILPOINTS)('recovers from a death at %s', { timeout: 90_000 }, async (failpoint) => {
+  const ofLog = FAILPOINTS.filter((name) => name.startsWith('log:'))
+  const withLog = [
+    ...ofLog,
+    'put:before',
+    'put:after',
+    'put:after-ack',
+    'journal:before-append',
+    'journal:torn-append',
+    'spool:before-rename',
+    'spool:after-rename',
+  ]
+  it.each([
+    ...FAILPOINTS.filter((name) => !name.startsWith('log:')).map((name) => [name, 'without a log'] as const),
+    ...withLog.map((name) => [name, 'with a log'] as const),
+  ])('recovers from a death at %s, %s', { timeout: 90_000 }, async (failpoint, mode) => {
     using folder = new TempFolder('failpoint')
     const database = folder.join('app.db')
     const commitLog = folder.join('commits')
     const durableLog = folder.join('durable')
     const replica = new Replica(new FileStore(folder.join('replica')))
-    const options = { database, replica: folder.join('replica'), commitLog, durableLog }
+    const log = mode === 'with a log' && { log: folder.join('log') }
+    const options = { database, replica: folder.join('replica'), commitLog, durableLog, ...log }
     await using writer = await WriterProcess.start({ database, commitLog, mix: MIX, rate: 400 })
     const dying = new ReplicatorProcess({ ...options, failpoint })
     const patience = AbortSignal.timeout(FAILPOINT_PATIENCE_MS)

@@ -100,6 +100,7 @@ export class Capture {
     const view = await takeView(this.#c, this.#scan)
     const range = { from: 0, end: view.wal }
     const captured = await this.#write(view.pages, view.pages.commit, range, view.proveAgain, signal)
+    await this.#c.state.synced()
     this.#c.holder.captured(view.backfilled)
     return captured
   }
@@ -206,7 +207,8 @@ export class Capture {
     proveAgain: (() => void) | false,
     signal?: AbortSignal,
   ): Promise<CapturedFile | undefined> {
-    const { state, spool, failpoint } = this.#c
+    const { state, failpoint } = this.#c
+    const { spool } = state
     const before = this.#position()
     const changes = await difference(source, state.ledger, this.#kernel, { signal })
     if (proveAgain) proveAgain()
@@ -238,7 +240,7 @@ export class Capture {
     )
     failpoint?.('encode:after')
     try {
-      state.advance(position, changes)
+      state.advance(position, changes, file)
     } catch (error) {
       spool.remove(file)
       throw error

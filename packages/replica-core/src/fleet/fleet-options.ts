@@ -29,5 +29,7 @@ export interface FleetOptions {
   readonly maxMaintenances?: number
   /** How many are opened at the same time, and closed at the end. Default 16. */
   readonly concurrency?: number
+  /** Length from which on a segment of the shared log of captures is followed by another. Default 32 MiB. */
+  readonly logSegmentBytes?: number
   readonly onEvent?: FleetListener
 }

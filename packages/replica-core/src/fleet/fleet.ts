@@ -13,6 +13,7 @@ import { FolderWatches } from './folder-watches.ts'
 import { Member, type MemberContext } from './member.ts'
 import { OpenBudget } from './open-budget.ts'
 import type { Candidate } from './scan-folder.ts'
+import { SharedLog } from './shared-log.ts'
 
 const REST_AFTER_MS = 60_000
 const MOST_OPEN = 1000
@@ -45,6 +46,7 @@ export class Fleet {
   readonly #outside = new Map<string, Candidate>()
   readonly #threads = new SQLiteThreads()
   readonly #watches = new FolderWatches()
+  readonly #log: SharedLog
   readonly #budget: OpenBudget
   readonly #abort = new AbortController()
   readonly #context: MemberContext
@@ -56,6 +58,11 @@ export class Fleet {
   private constructor(options: FleetOptions) {
     this.#o = options
     this.#budget = new OpenBudget(options.maxOpen ?? MOST_OPEN)
+    const { folder, logSegmentBytes: segmentBytes, primary } = options
+    const logOptions = { segmentBytes, failpoint: primary?.failpoint }
+    this.#log = new SharedLog(folder.path, logOptions, (path, { message }) =>
+      this.#emit({ type: 'warning', code: 'no-shared-log', path, message }),
+    )
     this.#context = {
       options,
       primary: {
@@ -67,6 +74,7 @@ export class Fleet {
         },
         assertLeases: this.#assertLeases,
       },
+      log: () => this.#log.open(),
       budget: this.#budget,
       openings: new Slots(options.concurrency ?? CONCURRENCY),
       emit: this.#emit,
@@ -159,6 +167,7 @@ export class Fleet {
       [...this.#members.values()].map((member) => slots.run(() => close(member))),
     )
     await Promise.allSettled(this.#leaving)
+    await this.#log.close()
     await this.#threads.end()
     this.#watches.close()
     const pendingFiles = pending.reduce((sum, files) => sum + files, 0)

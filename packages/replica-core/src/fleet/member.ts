@@ -9,6 +9,7 @@ import type { PrimaryContext } from '../primary-context.ts'
 import type { CloseReport } from '../report.ts'
 import type { Resting } from '../rest.ts'
 import { sameSignature } from '../sqlite/file-signature.ts'
+import type { CaptureLog } from '../state/capture-log.ts'
 import type { FleetDatabase, FleetEvent, MemberState } from './fleet-events.ts'
 import type { FleetOptions } from './fleet-options.ts'
 import type { OpenBudget } from './open-budget.ts'
@@ -21,7 +22,9 @@ const RETURN_LIMIT_MS = 5000
 /** What the members of a fleet share. */
 export interface MemberContext {
   readonly options: FleetOptions
-  readonly primary: Omit<PrimaryContext, 'resting'>
+  readonly primary: Omit<PrimaryContext, 'resting' | 'log'>
+  /** The log of captures that they share. Undefined where there can be none. */
+  readonly log: () => Promise<CaptureLog | undefined>
   readonly budget: OpenBudget
   /** Of databases that are being opened. */
   readonly openings: Slots
@@ -192,15 +195,16 @@ export class Member {
     let primary: Primary | undefined
     try {
       primary = await openings.run(
-        () => {
+        async () => {
           this.#become('opening')
+          const log = await this.#c.log()
           const resting = this.#resting
           // Whatever comes of the attempt: a failed one has given the lease back.
           this.#resting = undefined
           const replica = options.replicaOf(this.database)
           return Primary.open(
             { ...options.primary, database: path, replica, signal, onEvent: this.#onEvent },
-            { ...context, resting },
+            { ...context, log, resting },
           )
         },
         { signal },
