@@ -70,6 +70,7 @@ export class FolderReplication {
           ...(exclude === undefined ? {} : { exclude }),
         },
         template,
+        storeName: nameOf(location.url),
         replicaOf: ({ destination }) => new Replica(withPrefix(store, destination)),
         primary: primaryOptions(watched),
         ...(maxOpen === undefined ? {} : { maxOpen }),
@@ -108,6 +109,14 @@ export function sourceOf(
   { path, destination }: FleetDatabase,
 ): { database: string; replica: string } {
   return { database: path, replica: displayOf(location.display, destination) }
+}
+
+/** The store, whoever asks for it. */
+function nameOf(url: URL): string {
+  const name = new URL(url)
+  name.username = ''
+  name.password = ''
+  return name.href
 }
 
 function primaryOptions(watched: WatchedFolder) {

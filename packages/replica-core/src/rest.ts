@@ -1,9 +1,13 @@
 import type { Pos } from '@sqlstream/ltx'
-import type { Catalog, Lease } from '@sqlstream/replica'
+import { type Catalog, createCatalog, type Lease } from '@sqlstream/replica'
 import type { Attachment } from './attachment.ts'
+import { HeldLease } from './lease/held-lease.ts'
 import type { Maintenance } from './maintenance/maintenance.ts'
+import type { PrimaryOptions } from './options.ts'
+import type { RestKeeper } from './rest-keeper.ts'
 import type { FileSignature } from './sqlite/database-files.ts'
 import { decideStart, type StartContext, type StartDecision } from './start.ts'
+import { bootId, type KnownReplica, type RestRecord, readDatabaseId } from './state/rest-record.ts'
 import type { Uploader } from './upload.ts'
 
 /** Times of files have ticks of some milliseconds: a file that was written within one looks unchanged when it is written again. */
@@ -24,6 +28,53 @@ export interface Rest {
 /** What a primary leaves behind when it rests, for the next one: it need not ask the replica how it stands. */
 export interface Resting extends Rest {
   readonly lease: Lease
+  /** Has recorded it for the next process. */
+  readonly keeper?: RestKeeper | undefined
+}
+
+interface SeenSignature {
+  readonly ino: bigint
+  readonly size: number
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+}
+
+/** A database and its WAL, as a scan of a folder sees them. */
+export interface SeenFiles extends SeenSignature {
+  readonly dev: bigint
+  readonly wal?: SeenSignature | undefined
+  /** See `Candidate.settled`. */
+  readonly settled: boolean
+}
+
+/** Nobody has written the database or its WAL since it was let go. */
+export function isUnwritten(seen: SeenFiles, { signature, wal }: Pick<Rest, 'signature' | 'wal'>): boolean {
+  if (!seen.settled || seen.dev !== signature.dev || seen.wal === undefined) return false
+  return isSame(seen, signature) && isSame(seen.wal, wal)
+}
+
+function isSame(seen: SeenSignature, left: FileSignature): boolean {
+  return (
+    seen.ino === left.ino &&
+    BigInt(seen.size) === left.size &&
+    seen.mtimeNs === left.mtimeNs &&
+    seen.ctimeNs === left.ctimeNs
+  )
+}
+
+/**
+ * Whether a database that another process has let go still rests: it is as it was left, in the same run of the machine, and it goes to
+ * the same replica, with what maintenance needs to know.
+ */
+export function stillRests(
+  record: RestRecord,
+  seen: SeenFiles,
+  { replicaName, maintenance }: Pick<PrimaryOptions, 'replicaName' | 'maintenance'>,
+): boolean {
+  const { replica, boot, at, signature, wal, known } = record
+  if (replica !== replicaName || boot !== bootId()) return false
+  if (known === undefined && maintenance !== 'never') return false
+  return isSettled(signature, at) && isSettled(wal, at) && isUnwritten(seen, record)
 }
 
 /** What has to be looked at before a database can be let go. */
@@ -60,21 +111,44 @@ function isSettled({ mtimeNs, ctimeNs }: FileSignature, now: number): boolean {
   return now - Math.max(Number(mtimeNs), Number(ctimeNs)) / 1e6 >= SETTLED_MS
 }
 
+/** How to go on, and what is known of the replica. */
+export interface Continuation {
+  readonly decision: StartDecision
+  /** Undefined where maintenance goes on that knows it. */
+  readonly catalog?: Catalog
+  readonly known?: KnownReplica | undefined
+  /** Of the database when it was let go. */
+  readonly signature?: FileSignature
+}
+
 /**
  * How to go on: as it was left, without a request, if the local state still says so; else as `decideStart` finds.
- * @returns the catalog where the replica was asked
+ * @param resting left by this process
+ * @param recorded left by another one
  * @throws as `decideStart`
  */
 export async function resumeOrDecide(
-  resting: Resting | undefined,
-  context: StartContext,
-): Promise<{ readonly decision: StartDecision; readonly catalog?: Catalog }> {
-  if (resting === undefined || !isAsLeft(resting, context)) return decideStart(context)
-  return { decision: { kind: 'continue', head: resting.pos.txid, pending: [] } }
+  {
+    resting,
+    recorded,
+  }: { readonly resting?: Resting | undefined; readonly recorded?: RestRecord | undefined },
+  context: StartContext & Pick<PrimaryOptions, 'replicaName' | 'maintenance'>,
+): Promise<Continuation> {
+  const left = resting ?? recorded
+  const goesOn = left !== undefined && isAsLeft(left, context)
+  if (!goesOn) return { ...(await decideStart(context)), ...(resting && { signature: resting.signature }) }
+  const { pos, signature } = left
+  const decision: StartDecision = { kind: 'continue', head: pos.txid, pending: [] }
+  if (resting !== undefined) return { decision, signature }
+  const { known, boot } = recorded as RestRecord
+  if (!isOurs(recorded as RestRecord, context)) return decideStart(context)
+  const catalog = known?.catalog ?? createCatalog([])
+  // A machine that has lost power may have lost the time of a change, but not the change.
+  return { decision, catalog, known, ...(boot === bootId() && { signature }) }
 }
 
 /** Somebody else may have replicated it meanwhile, or restored it. */
-function isAsLeft({ pos }: Resting, { captureState, spool, attachment }: StartContext): boolean {
+function isAsLeft({ pos }: Pick<Rest, 'pos'>, { captureState, spool, attachment }: StartContext): boolean {
   const { position } = captureState
   return (
     position?.txid === pos.txid &&
@@ -82,4 +156,17 @@ function isAsLeft({ pos }: Resting, { captureState, spool, attachment }: StartCo
     position.pageSize === attachment.pageSize &&
     spool.list().length === 0
   )
+}
+
+/** The same replica, and nobody has written it since: the lease was taken from the very version that we wrote last. */
+function isOurs(
+  { replica, databaseId, lease: left, known, pos }: RestRecord,
+  { replicaName, maintenance, folder, lease }: Parameters<typeof resumeOrDecide>[1],
+): boolean {
+  if (replica !== replicaName || databaseId !== readDatabaseId(folder)) return false
+  if (known === undefined && maintenance !== 'never') return false
+  if (!(lease instanceof HeldLease) || left === undefined) return false
+  const { former, formerMayWrite, lateBase } = lease
+  if (formerMayWrite || (lateBase !== undefined && lateBase > pos.txid)) return false
+  return former?.holder === left.holder && former.renewal === left.renewal
 }

@@ -21,6 +21,8 @@ const KILLS_PER_DATABASE = 15
 /** A writer at full speed makes a large database soon, which each restore then checks. */
 const KILLS_AT_FULL_SPEED = 5
 const FAILPOINT_PATIENCE_MS = 30_000
+/** A single primary is never let go: test/fleet/parked.crash.test.ts has the others. */
+const REACHED = FAILPOINTS.filter((name) => !name.startsWith('rest:'))
 const SEED = Number(process.env['SQLSTREAM_SEED'] ?? Date.now() % 100_000)
 const MIX = { ...HOSTILE_MIX, largeRow: 0.002, bulk: 0.002 }
 
@@ -77,7 +79,7 @@ describe('SIGKILL at failpoints and at random moments', () => {
       let durableSoFar = 0
       for (let kill = 0; kill < kills; kill++) {
         const atFailpoint = random.chance(0.7)
-        const failpoint = `${FAILPOINTS[random.below(FAILPOINTS.length)]}=${1 + random.below(6)}`
+        const failpoint = `${REACHED[random.below(REACHED.length)]}=${1 + random.below(6)}`
         const what = `kill ${kill} of seed ${seed} ${atFailpoint ? failpoint : 'at a random moment'}`
         const replicator = new ReplicatorProcess({ ...options, ...(atFailpoint && { failpoint }) })
         if (atFailpoint) {
@@ -122,7 +124,7 @@ describe('SIGKILL at failpoints and at random moments', () => {
     },
   )
 
-  it.each(FAILPOINTS)('recovers from a death at %s', { timeout: 90_000 }, async (failpoint) => {
+  it.each(REACHED)('recovers from a death at %s', { timeout: 90_000 }, async (failpoint) => {
     using folder = new TempFolder('failpoint')
     const database = folder.join('app.db')
     const commitLog = folder.join('commits')

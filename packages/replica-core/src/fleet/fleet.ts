@@ -18,6 +18,8 @@ const MOST_OPEN = 1000
 const CONCURRENCY = 16
 const MOST_UPLOADS = 64
 const MOST_MAINTENANCES = 4
+/** Records of databases that rest. */
+const READS = 64
 const LOOK_MS = 1000
 /** While databases wait for others to rest. */
 const PRESSED_LOOK_MS = 100
@@ -66,6 +68,7 @@ export class Fleet {
       },
       budget: this.#budget,
       openings: new Slots(options.concurrency ?? CONCURRENCY),
+      reads: new Slots(READS),
       emit: this.#emit,
       signal: this.#abort.signal,
     }
@@ -105,7 +108,7 @@ export class Fleet {
 
   /** Resolves when each database was opened once, whether it is open now or rests. Those that fail are waited for. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#members.values()].map((member) => member.open()))
+    await Promise.all([...this.#members.values()].map((member) => member.settled()))
   }
 
   /**
@@ -128,6 +131,18 @@ export class Fleet {
     }
     await Promise.all([...this.#members.values()].map(each))
     return failures
+  }
+
+  /** Opens those that rest since an earlier process, and whose maintenance has something to do. Happens by itself every second. */
+  async maintain(): Promise<void> {
+    const { now = Date.now } = this.#o.primary ?? {}
+    const time = now()
+    const due: Promise<void>[] = []
+    for (const member of this.#members.values()) {
+      const work = member.maintain(time)
+      if (work !== undefined) due.push(work)
+    }
+    await Promise.all(due)
   }
 
   /** Looks at everything now, for events that may have been lost. */
@@ -189,7 +204,8 @@ export class Fleet {
     }
   }
 
-  #add({ path, relpath }: Candidate): void {
+  #add(candidate: Candidate): void {
+    const { path, relpath } = candidate
     const destination = destinationOf(this.#o.template ?? '{relpath}', relpath)
     const other = this.#destinations.get(destination)
     if (other !== undefined) {
@@ -202,7 +218,7 @@ export class Fleet {
     const member = new Member(database, this.#context)
     this.#members.set(path, member)
     this.#emit({ type: 'found', database })
-    void member.open()
+    void member.begin(candidate)
   }
 
   #remove(path: string): void {
@@ -222,6 +238,7 @@ export class Fleet {
   #look(): void {
     const pressed = this.#budget.waiting
     this.#timer = setTimeout(() => this.#look(), pressed > 0 ? PRESSED_LOOK_MS : LOOK_MS)
+    void this.maintain()
     const restAfterMs = this.#o.restAfterMs ?? REST_AFTER_MS
     const now = performance.now()
     const open = [...this.#members.values()].filter(({ state }) => state === 'open')

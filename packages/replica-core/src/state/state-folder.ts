@@ -18,6 +18,8 @@ export interface StateFolder {
   readonly place: string
   /** Files that were captured, never uploaded, and are no part of the replica's history. */
   readonly kept: string
+  /** How the database was left when it was let go; there only while it rests. */
+  readonly rest: string
   readonly lock: string
   readonly lockOwner: string
 }
@@ -34,6 +36,7 @@ export function stateFolder(database: string, path?: string): StateFolder {
     identity: join(folder, 'identity.json'),
     place: join(folder, 'place'),
     kept: join(folder, 'kept'),
+    rest: join(folder, 'rest.json'),
     lock: join(folder, 'lock'),
     lockOwner: join(folder, 'lock-owner'),
   }

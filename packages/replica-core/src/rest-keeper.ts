@@ -1,0 +1,104 @@
+import { HeldLease } from './lease/held-lease.ts'
+import { returnLease } from './lease/obtain-lease.ts'
+import type { KnowledgeKeeper } from './maintenance/maintenance.ts'
+import type { PrimaryOptions } from './options.ts'
+import type { Resting } from './rest.ts'
+import {
+  bootId,
+  type KnownReplica,
+  type RestRecord,
+  readDatabaseId,
+  readRestRecord,
+  removeRestRecord,
+  writeRestRecord,
+} from './state/rest-record.ts'
+import type { StateFolder } from './state/state-folder.ts'
+
+const RETURN_LIMIT_MS = 5000
+
+/** Keeps the record of a database that rests, for the next process, for as long as it is true. */
+export class RestKeeper implements KnowledgeKeeper {
+  readonly #o: PrimaryOptions
+  readonly #folder: StateFolder
+  readonly #resting: Resting
+  /** One change of the file at a time. */
+  #work: Promise<void> = Promise.resolve()
+  #ended = false
+
+  constructor(options: PrimaryOptions, folder: StateFolder, resting: Resting) {
+    this.#o = options
+    this.#folder = folder
+    this.#resting = resting
+    if (resting.maintenance !== undefined) resting.maintenance.keeper = this
+  }
+
+  /** Writes it, if everything in it is known. A failure is no harm: the next start asks the replica then. */
+  keep(known: KnownReplica | undefined = this.#resting.maintenance?.known): Promise<void> {
+    this.#work = this.#work.then(async () => {
+      const record = this.#ended ? undefined : this.#record(known)
+      if (record !== undefined)
+        await writeRestRecord(this.#folder, record, this.#o.failpoint).catch(() => undefined)
+    })
+    return this.#work
+  }
+
+  /** Removes it before something of it becomes untrue. @throws the system's error: then nothing may be changed */
+  async forget(): Promise<void> {
+    await this.#work
+    await removeRestRecord(this.#folder, this.#o.failpoint)
+  }
+
+  /** Writes nothing any more. What is there stays. */
+  async end(): Promise<void> {
+    this.#ended = true
+    await this.#work
+  }
+
+  #record(known: KnownReplica | undefined): RestRecord | undefined {
+    const { replicaName: replica, maintenance } = this.#o
+    const boot = bootId()
+    const databaseId = readDatabaseId(this.#folder)
+    if (replica === undefined || boot === undefined || databaseId === undefined) return undefined
+    if (known === undefined && maintenance !== 'never') return undefined
+    const { pos, signature, wal, lease } = this.#resting
+    const version = lease instanceof HeldLease ? lease.record : undefined
+    return {
+      replica,
+      databaseId,
+      boot,
+      // By the clock of the file system.
+      at: Date.now(),
+      pos,
+      signature,
+      wal,
+      lease: version && { holder: version.holder, renewal: version.renewal },
+      known,
+    }
+  }
+}
+
+/** The record of a database that is opened now. It is gone from the disk, durably, before anything of it becomes untrue. */
+export async function takeRestRecord(
+  options: PrimaryOptions,
+  folder: StateFolder,
+  resting: Resting | undefined,
+): Promise<RestRecord | undefined> {
+  await resting?.keeper?.end()
+  if (resting?.maintenance !== undefined) resting.maintenance.keeper = undefined
+  const record = await readRestRecord(folder, options.replica.layout)
+  await removeRestRecord(folder, options.failpoint)
+  return record
+}
+
+/** Ends a rest at the end of the process; the next one goes on from the record. */
+export async function endRest({ maintenance, lease, keeper }: Resting): Promise<void> {
+  const known = maintenance?.known
+  await maintenance?.stop()
+  // A lease whose time is over keeps nobody out.
+  if (lease instanceof HeldLease && lease.fresh) {
+    await returnLease(lease, AbortSignal.timeout(RETURN_LIMIT_MS))
+    // It names the version that was written last.
+    await keeper?.keep(known)
+  }
+  await keeper?.end()
+}
