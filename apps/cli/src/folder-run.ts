@@ -23,6 +23,7 @@ export interface FolderRunOptions {
 /** What a warning means for a run that must say whether everything was done. */
 const WARNING_EXIT: Readonly<Record<string, ExitCode>> = {
   'destination-collision': EXIT.conflict,
+  'no-destination': EXIT.conflict,
   'not-wal-mode': EXIT.unsupported,
   'folder-unreadable': EXIT.unavailable,
   'header-unreadable': EXIT.unavailable,

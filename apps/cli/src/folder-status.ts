@@ -4,7 +4,7 @@ import { type FindOptions, findDatabases, readStatus } from '@sqlstream/replica-
 import { describeFailure } from './failure.ts'
 import { formatTable } from './output/table.ts'
 import { formatBytes, formatCount } from './output/units.ts'
-import type { FolderStatusJSON } from './schema.ts'
+import type { FolderStatusJSON } from './status-schema.ts'
 
 const AT_ONCE = 100
 const MOST_ROWS = 50

@@ -41,3 +41,5 @@ export const proof = z.strictObject({
   by: z.string(),
 })
 export type ProofJSON = z.infer<typeof proof>
+
+export const error = z.strictObject({ message: z.string(), code: z.string(), hint: z.string().optional() })

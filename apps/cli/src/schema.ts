@@ -4,7 +4,8 @@ import { configFile } from './config/file-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
 import { replicaList } from './replica-schema.ts'
 import { restore, restoreTree } from './restore-schema.ts'
-import { count, file, hex64, instant, milliseconds, proof, range } from './schema-parts.ts'
+import { count, error, file, hex64, instant, milliseconds, range } from './schema-parts.ts'
+import { folderStatus, status } from './status-schema.ts'
 
 const list = z.strictObject({
   source: z.string(),
@@ -58,8 +59,6 @@ const ltxVerify = z.strictObject({
 })
 export type LTXVerifyJSON = z.infer<typeof ltxVerify>
 
-const error = z.strictObject({ message: z.string(), code: z.string(), hint: z.string().optional() })
-
 /** A restore to a temporary folder. */
 const drill = z.strictObject({
   ok: z.boolean(),
@@ -94,64 +93,6 @@ const verify = z.strictObject({
   drill: drill.optional(),
 })
 export type VerifyJSON = z.infer<typeof verify>
-
-const status = z.strictObject({
-  database: z.string(),
-  /** Something was captured from this database at this place. */
-  replicated: z.boolean(),
-  /** A replicator holds the database's lock now. */
-  running: z.boolean(),
-  stateDir: z.string().optional(),
-  captured: z.strictObject({ txid: hex64, postApplyChecksum: hex64 }).optional(),
-  timestamp: instant.optional(),
-  databaseBytes: count.optional(),
-  pendingFiles: count.optional(),
-  pendingBytes: count.optional(),
-  replica: z
-    .strictObject({
-      source: z.string(),
-      head: hex64.optional(),
-      files: count,
-      bytes: count,
-      position: z.enum(['unknown', 'equal', 'behind', 'ahead']),
-      proof: proof.optional(),
-    })
-    .optional(),
-})
-export type StatusJSON = z.infer<typeof status>
-
-const folderStatus = z.strictObject({
-  folder: z.string(),
-  databases: count,
-  /** How many a replicator holds now. */
-  running: count,
-  /** Of how many something was captured here. */
-  captured: count,
-  /** How many have files that wait for upload. */
-  pending: count,
-  /** How many have a local state that cannot be read. */
-  unreadable: count,
-  pendingFiles: count,
-  pendingBytes: count,
-  /** When the oldest file that waits was captured. */
-  pendingSince: instant.optional(),
-  /** What could not be looked at. */
-  problems: z.array(z.strictObject({ path: z.string(), message: z.string() })),
-  /** Those first whose files wait for longest, then those that were never captured. */
-  list: z.array(
-    z.strictObject({
-      database: z.string(),
-      running: z.boolean(),
-      captured: hex64.optional(),
-      timestamp: instant.optional(),
-      pendingFiles: count,
-      pendingBytes: count,
-      pendingSince: instant.optional(),
-      error: error.optional(),
-    }),
-  ),
-})
-export type FolderStatusJSON = z.infer<typeof folderStatus>
 
 const failure = z.strictObject({ error })
 

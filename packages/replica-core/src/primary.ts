@@ -78,16 +78,17 @@ export class Primary {
   static async open(options: PrimaryOptions, context: PrimaryContext = {}): Promise<Primary> {
     options.signal?.throwIfAborted()
     assertSafeEngine()
-    // Refuse what is not a WAL database before anything is created beside it.
-    checkReplicable(options.database)
-    const folder = stateFolder(options.database, options.stateDir)
-    createStateFolder(folder)
-    const lock = takeLocalLock(folder)
     const { resting, assertLeases, limits } = context
     const own = context.threads === undefined ? new SQLiteThreads() : undefined
+    const folder = stateFolder(options.database, options.stateDir)
+    let lock: LocalLock | undefined
     let lease = resting?.lease
     let replication: Replication | undefined
     try {
+      // Refuse what is not a WAL database before anything is created beside it.
+      checkReplicable(options.database)
+      createStateFolder(folder)
+      lock = takeLocalLock(folder)
       const lifecycle = new Lifecycle(options.onEvent)
       const { emit } = lifecycle
       const { signal } = options
@@ -104,8 +105,8 @@ export class Primary {
       await replication?.close(AbortSignal.abort())
       await resting?.maintenance?.stop()
       await own?.end()
-      if (lease !== undefined) await returnLease(lease)
-      lock.release()
+      if (lease !== undefined) await returnLease(lease, AbortSignal.timeout(RETURN_LIMIT_MS))
+      lock?.release()
       throw wrapFileError(error, folder.path)
     }
     const primary = new Primary(options, { folder, lock, lease, threads: own }, replication)

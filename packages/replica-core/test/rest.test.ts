@@ -1,8 +1,9 @@
+import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withObserver } from '@sqlstream/storage'
 import { HOSTILE_MIX, Random, WriterProcess } from '@sqlstream/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Primary, PrimaryOptions } from '../src/index.ts'
+import { type Primary, type PrimaryOptions, showLease } from '../src/index.ts'
 import type { Resting } from '../src/rest.ts'
 import { addRows, Scene } from './scenarios/support/scene.ts'
 
@@ -104,6 +105,14 @@ describe('a database that rests', () => {
     await (await wake({ ...resting, pos })).durable()
     expect(requests.some((each) => each.startsWith('list'))).toBe(true)
     await scene.expectSameRows()
+  })
+
+  it('gives its lease back when it cannot be taken up again', async () => {
+    const resting = await rested(await begin())
+    scene.app.close()
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${scene.database}${suffix}`, { force: true })
+    await expect(wake(resting)).rejects.toMatchObject({ code: 'database-missing' })
+    expect(await showLease(scene.store)).toMatchObject({ state: 'released' })
   })
 
   it('is fenced when another writer came meanwhile (Q3)', async () => {

@@ -1,13 +1,7 @@
 import { Args, Flags } from '@oclif/core'
-import {
-  type CloseReport,
-  checkVerification,
-  type MaintenanceOptions,
-  type PrimaryEvent,
-} from '@sqlstream/replica-core'
+import type { CloseReport, PrimaryEvent } from '@sqlstream/replica-core'
 import { redactText } from '@sqlstream/storage'
 import { BaseCommand } from '../base-command.ts'
-import { parseByteSize } from '../byte-size.ts'
 import { CLIError } from '../cli-error.ts'
 import { parseDuration } from '../duration.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -19,6 +13,7 @@ import { configWarningJSON, eventJSON, eventLine, stoppedJSON, stoppedLine } fro
 import { UploadSummary } from '../output/upload-summary.ts'
 import { type PairOptions, pairsFromConfig, pairsFromWords } from '../pairs.ts'
 import { type Pair, Replication, type ReplicationOptions } from '../replication.ts'
+import { verificationOf } from '../verification-flags.ts'
 
 export default class Replicate extends BaseCommand {
   static override enableJsonFlag = false
@@ -274,20 +269,6 @@ export default class Replicate extends BaseCommand {
 interface Work {
   readonly pairs: readonly Pair[]
   readonly folders: readonly WatchedFolder[]
-}
-
-function verificationOf(
-  every: string | undefined,
-  budget: string | undefined,
-): Pick<MaintenanceOptions, 'verification'> {
-  if (every === undefined || budget === undefined) return {}
-  const policy = { everyMs: parseDuration(every), bytesPerDay: parseByteSize(budget) }
-  try {
-    return { verification: checkVerification(policy) }
-  } catch (error) {
-    const hint = 'for example --verify-every 24h --verify-budget 10GB'
-    throw new CLIError('usage', (error as RangeError).message, hint)
-  }
 }
 
 function source({ database, display }: Pair): { database: string; replica: string } {

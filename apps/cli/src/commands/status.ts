@@ -11,7 +11,7 @@ import { checkPatterns } from '../folders.ts'
 import { lastProof, proofText } from '../last-proof.ts'
 import { allFiles, openReplica, readCatalog } from '../open-replica.ts'
 import { formatBytes, formatCount } from '../output/units.ts'
-import type { FolderStatusJSON, StatusJSON } from '../schema.ts'
+import type { FolderStatusJSON, StatusJSON } from '../status-schema.ts'
 
 type ReplicaStatus = NonNullable<StatusJSON['replica']>
 

@@ -42,7 +42,7 @@ export type FleetEvent =
     }
   | {
       readonly type: 'warning'
-      readonly code: DiscoveryWarning | 'destination-collision'
+      readonly code: DiscoveryWarning | 'destination-collision' | 'no-destination'
       readonly path: string
       readonly message: string
     }

@@ -42,6 +42,8 @@ export class Fleet {
   readonly #members = new Map<string, Member>()
   /** Destinations that are taken, by whom. */
   readonly #destinations = new Map<string, string>()
+  /** Databases whose destination is another's, by path. */
+  readonly #outside = new Map<string, Candidate>()
   readonly #threads = new SQLiteThreads()
   readonly #watches = new FolderWatches()
   readonly #budget: OpenBudget
@@ -207,12 +209,21 @@ export class Fleet {
   #add(candidate: Candidate): void {
     const { path, relpath } = candidate
     const destination = destinationOf(this.#o.template ?? '{relpath}', relpath)
+    if (destination === '/') {
+      const message = `${path} is not replicated: its destination has no name`
+      this.#emit({ type: 'warning', code: 'no-destination', path, message })
+      return
+    }
     const other = this.#destinations.get(destination)
     if (other !== undefined) {
+      this.#outside.set(path, candidate)
+      // One that is gone makes room when its last uploads are done.
+      if (!this.#members.has(other)) return
       const message = `${path} is not replicated: ${other} has the same destination, ${destination}`
       this.#emit({ type: 'warning', code: 'destination-collision', path, message })
       return
     }
+    this.#outside.delete(path)
     this.#destinations.set(destination, path)
     const database: FleetDatabase = { path, relpath, destination }
     const member = new Member(database, this.#context)
@@ -222,6 +233,7 @@ export class Fleet {
   }
 
   #remove(path: string): void {
+    this.#outside.delete(path)
     const member = this.#members.get(path)
     if (member === undefined) return
     this.#members.delete(path)
@@ -229,6 +241,7 @@ export class Fleet {
       this.#leaving.delete(leaving)
       // Only now: whoever gets the destination next must not meet the last uploads of this one.
       this.#destinations.delete(member.database.destination)
+      if (this.#closing === undefined) for (const each of [...this.#outside.values()]) this.#add(each)
     })
     this.#leaving.add(leaving)
     leaving.catch(() => undefined)

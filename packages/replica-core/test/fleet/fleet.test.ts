@@ -116,6 +116,25 @@ describe('a fleet', () => {
     expect([...fleet.members]).toHaveLength(1)
   })
 
+  it('replicates the second when the first that had its destination is gone (G5)', async () => {
+    scene.create('a.db')
+    const fleet = await scene.replicate({ template: '{name}' })
+    await scene.until(() => fleet.counts.resting === 1)
+    scene.create('x/a.db')
+    await scene.until(() => scene.events.some(({ type }) => type === 'warning'))
+    scene.app.close('a.db')
+    removeDatabase(scene.path('a.db'))
+    await scene.until(() => scene.told('x/a.db').includes('state'))
+    expect([...fleet.members].map(({ database }) => database.relpath)).toEqual(['x/a.db'])
+  })
+
+  it('warns of a database whose destination has no name (G5)', async () => {
+    scene.create('a.db')
+    const fleet = await scene.replicate({ template: '{dir}' })
+    expect(scene.events).toContainEqual(expect.objectContaining({ code: 'no-destination' }))
+    expect([...fleet.members]).toEqual([])
+  })
+
   it('keeps no more databases open than it may (G6)', async () => {
     const names = Array.from({ length: 12 }, (_, i) => `${i}.db`)
     for (const name of names) scene.create(name)
