@@ -90,10 +90,9 @@ export class Primary {
       createStateFolder(folder)
       lock = takeLocalLock(folder)
       const lifecycle = new Lifecycle(options.onEvent)
-      const { emit } = lifecycle
       const { signal } = options
       lease ??= await obtainLease(
-        { store: options.replica.store, folder, emit, signal, assertLeases },
+        { store: options.replica.store, folder, emit: lifecycle.emit, signal, assertLeases },
         options.lease,
       )
       const threads = context.threads ?? (own as SQLiteThreads)
@@ -186,8 +185,7 @@ export class Primary {
     this.#schedule?.close()
     this.#closing = Promise.resolve(this.#report())
     const resting = { ...rest, lease: this.#rights.lease }
-    const keeper = new RestKeeper(this.#o, this.#rights.folder, resting)
-    await keeper.keep()
+    const keeper = await RestKeeper.begin(this.#o, this.#rights.folder, resting)
     await this.#letGo()
     return { ...resting, keeper }
   }

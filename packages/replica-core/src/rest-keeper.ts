@@ -25,11 +25,18 @@ export class RestKeeper implements KnowledgeKeeper {
   #work: Promise<void> = Promise.resolve()
   #ended = false
 
-  constructor(options: PrimaryOptions, folder: StateFolder, resting: Resting) {
+  private constructor(options: PrimaryOptions, folder: StateFolder, resting: Resting) {
     this.#o = options
     this.#folder = folder
     this.#resting = resting
     if (resting.maintenance !== undefined) resting.maintenance.keeper = this
+  }
+
+  /** Records it. To be called while the local lock is held. */
+  static async begin(options: PrimaryOptions, folder: StateFolder, resting: Resting): Promise<RestKeeper> {
+    const keeper = new RestKeeper(options, folder, resting)
+    await keeper.keep()
+    return keeper
   }
 
   /** Writes it, if everything in it is known. A failure is no harm: the next start asks the replica then. */
