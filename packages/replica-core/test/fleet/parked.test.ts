@@ -172,6 +172,8 @@ describe('a database that rested when a process ended', () => {
     const replicaOf: FleetOptions['replicaOf'] = ({ destination }) =>
       new Replica(withPrefix(scene.store, `other/${destination}`))
     const fleet = await replicate({ storeName: 'other', replicaOf })
+    await fleet.settled()
+    expect(scene.states('a.db')).toContain('open')
     await fleet.durable()
     expect(await scene.ask('other/a.db/')).toBe(1)
   })
@@ -180,9 +182,10 @@ describe('a database that rested when a process ended', () => {
     await restOnce(['x/a.db'])
     cpSync(scene.path('x'), scene.path('y'), { recursive: true })
     const fleet = await replicate()
-    await fleet.durable()
-    expect(scene.states('x/a.db')).not.toEqual([])
+    await fleet.settled()
+    expect(scene.states('x/a.db')).toEqual(['resting'])
     expect(scene.states('y/a.db')).toContain('opening')
+    expect(scene.states('y/a.db')[0]).not.toBe('resting')
   })
 
   it('is listed when the record of a lease says that somebody else held it (Q5)', async () => {
