@@ -4,7 +4,7 @@ import { CLIError } from './cli-error.ts'
 import type { Config } from './config/config.ts'
 import type { Drivers } from './drivers.ts'
 import type { FolderSelection, WatchedFolder } from './folder-replication.ts'
-import type { PairOptions } from './pairs.ts'
+import { type PairOptions, withOptions } from './pairs.ts'
 import { splitTemplate } from './url-template.ts'
 
 /** What flags say for every folder. */
@@ -36,16 +36,8 @@ export async function foldersFromConfig(
   options: FolderOptions,
 ): Promise<WatchedFolder[]> {
   const folders: WatchedFolder[] = []
-  for (const { path, environment, lease, maintenance, ...rest } of config.folders) {
-    const entry = {
-      ...rest,
-      folder: path,
-      ...(Object.keys(environment).length === 0 ? {} : { environment: { ...process.env, ...environment } }),
-      ...options,
-      lease: { ...lease, ...options.lease },
-      maintenance: { ...maintenance, ...options.maintenance },
-    }
-    folders.push(await located(entry, drivers))
+  for (const { path, ...entry } of config.folders) {
+    folders.push(await located({ ...withOptions(entry, options), folder: path }, drivers))
   }
   const owners = new Map<string, string>()
   for (const { folder, location, template } of folders) {

@@ -1,5 +1,5 @@
 import { CLIError } from './cli-error.ts'
-import type { Config } from './config/config.ts'
+import type { Config, DatabaseConfig, FolderConfig } from './config/config.ts'
 import type { Drivers } from './drivers.ts'
 import type { Location } from './location.ts'
 import type { Pair } from './replication.ts'
@@ -9,6 +9,8 @@ export type PairOptions = Pick<
   Pair,
   'syncIntervalMs' | 'onBehind' | 'onDiverged' | 'stateDir' | 'lease' | 'maintenance'
 >
+
+type FlagOptions = Pick<PairOptions, 'lease' | 'maintenance'>
 
 /** The pairs of a command line. @throws CLIError `usage`, and those of `Drivers.locate` */
 export async function pairsFromWords(
@@ -46,16 +48,23 @@ export async function pairsFromConfig(
   }
   await drivers.loadAll()
   return located(
-    config.databases.map(({ path, environment, lease, maintenance, ...rest }) => ({
-      ...rest,
-      database: path,
-      ...(Object.keys(environment).length === 0 ? {} : { environment: { ...process.env, ...environment } }),
-      ...options,
-      lease: { ...lease, ...options.lease },
-      maintenance: { ...maintenance, ...options.maintenance },
-    })),
+    config.databases.map(({ path, ...entry }) => ({ ...withOptions(entry, options), database: path })),
     drivers,
   )
+}
+
+/** What a configuration says of a database or a folder, with the flags before it and its variables over those of the process. */
+export function withOptions<
+  Entry extends Omit<DatabaseConfig | FolderConfig, 'path'>,
+  Options extends FlagOptions,
+>({ environment, lease, maintenance, ...rest }: Entry, options: Options) {
+  return {
+    ...rest,
+    ...(Object.keys(environment).length === 0 ? {} : { environment: { ...process.env, ...environment } }),
+    ...options,
+    lease: { ...lease, ...options.lease },
+    maintenance: { ...maintenance, ...options.maintenance },
+  }
 }
 
 /** Looks at all of them before the first is started: a mistake in a deployment must be seen at once. */

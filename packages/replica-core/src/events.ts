@@ -124,3 +124,12 @@ export type PrimaryEvent =
 
 /** Receives events. */
 export type PrimaryListener = (event: PrimaryEvent) => void
+
+/** Hands an event to a listener. What it throws is ignored: its mistake must not stop a backup. */
+export function tell<Event>(listener: ((event: Event) => void) | undefined, event: Event): void {
+  try {
+    listener?.(event)
+  } catch {
+    // See above.
+  }
+}

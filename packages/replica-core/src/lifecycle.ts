@@ -1,4 +1,4 @@
-import type { PrimaryEvent, PrimaryListener } from './events.ts'
+import { type PrimaryEvent, type PrimaryListener, tell } from './events.ts'
 import { nextState, type PrimaryState, type PrimaryTrigger } from './state-machine.ts'
 
 /** The state of a primary, and the listener that learns of its changes and of everything else. */
@@ -22,11 +22,5 @@ export class Lifecycle {
   }
 
   /** Hands an event to the listener. */
-  readonly emit = (event: PrimaryEvent): void => {
-    try {
-      this.#listener?.(event)
-    } catch {
-      // A listener's mistake must not stop a backup.
-    }
-  }
+  readonly emit = (event: PrimaryEvent): void => tell(this.#listener, event)
 }

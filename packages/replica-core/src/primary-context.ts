@@ -1,6 +1,7 @@
 import type { Lease } from '@sqlstream/replica'
 import type { Slots } from '@sqlstream/storage'
 import type { FolderWatches } from './fleet/folder-watches.ts'
+import type { ObtainContext } from './lease/obtain-lease.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Resting } from './rest.ts'
 import type { SQLiteThreads } from './sqlite/sqlite-threads.ts'
@@ -25,7 +26,7 @@ export interface PrimaryContext {
   /** What the last primary of this database left when it rested. The lease in it is given back if the start fails. */
   readonly resting?: Resting | undefined
   /** Makes sure that the store keeps two writers apart. Default: by a probe. */
-  readonly assertLeases?: ((signal: AbortSignal | undefined) => Promise<void>) | undefined
+  readonly assertLeases?: ObtainContext['assertLeases']
 }
 
 /** What a replication is made of that is not its own. */

@@ -22,3 +22,8 @@ export interface CloseReport {
   /** Captured, but not in the replica: they stay in the spool and go up at the next start. */
   readonly pendingFiles: number
 }
+
+/** Whether everything that was captured is in the replica. */
+export function isComplete({ captured, uploaded, pendingFiles }: CloseReport): boolean {
+  return pendingFiles === 0 && uploaded === captured?.txid
+}

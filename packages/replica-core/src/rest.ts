@@ -5,13 +5,10 @@ import { HeldLease } from './lease/held-lease.ts'
 import type { Maintenance } from './maintenance/maintenance.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { RestKeeper } from './rest-keeper.ts'
-import type { FileSignature } from './sqlite/database-files.ts'
+import { type FileSignature, SETTLED_MS, sameSignature } from './sqlite/file-signature.ts'
 import { decideStart, type StartContext, type StartDecision } from './start.ts'
 import { bootId, type KnownReplica, type RestRecord, readDatabaseId } from './state/rest-record.ts'
 import type { Uploader } from './upload.ts'
-
-/** Times of files have ticks of some milliseconds: a file that was written within one looks unchanged when it is written again. */
-const SETTLED_MS = 20
 
 /** A database that was let go with everything in its replica: nothing of it is open. */
 export interface Rest {
@@ -32,34 +29,17 @@ export interface Resting extends Rest {
   readonly keeper?: RestKeeper | undefined
 }
 
-interface SeenSignature {
-  readonly ino: bigint
-  readonly size: number
-  readonly mtimeNs: bigint
-  readonly ctimeNs: bigint
-}
-
 /** A database and its WAL, as a scan of a folder sees them. */
-export interface SeenFiles extends SeenSignature {
-  readonly dev: bigint
-  readonly wal?: SeenSignature | undefined
+export interface SeenFiles extends FileSignature {
+  readonly wal?: FileSignature | undefined
   /** See `Candidate.settled`. */
   readonly settled: boolean
 }
 
 /** Nobody has written the database or its WAL since it was let go. */
 export function isUnwritten(seen: SeenFiles, { signature, wal }: Pick<Rest, 'signature' | 'wal'>): boolean {
-  if (!seen.settled || seen.dev !== signature.dev || seen.wal === undefined) return false
-  return isSame(seen, signature) && isSame(seen.wal, wal)
-}
-
-function isSame(seen: SeenSignature, left: FileSignature): boolean {
-  return (
-    seen.ino === left.ino &&
-    BigInt(seen.size) === left.size &&
-    seen.mtimeNs === left.mtimeNs &&
-    seen.ctimeNs === left.ctimeNs
-  )
+  if (!seen.settled || seen.wal === undefined) return false
+  return sameSignature(seen, signature) && sameSignature(seen.wal, wal)
 }
 
 /**

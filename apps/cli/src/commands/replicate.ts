@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core'
-import type { CloseReport, PrimaryEvent } from '@sqlstream/replica-core'
+import { type CloseReport, isComplete, type PrimaryEvent } from '@sqlstream/replica-core'
 import { redactText } from '@sqlstream/storage'
 import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
@@ -238,8 +238,7 @@ export default class Replicate extends BaseCommand {
 
   #report(replication: Replication, report: CloseReport): void {
     const { pair } = replication
-    const complete = report.pendingFiles === 0 && report.uploaded === report.captured?.txid
-    if (!complete) process.exitCode ??= EXIT.interrupted
+    if (!isComplete(report)) process.exitCode ??= EXIT.interrupted
     if (this.#json) this.#line(stoppedJSON(source(pair), new Date(), report))
     else {
       const uploads = this.#summaries.get(pair)?.flush()

@@ -1,6 +1,6 @@
 import { formatChecksum, formatFilename, formatTXID, type Pos } from '@sqlstream/ltx'
 import { SNAPSHOT_LEVEL } from '@sqlstream/replica'
-import type { CloseReport, PrimaryEvent } from '@sqlstream/replica-core'
+import { type CloseReport, isComplete, type PrimaryEvent } from '@sqlstream/replica-core'
 import type { ConfigNote } from '../config/parse-config.ts'
 import { describeFailure } from '../failure.ts'
 import type { EventJSON } from '../schema.ts'
@@ -135,8 +135,7 @@ export function stoppedLine(report: CloseReport): string {
     report.uploaded === undefined
       ? 'nothing is in the replica yet'
       : `in the replica up to TXID ${formatTXID(report.uploaded)}`
-  if (report.pendingFiles === 0 && report.uploaded === report.captured?.txid)
-    return `stopped; everything is ${safe}`
+  if (isComplete(report)) return `stopped; everything is ${safe}`
   const left = `${formatCount(report.pendingFiles, 'file')} not uploaded, kept beside the database for the next start`
   return `stopped; ${safe}; ${left}`
 }

@@ -1,5 +1,6 @@
 import type { WALIndexHeader } from '@sqlstream/wal'
-import { type DatabaseFiles, type FileSignature, sameSignature } from '../sqlite/database-files.ts'
+import type { DatabaseFiles } from '../sqlite/database-files.ts'
+import { type FileSignature, sameSignature } from '../sqlite/file-signature.ts'
 import type { WALPosition } from '../state/position.ts'
 import type { FrameTable } from './frame-table.ts'
 import { START_OF_GENERATION, type WALScan } from './scan.ts'

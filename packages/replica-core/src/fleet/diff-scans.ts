@@ -1,4 +1,5 @@
-import type { Candidate, FileSignature, Scan, ScanProblem } from './scan-folder.ts'
+import { type FileSignature, sameSignature } from '../sqlite/file-signature.ts'
+import type { Candidate, Scan, ScanProblem } from './scan-folder.ts'
 
 /** What differs between two looks at a tree. */
 export type ScanChange =
@@ -77,7 +78,7 @@ function changedFiles(old: Candidate, now: Candidate): ChangedFile[] {
 
 function differs(a: FileSignature | undefined, b: FileSignature | undefined): boolean {
   if (a === undefined || b === undefined) return a !== b
-  return a.ino !== b.ino || a.size !== b.size || a.mtimeNs !== b.mtimeNs || a.ctimeNs !== b.ctimeNs
+  return !sameSignature(a, b)
 }
 
 function isDoubtful(relpath: string, problems: readonly ScanProblem[]): boolean {

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { tell } from '../events.ts'
 import type { DiscoveryListener } from './discovery-events.ts'
 import { Warnings } from './discovery-events.ts'
 import type { FolderWatches } from './folder-watches.ts'
@@ -65,12 +66,7 @@ export class Discovery {
     this.root = resolve(options.path)
     this.#matcher = pathMatcher(options)
     this.#emit = (event) => {
-      if (this.#abort.signal.aborted) return
-      try {
-        listener(event)
-      } catch {
-        // The listener's own affair.
-      }
+      if (!this.#abort.signal.aborted) tell(listener, event)
     }
     this.#warnings = new Warnings(this.#emit)
     this.#known = new KnownFiles(this.#emit, this.#warnings, options.attached)

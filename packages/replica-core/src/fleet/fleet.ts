@@ -1,6 +1,7 @@
-import { Slots } from '@sqlstream/storage'
+import { type BlobStore, Slots } from '@sqlstream/storage'
+import { tell } from '../events.ts'
 import { assertLeases } from '../lease/obtain-lease.ts'
-import type { CloseReport } from '../report.ts'
+import { isComplete } from '../report.ts'
 import { assertSafeEngine } from '../sqlite/engine-gate.ts'
 import { SQLiteThreads } from '../sqlite/sqlite-threads.ts'
 import { destinationOf } from './destination.ts'
@@ -147,11 +148,6 @@ export class Fleet {
     await Promise.all(due)
   }
 
-  /** Looks at everything now, for events that may have been lost. */
-  async scan(): Promise<void> {
-    await this.#discovery?.scan()
-  }
-
   /** Uploads what is left and lets all of them go. The signal ends the wait for the uploads. */
   close(options: { readonly signal?: AbortSignal } = {}): Promise<FleetReport> {
     this.#closing ??= this.#close(options.signal)
@@ -171,7 +167,7 @@ export class Fleet {
     // What fails with one must not leave the others open.
     const close = async (member: Member): Promise<number> => {
       const report = await member.close('queued', signal).catch(() => undefined)
-      if (!isComplete(report)) incomplete.push(member.database)
+      if (report === undefined || !isComplete(report)) incomplete.push(member.database)
       return report?.pendingFiles ?? 0
     }
     const pending = await Promise.all(
@@ -264,10 +260,7 @@ export class Fleet {
 
   /** One probe for all: they are in one store. */
   #probe: Promise<void> | undefined
-  readonly #assertLeases = (signal: AbortSignal | undefined): Promise<void> => {
-    signal?.throwIfAborted()
-    const database = [...this.#members.values()][0]?.database as FleetDatabase
-    const { store } = this.#o.replicaOf(database)
+  readonly #assertLeases = (store: BlobStore): Promise<void> => {
     this.#probe ??= assertLeases(store, this.#abort.signal).catch((error: unknown) => {
       this.#probe = undefined
       throw error
@@ -275,15 +268,5 @@ export class Fleet {
     return this.#probe
   }
 
-  readonly #emit = (event: FleetEvent): void => {
-    try {
-      this.#o.onEvent?.(event)
-    } catch {
-      // A listener's mistake must not stop a backup.
-    }
-  }
-}
-
-function isComplete(report: CloseReport | undefined): boolean {
-  return report !== undefined && report.pendingFiles === 0 && report.uploaded === report.captured?.txid
+  readonly #emit = (event: FleetEvent): void => tell(this.#o.onEvent, event)
 }

@@ -66,10 +66,6 @@ export class Member {
     return this.#lastError ?? this.#primary?.status.lastError
   }
 
-  get primary(): Primary | undefined {
-    return this.#primary
-  }
-
   /** When it was last seen to be written, on the clock of `performance.now`; long ago when it never was. */
   get lastCommit(): number {
     return this.#lastCommit

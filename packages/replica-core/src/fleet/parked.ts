@@ -2,7 +2,7 @@ import type { Pos } from '@sqlstream/ltx'
 import { planDormant } from '../maintenance/dormant.ts'
 import type { PrimaryOptions } from '../options.ts'
 import { type SeenFiles, stillRests } from '../rest.ts'
-import type { FileSignature } from '../sqlite/database-files.ts'
+import type { FileSignature } from '../sqlite/file-signature.ts'
 import { type RestRecord, readRestRecord } from '../state/rest-record.ts'
 import { stateFolder } from '../state/state-folder.ts'
 

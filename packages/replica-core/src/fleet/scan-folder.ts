@@ -1,18 +1,10 @@
 import { type BigIntStats, type Dirent, lstatSync, realpathSync, statSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { breathe } from '../breathe.ts'
+import { type FileSignature, SETTLED_MS, signatureOf } from '../sqlite/file-signature.ts'
 import type { PathMatcher } from './match-path.ts'
 
-/** What tells that a file was written or replaced. */
-export interface FileSignature {
-  readonly ino: bigint
-  /** Bytes. */
-  readonly size: number
-  readonly mtimeNs: bigint
-  readonly ctimeNs: bigint
-}
-
-/** A file that may be a database. */
+/** A file that may be a database. The signature is that of the file itself, behind a symbolic link too. */
 export interface Candidate extends FileSignature {
   /** Absolute, by the name in the tree, also where that is a symbolic link. */
   readonly path: string
@@ -20,8 +12,6 @@ export interface Candidate extends FileSignature {
   readonly relpath: string
   /** The name is a symbolic link. Its file may lie in a folder that is not watched. */
   readonly link: boolean
-  /** Of the file itself, behind a symbolic link too. */
-  readonly dev: bigint
   /** 0 where the file system does not know when a file was made. */
   readonly birthtimeNs: bigint
   /** Undefined when there is no -wal file. */
@@ -70,7 +60,6 @@ export interface ScanOptions {
 const FOLDERS_AT_ONCE = 8
 const STATS_AT_ONCE = 32
 const SLICE_MS = 4
-const SETTLED_MS = 20
 
 /**
  * Looks at a tree, or at parts of it. Symbolic links to folders are not followed, those to files are. What cannot be
@@ -228,13 +217,11 @@ function candidateOf(
   found: BigIntStats,
   wal: BigIntStats | undefined,
 ): Candidate {
-  const { dev } = found
   birthsAreReal ??= areBirthsReal()
   return {
     path,
     relpath,
     link,
-    dev,
     birthtimeNs: birthsAreReal ? found.birthtimeNs : 0n,
     ...signatureOf(found),
     wal: wal && signatureOf(wal),
@@ -251,10 +238,6 @@ let birthsAreReal: boolean | undefined
 function areBirthsReal(): boolean {
   if (process.platform !== 'linux') return true
   return statSync('/proc', { bigint: true, throwIfNoEntry: false })?.birthtimeNs === 0n
-}
-
-function signatureOf({ ino, size, mtimeNs, ctimeNs }: BigIntStats): FileSignature {
-  return { ino, size: Number(size), mtimeNs, ctimeNs }
 }
 
 function isSettled({ mtimeMs }: BigIntStats): boolean {

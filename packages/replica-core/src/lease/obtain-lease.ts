@@ -31,8 +31,8 @@ export interface ObtainContext {
   readonly folder: StateFolder
   readonly emit: PrimaryListener
   readonly signal?: AbortSignal | undefined
-  /** Default: {@link assertLeases} of the store. */
-  readonly assertLeases?: ((signal: AbortSignal | undefined) => Promise<void>) | undefined
+  /** Makes sure that the store keeps two writers apart. Default: by a probe. */
+  readonly assertLeases?: typeof assertLeases | undefined
 }
 
 /**
@@ -43,7 +43,7 @@ export async function obtainLease(context: ObtainContext, options: LeaseOptions 
   const { store, folder, emit, signal } = context
   const { soleWriter = false, owner, ttlMs, wait } = options
   if (soleWriter) return assumeSoleWriter(owner ?? `${hostname()} pid ${process.pid}`)
-  await (context.assertLeases ?? ((signal) => assertLeases(store, signal)))(signal)
+  await (context.assertLeases ?? assertLeases)(store, signal)
   const onWait = (holder: LeaseRecord): void => {
     const { owner, epoch, expires, ttlMs } = holder
     emit({ type: 'lease', state: 'waiting', owner, epoch, expires, ttlMs })

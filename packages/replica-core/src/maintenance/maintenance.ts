@@ -27,13 +27,12 @@ import type { KnownReplica } from '../state/rest-record.ts'
 import type { VerificationPolicy } from './plan-verification.ts'
 import { RecentFiles } from './recent-files.ts'
 import { LONGEST_RETAIN_MS, RETAIN_EVERY_MS, retainIn } from './retain-in.ts'
+import { startTimer } from './timer.ts'
 import { Verification } from './verification.ts'
 
 const NO_MERGES: CompactionPolicy = { levels: { every: [] }, snapshots: 'never' }
 const FIRST_RETRY_MS = 5_000
 const LAST_RETRY_MS = 600_000
-/** Timers of the system reach no further. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What a primary does for its replica besides uploading. */
 export interface MaintenanceOptions {
@@ -167,9 +166,7 @@ export class Maintenance {
     if (this.#stop.signal.aborted || this.#timerAt <= time) return
     this.#timerAt = time
     clearTimeout(this.#timer)
-    const wait = Math.min(Math.max(0, time - this.#c.now()), LONGEST_TIMER_MS)
-    this.#timer = setTimeout(() => this.#start(), wait)
-    this.#timer.unref()
+    this.#timer = startTimer(time, this.#c.now(), () => this.#start())
   }
 
   #runAtEndOfSlot(): void {

@@ -24,12 +24,11 @@ import {
   type VerificationPolicy,
   verificationDue,
 } from './plan-verification.ts'
+import { startTimer } from './timer.ts'
 
 const FIRST_RETRY_MS = 5_000
 const LAST_RETRY_MS = 600_000
 const DAY_MS = 86_400_000
-/** Timers of the system reach no further. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What verification works with. */
 export interface VerificationContext {
@@ -131,9 +130,7 @@ export class Verification {
     if (this.#stop.signal.aborted || this.#running !== undefined) return
     const due = this.dueAt
     if (due === undefined) return
-    const wait = Math.min(Math.max(0, due - this.#c.now()), LONGEST_TIMER_MS)
-    this.#timer = setTimeout(() => this.#start(), wait)
-    this.#timer.unref()
+    this.#timer = startTimer(due, this.#c.now(), () => this.#start())
   }
 
   #start(): void {

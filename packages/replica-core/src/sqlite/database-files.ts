@@ -12,25 +12,7 @@ import {
   type WALIndexHeader,
 } from '@sqlstream/wal'
 import { PrimaryError } from '../errors.ts'
-
-/** What a file system says of a database file. As long as it says the same, nobody has written the file. */
-export interface FileSignature {
-  readonly dev: bigint
-  readonly ino: bigint
-  readonly size: bigint
-  readonly mtimeNs: bigint
-  readonly ctimeNs: bigint
-}
-
-export function sameSignature(a: FileSignature, b: FileSignature): boolean {
-  return (
-    a.dev === b.dev &&
-    a.ino === b.ino &&
-    a.size === b.size &&
-    a.mtimeNs === b.mtimeNs &&
-    a.ctimeNs === b.ctimeNs
-  )
-}
+import { type FileSignature, signatureOf } from './file-signature.ts'
 
 /** Databases that this process has open here, by device and inode. */
 const attached = new Set<string>()
@@ -123,11 +105,11 @@ export class DatabaseFiles {
   }
 
   signature(): FileSignature {
-    return signatureOf(this.#db)
+    return signatureOf(fstatSync(this.#db, { bigint: true }))
   }
 
   walSignature(): FileSignature {
-    return signatureOf(this.#wal)
+    return signatureOf(fstatSync(this.#wal, { bigint: true }))
   }
 
   /** Bytes of the database file now; frames that are not checkpointed come on top. */
@@ -245,9 +227,4 @@ export function refuseHalfSet(database: string): void {
       hint: 'Restart the application: its last connection to close saves what it has committed. Replication then goes on by itself.',
     },
   )
-}
-
-function signatureOf(fd: number): FileSignature {
-  const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true })
-  return { dev, ino, size, mtimeNs, ctimeNs }
 }

@@ -11,7 +11,7 @@ import {
   ltxKey,
 } from '@sqlstream/replica'
 import type { FailpointHook } from '../failpoint.ts'
-import type { FileSignature } from '../sqlite/database-files.ts'
+import type { FileSignature } from '../sqlite/file-signature.ts'
 import type { StateFolder } from './state-folder.ts'
 
 const VERSION = 1
@@ -199,7 +199,7 @@ function decodeSignature([dev, ino, size, mtimeNs, ctimeNs]: Signature): FileSig
   return {
     dev: BigInt(dev),
     ino: BigInt(ino),
-    size: BigInt(size),
+    size: Number(size),
     mtimeNs: BigInt(mtimeNs),
     ctimeNs: BigInt(ctimeNs),
   }

@@ -4,7 +4,7 @@ import type { Candidate, ScanProblem } from '../../src/fleet/scan-folder.ts'
 
 function file(relpath: string, ino: number, rest: Partial<Candidate> = {}): Candidate {
   return {
-    path: `/root/${relpath}`,
+    path: `/tree/${relpath}`,
     relpath,
     link: false,
     dev: 1n,
@@ -18,7 +18,7 @@ function file(relpath: string, ino: number, rest: Partial<Candidate> = {}): Cand
   }
 }
 
-const WAL = { ino: 9n, size: 100, mtimeNs: 5n, ctimeNs: 5n }
+const WAL = { dev: 1n, ino: 9n, size: 100, mtimeNs: 5n, ctimeNs: 5n }
 
 function diff(before: Candidate[], after: Candidate[], unreadable: string[] = []): string[] {
   const problems = unreadable.map(
