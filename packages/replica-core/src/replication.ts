@@ -213,13 +213,13 @@ export class Replication {
       const captured = this.pos
       if (attachment === undefined || captured === undefined || this.state !== 'idle') return undefined
       const { uploader } = this
-      const signatures = restableSignatures({ attachment, captured, uploader, now: Date.now() })
-      if (signatures === undefined) return undefined
+      const left = restableSignatures({ attachment, captured, uploader, now: Date.now() })
+      if (left === undefined) return undefined
       await this.#detach()
       await uploader.stop()
       this.#captureState.close()
       this.#lifecycle.transition('close')
-      return { pos: captured, ...signatures, maintenance: this.#maintenance }
+      return { pos: captured, ...left, maintenance: this.#maintenance }
     })
   }
 

@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { abortable } from '@sqlstream/storage'
 import { HeldLease } from './lease/held-lease.ts'
 import { returnLease } from './lease/obtain-lease.ts'
 import type { KnowledgeKeeper } from './maintenance/maintenance.ts'
 import type { PrimaryOptions } from './options.ts'
+import type { Primary } from './primary.ts'
 import type { Resting } from './rest.ts'
 import {
   bootId,
@@ -15,6 +18,9 @@ import {
 import type { StateFolder } from './state/state-folder.ts'
 
 const RETURN_LIMIT_MS = 5000
+/** For one database, beside its uploads. */
+const LAST_REST_MS = 500
+const LAST_LOOK_MS = 10
 
 /** Keeps the record of a database that rests, for the next process, for as long as it is true. */
 export class RestKeeper implements KnowledgeKeeper {
@@ -67,17 +73,17 @@ export class RestKeeper implements KnowledgeKeeper {
     const databaseId = readDatabaseId(this.#folder)
     if (replica === undefined || boot === undefined || databaseId === undefined) return undefined
     if (known === undefined && maintenance !== 'never') return undefined
-    const { pos, signature, wal, lease } = this.#resting
+    const { pos, signature, wal, walEnd, at, lease } = this.#resting
     const version = lease instanceof HeldLease ? lease.record : undefined
     return {
       replica,
       databaseId,
       boot,
-      // By the clock of the file system.
-      at: Date.now(),
+      at,
       pos,
       signature,
       wal,
+      walEnd,
       lease: version && { holder: version.holder, renewal: version.renewal },
       known,
     }
@@ -97,12 +103,45 @@ export async function takeRestRecord(
   return record
 }
 
-/** Ends a rest at the end of the process; the next one goes on from the record. */
-export async function endRest({ maintenance, lease, keeper }: Resting): Promise<void> {
+/**
+ * Lets a database rest at the end of the process, so that the next one need not open it: what is left is uploaded and copied into the
+ * database file. Undefined when that is not done in time: close it then.
+ *
+ * @param signal ends the wait for the uploads
+ * @param inTime ends everything else
+ */
+export async function restAtEnd(
+  primary: Primary,
+  signal: AbortSignal | undefined,
+  inTime: AbortSignal,
+): Promise<Resting | undefined> {
+  try {
+    await primary.durable(signal && { signal })
+    const limit = AbortSignal.any([inTime, AbortSignal.timeout(LAST_REST_MS), ...(signal ? [signal] : [])])
+    limit.throwIfAborted()
+    const resting = await primary.rest()
+    if (resting !== undefined) return resting
+    await abortable(primary.checkpoint('passive', { signal: limit }), limit)
+    for (;;) {
+      const late = await primary.rest()
+      if (late !== undefined) return late
+      // Until the times of the file that was just written are proof.
+      await sleep(LAST_LOOK_MS, undefined, { signal: limit })
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Ends a rest at the end of the process; the next one goes on from the record.
+ * @param isNew the lease is given back even if its time is over: that of a database that rests for long costs no request
+ */
+export async function endRest({ maintenance, lease, keeper }: Resting, isNew = false): Promise<void> {
   const known = maintenance?.known
   await maintenance?.stop()
   // A lease whose time is over keeps nobody out.
-  if (lease instanceof HeldLease && lease.fresh) {
+  if (lease instanceof HeldLease && (lease.fresh || isNew)) {
     await returnLease(lease, AbortSignal.timeout(RETURN_LIMIT_MS))
     // It names the version that was written last.
     await keeper?.keep(known)

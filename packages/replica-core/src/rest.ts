@@ -5,7 +5,8 @@ import { HeldLease } from './lease/held-lease.ts'
 import type { Maintenance } from './maintenance/maintenance.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { RestKeeper } from './rest-keeper.ts'
-import { type FileSignature, SETTLED_MS, sameSignature } from './sqlite/file-signature.ts'
+import { type FileSignature, isSettled, sameSignature } from './sqlite/file-signature.ts'
+import type { WALEnd } from './sqlite/wal-end.ts'
 import { decideStart, type StartContext, type StartDecision } from './start.ts'
 import { bootId, type KnownReplica, type RestRecord, readDatabaseId } from './state/rest-record.ts'
 import type { Uploader } from './upload.ts'
@@ -18,6 +19,10 @@ export interface Rest {
   readonly signature: FileSignature
   /** Of its WAL. */
   readonly wal: FileSignature
+  /** Up to where the WAL was known, with nothing behind. */
+  readonly walEnd: WALEnd
+  /** When that was so, ms since 1970 by the clock of the file system. */
+  readonly at: number
   /** It goes on merging what was uploaded, and removing what is old. */
   readonly maintenance: Maintenance | undefined
 }
@@ -75,7 +80,7 @@ export function restableSignatures({
   captured,
   uploader,
   now,
-}: Restable): Pick<Rest, 'signature' | 'wal'> | undefined {
+}: Restable): Pick<Rest, 'signature' | 'wal' | 'walEnd' | 'at'> | undefined {
   const { files, holder, cycle, capture } = attachment
   if (uploader.pendingFiles > 0 || uploader.uploaded !== captured.txid) return undefined
   if (cycle.running || !holder.parked) return undefined
@@ -84,11 +89,10 @@ export function restableSignatures({
   if (!isSettled(signature, now) || !isSettled(wal, now)) return undefined
   // Behind the signatures: what was written before them is captured.
   const index = files.index()
-  return index.backfill < index.mxFrame || capture.isBehind() ? undefined : { signature, wal }
-}
-
-function isSettled({ mtimeNs, ctimeNs }: FileSignature, now: number): boolean {
-  return now - Math.max(Number(mtimeNs), Number(ctimeNs)) / 1e6 >= SETTLED_MS
+  if (index.backfill < index.mxFrame || capture.isBehind()) return undefined
+  // What a dead writer left behind it would become visible by a recovery, which writes neither file.
+  const walEnd = capture.end
+  return walEnd && { signature, wal, walEnd, at: now }
 }
 
 /** How to go on, and what is known of the replica. */

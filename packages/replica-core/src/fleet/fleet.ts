@@ -22,6 +22,8 @@ const MOST_MAINTENANCES = 4
 /** Records of databases that rest. */
 const READS = 64
 const LOOK_MS = 1000
+/** At the end of the process, for those that are open to be found at rest by the next one. */
+const LAST_RESTS_MS = 3000
 /** While databases wait for others to rest. */
 const PRESSED_LOOK_MS = 100
 
@@ -164,9 +166,10 @@ export class Fleet {
     await this.#discovery?.close()
     const slots = new Slots(this.#o.concurrency ?? CONCURRENCY)
     const incomplete: FleetDatabase[] = []
+    const inTime = AbortSignal.timeout(LAST_RESTS_MS)
     // What fails with one must not leave the others open.
     const close = async (member: Member): Promise<number> => {
-      const report = await member.close('queued', signal).catch(() => undefined)
+      const report = await member.close('queued', signal, inTime).catch(() => undefined)
       if (report === undefined || !isComplete(report)) incomplete.push(member.database)
       return report?.pendingFiles ?? 0
     }

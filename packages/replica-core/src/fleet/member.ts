@@ -7,7 +7,7 @@ import { Primary } from '../primary.ts'
 import type { PrimaryContext } from '../primary-context.ts'
 import type { CloseReport } from '../report.ts'
 import { isUnwritten, type Resting } from '../rest.ts'
-import { endRest } from '../rest-keeper.ts'
+import { endRest, restAtEnd } from '../rest-keeper.ts'
 import type { FleetDatabase, FleetEvent, MemberState } from './fleet-events.ts'
 import type { FleetOptions } from './fleet-options.ts'
 import type { OpenBudget } from './open-budget.ts'
@@ -174,13 +174,18 @@ export class Member {
     return true
   }
 
-  /** Uploads what is left and ends. The signal ends the wait for the uploads. */
+  /**
+   * Uploads what is left and ends. The signal ends the wait for the uploads.
+   * @param inTime the process ends, and the next one is to find it at rest if that can be done before this signal
+   */
   async close(
     state: 'queued' | 'gone' | 'fenced' = 'queued',
     signal?: AbortSignal,
+    inTime?: AbortSignal,
   ): Promise<CloseReport | undefined> {
     this.#closed.abort()
     await this.#opening
+    await this.#lettingGo?.catch(() => false)
     const primary = this.#primary
     const resting = this.#resting
     const left = resting ?? this.#parked
@@ -190,13 +195,16 @@ export class Member {
     this.#become(state)
     if (primary !== undefined) {
       try {
-        return await primary.close(signal && { signal })
+        const last = inTime && (await restAtEnd(primary, signal, inTime))
+        if (last === undefined) return await primary.close(signal && { signal })
+        await endRest(last, true)
+        return complete(last)
       } finally {
         this.#c.budget.leave()
       }
     }
     if (resting !== undefined) await endRest(resting)
-    return left && { captured: left.pos, uploaded: left.pos.txid, pendingFiles: 0 }
+    return left && complete(left)
   }
 
   async #openUntilOpen(): Promise<void> {
@@ -268,4 +276,9 @@ export class Member {
     this.#state = state
     this.#c.emit({ type: 'member', database: this.database, state })
   }
+}
+
+/** Of a database that rests. */
+function complete({ pos }: Pick<Resting, 'pos'>): CloseReport {
+  return { captured: pos, uploaded: pos.txid, pendingFiles: 0 }
 }

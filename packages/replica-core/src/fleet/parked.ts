@@ -2,6 +2,7 @@ import type { Pos } from '@sqlstream/ltx'
 import { planDormant } from '../maintenance/dormant.ts'
 import type { PrimaryOptions } from '../options.ts'
 import { type SeenFiles, stillRests } from '../rest.ts'
+import { isWALAsLeft } from '../sqlite/database-files.ts'
 import type { FileSignature } from '../sqlite/file-signature.ts'
 import { type RestRecord, readRestRecord } from '../state/rest-record.ts'
 import { stateFolder } from '../state/state-folder.ts'
@@ -27,7 +28,8 @@ export async function park(options: PrimaryOptions, seen: SeenFiles): Promise<Pa
   const folder = stateFolder(database, stateDir)
   const record = await readRestRecord(folder, replica.layout)
   if (record === undefined || !stillRests(record, seen, options)) return undefined
-  const { pos, signature, wal } = record
+  const { pos, signature, wal, walEnd } = record
+  if (!isWALAsLeft(database, wal, walEnd)) return undefined
   let looking = false
   const parked = {
     pos,

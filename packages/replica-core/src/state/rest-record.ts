@@ -12,6 +12,7 @@ import {
 } from '@sqlstream/replica'
 import type { FailpointHook } from '../failpoint.ts'
 import type { FileSignature } from '../sqlite/file-signature.ts'
+import type { WALEnd } from '../sqlite/wal-end.ts'
 import type { StateFolder } from './state-folder.ts'
 
 const VERSION = 1
@@ -42,13 +43,15 @@ export interface RestRecord {
   readonly databaseId: string
   /** Of the machine's present run: after another start the times of files prove nothing. */
   readonly boot: string
-  /** When it was written, ms since 1970. */
+  /** When the signatures were taken, ms since 1970. */
   readonly at: number
   /** Everything up to here is in the replica, and copied into the database file. */
   readonly pos: Pos
   readonly signature: FileSignature
   /** Of the WAL. */
   readonly wal: FileSignature
+  /** Up to where the WAL was known, with nothing behind. */
+  readonly walEnd: WALEnd
   /** Undefined where none is taken: somebody else may have written then. */
   readonly lease: LeaseVersion | undefined
   /** Undefined where others see to it. */
@@ -132,6 +135,7 @@ interface Content {
   readonly checksum: string
   readonly signature: Signature
   readonly wal: Signature
+  readonly walEnd: WALEnd
   readonly lease?: LeaseVersion | undefined
   readonly known?:
     | (Omit<KnownReplica, 'catalog' | 'doomed'> & {

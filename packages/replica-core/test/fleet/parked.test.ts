@@ -1,48 +1,25 @@
 import { copyFileSync, cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { crc64 } from '@sqlstream/ltx'
 import { Replica } from '@sqlstream/replica'
 import { withPrefix } from '@sqlstream/storage'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Fleet } from '../../src/fleet/fleet.ts'
 import type { FleetOptions } from '../../src/fleet/fleet-options.ts'
 import { Primary, readStatus } from '../../src/index.ts'
-import { FleetScene } from './fleet-scene.ts'
+import { ParkedScene } from './parked-scene.ts'
 
-let scene: FleetScene
+let scene: ParkedScene
 beforeEach(async () => {
-  scene = await FleetScene.begin()
+  scene = await ParkedScene.begin()
 })
 afterEach(() => scene[Symbol.asyncDispose]())
 
-function replicate(options: Partial<FleetOptions> = {}): Promise<Fleet> {
-  return scene.replicate({ storeName: 'memory', ...options })
-}
-
-function stateOf(relpath: string): string {
-  const path = scene.path(relpath)
-  return join(dirname(path), `.${basename(path)}-sqlstream`)
-}
-
-function recordOf(relpath: string): string {
-  return join(stateOf(relpath), 'rest.json')
-}
-
-/** A fleet that ends when all of these rest. */
-async function restOnce(names: readonly string[], options: Partial<FleetOptions> = {}): Promise<void> {
-  for (const name of names) if (!existsSync(scene.path(name))) scene.create(name)
-  const fleet = await replicate(options)
-  await scene.until(() => fleet.counts.resting === names.length)
-  await fleet.close()
-  for (const name of names) expect(existsSync(recordOf(name)), name).toBe(true)
-  scene.requests.length = 0
-  scene.events.length = 0
-}
+const rewrite = (changes: object): void =>
+  scene.rewriteRecord('a.db', (record) => ({ ...record, ...changes }))
 
 describe('a database that rested when a process ended', () => {
   it('rests in the next one without a request, and is not opened (Q4)', async () => {
-    await restOnce(['a.db', 'b.db', 'x/c.db'])
-    const fleet = await replicate()
+    await scene.restOnce(['a.db', 'b.db', 'x/c.db'])
+    const fleet = await scene.replicate()
     await fleet.settled()
     expect(fleet.counts).toMatchObject({ resting: 3, open: 0 })
     expect(scene.states('a.db')).toEqual(['resting'])
@@ -52,12 +29,12 @@ describe('a database that rested when a process ended', () => {
   })
 
   it('is woken by a commit for the lease and one put, without a listing (Q5)', async () => {
-    await restOnce(['a.db', 'b.db'])
-    const fleet = await replicate()
+    await scene.restOnce(['a.db', 'b.db'])
+    const fleet = await scene.replicate()
     await fleet.settled()
     scene.add('a.db')
     await scene.until(() => scene.told('a.db').includes('uploaded'))
-    expect(existsSync(recordOf('a.db'))).toBe(false)
+    expect(existsSync(scene.recordOf('a.db'))).toBe(false)
     const own = scene.requests.filter((each) => each.includes('a.db/') && !each.includes('probe'))
     expect(own.map((each) => each.replace(/-\S+/, ''))).toEqual([
       'get a.db/.sqlstream/lease.json',
@@ -68,13 +45,13 @@ describe('a database that rested when a process ended', () => {
     expect(scene.states('b.db')).toEqual(['resting'])
     expect(await scene.ask('a.db/')).toBe(2)
     await scene.until(() => fleet.counts.resting === 2)
-    expect(existsSync(recordOf('a.db'))).toBe(true)
+    expect(existsSync(scene.recordOf('a.db'))).toBe(true)
   })
 
   it('is told as replicated after many restarts only as far as it is', async () => {
-    await restOnce(['a.db'])
+    await scene.restOnce(['a.db'])
     for (let round = 0; round < 4; round++) {
-      const fleet = await replicate()
+      const fleet = await scene.replicate()
       await fleet.settled()
       if (round % 2 === 0) {
         scene.add('a.db')
@@ -140,9 +117,9 @@ describe('a database that rested when a process ended', () => {
       2,
     ],
   ])('is opened when it %s between two processes, and nothing is lost (Q4)', async (_what, act, rows) => {
-    await restOnce(['a.db'])
+    await scene.restOnce(['a.db'])
     await act()
-    const fleet = await replicate()
+    const fleet = await scene.replicate()
     await fleet.settled()
     expect(scene.states('a.db')).toContain('open')
     await fleet.durable()
@@ -156,22 +133,24 @@ describe('a database that rested when a process ended', () => {
     ],
     ['is torn', (record) => writeFileSync(record, readFileSync(record, 'utf8').slice(0, 100))],
     ['is empty', (record) => writeFileSync(record, '')],
-    ['is of another run of the machine', (record) => rewrite(record, /"boot":"[^"]*"/, '"boot":"x"')],
-    ['is of a later version', (record) => rewrite(record, /"version":1/, '"version":2')],
+    ['is of another run of the machine, or of another machine', () => rewrite({ boot: 'x' })],
+    ['is of a later version', () => rewrite({ version: 2 })],
+    ['is of another replica', () => rewrite({ replica: 'memory b.db' })],
+    ['knows nothing of the WAL', () => rewrite({ walEnd: undefined })],
     ['is missing', (record) => rmSync(record)],
   ])('is opened when its record %s (Q4)', async (_what, act) => {
-    await restOnce(['a.db'])
-    act(recordOf('a.db'))
-    const fleet = await replicate()
+    await scene.restOnce(['a.db'])
+    act(scene.recordOf('a.db'))
+    const fleet = await scene.replicate()
     await fleet.settled()
     expect(scene.states('a.db')).toContain('open')
   })
 
   it('is opened where it goes to another store (Q4)', async () => {
-    await restOnce(['a.db'])
+    await scene.restOnce(['a.db'])
     const replicaOf: FleetOptions['replicaOf'] = ({ destination }) =>
       new Replica(withPrefix(scene.store, `other/${destination}`))
-    const fleet = await replicate({ storeName: 'other', replicaOf })
+    const fleet = await scene.replicate({ storeName: 'other', replicaOf })
     await fleet.settled()
     expect(scene.states('a.db')).toContain('open')
     await fleet.durable()
@@ -179,9 +158,9 @@ describe('a database that rested when a process ended', () => {
   })
 
   it('is another database in a copy of the folder (Q4)', async () => {
-    await restOnce(['x/a.db'])
+    await scene.restOnce(['x/a.db'])
     cpSync(scene.path('x'), scene.path('y'), { recursive: true })
-    const fleet = await replicate()
+    const fleet = await scene.replicate()
     await fleet.settled()
     expect(scene.states('x/a.db')).toEqual(['resting'])
     expect(scene.states('y/a.db')).toContain('opening')
@@ -189,8 +168,8 @@ describe('a database that rested when a process ended', () => {
   })
 
   it('is listed when the record of a lease says that somebody else held it (Q5)', async () => {
-    await restOnce(['a.db'])
-    const record = readFileSync(recordOf('a.db'))
+    await scene.restOnce(['a.db'])
+    const record = readFileSync(scene.recordOf('a.db'))
     await using other = await Primary.open({
       database: scene.path('a.db'),
       replica: scene.replicaAt('a.db/'),
@@ -198,9 +177,9 @@ describe('a database that rested when a process ended', () => {
     })
     await other.close()
     // As if its removal had been lost.
-    writeFileSync(recordOf('a.db'), record)
+    writeFileSync(scene.recordOf('a.db'), record)
     scene.requests.length = 0
-    const fleet = await replicate()
+    const fleet = await scene.replicate()
     await fleet.settled()
     scene.add('a.db')
     await fleet.durable()
@@ -208,16 +187,6 @@ describe('a database that rested when a process ended', () => {
     expect(await scene.ask('a.db/')).toBe(2)
   })
 })
-
-function rewrite(record: string, what: RegExp, by: string): void {
-  const line = readFileSync(record, 'utf8').split('\n')[0] as string
-  const changed = line.replace(what, by)
-  expect(changed).not.toBe(line)
-  writeFileSync(
-    record,
-    `${changed}\n${crc64(new TextEncoder().encode(changed)).toString(16).padStart(16, '0')}\n`,
-  )
-}
 
 describe('maintenance of a database that rests since an earlier process', () => {
   const HOUR = 3_600_000
@@ -238,8 +207,8 @@ describe('maintenance of a database that rests since an earlier process', () => 
     timeout: 120_000,
   }, async () => {
     const names = Array.from({ length: 50 }, (_, i) => `${i}.db`)
-    await restOnce(names, options())
-    const fleet = await replicate(options())
+    await scene.restOnce(names, options())
+    const fleet = await scene.replicate(options())
     await fleet.settled()
     // What the snapshots that were just made leave to do is done.
     await pass(fleet, 24)
@@ -249,8 +218,8 @@ describe('maintenance of a database that rests since an earlier process', () => 
 
   it('is done for the one that was written, and for no other (Q6)', { timeout: 120_000 }, async () => {
     const names = Array.from({ length: 10 }, (_, i) => `${i}.db`)
-    await restOnce(names, options())
-    const first = await replicate(options())
+    await scene.restOnce(names, options())
+    const first = await scene.replicate(options())
     await first.settled()
     for (let i = 0; i < 3; i++) {
       scene.add('3.db')
@@ -260,7 +229,7 @@ describe('maintenance of a database that rests since an earlier process', () => 
     await first.close()
     scene.requests.length = 0
     scene.events.length = 0
-    const fleet = await replicate(options())
+    const fleet = await scene.replicate(options())
     await fleet.settled()
     expect(scene.requests).toEqual([])
     await pass(fleet, 2)
