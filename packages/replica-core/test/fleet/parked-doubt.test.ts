@@ -154,13 +154,6 @@ describe('a transaction of a writer that died before anyone could see it', () =>
     // The first one who comes recovers the WAL, and writes neither file for that.
     await using next = await Application.start()
     const visible = next.open(scene.path('a.db')).value('SELECT count(*) FROM t')
-    console.log(
-      readFileSync(scene.recordOf('a.db'), 'utf8').slice(0, 900),
-      ['', '-wal'].map((x) => {
-        const q = statSync(`${scene.path('a.db')}${x}`, { bigint: true })
-        return [q.dev, q.ino, q.size, q.mtimeNs, q.ctimeNs].join()
-      }),
-    )
     // Only where root opened it has the WAL another time of change now.
     await loseTimes()
     const fleet = await scene.replicate()
@@ -246,6 +239,18 @@ describe('a file that is not the one that rested', () => {
     expect(scene.states('a.db')).toContain('open')
     await fleet.durable()
     expect(await scene.ask('a.db/')).toBe(rows)
+  })
+
+  it('goes up as a whole where its replica was emptied by hand, as soon as somebody asks (Q5, S1)', async () => {
+    await scene.restOnce(['a.db'])
+    const keys: string[] = []
+    for await (const { key } of scene.store.list()) keys.push(key)
+    await scene.store.delete(keys)
+    const fleet = await scene.replicate()
+    await fleet.settled()
+    expect(scene.states('a.db')).toEqual(['resting'])
+    expect(await fleet.durable()).toEqual([])
+    expect(await scene.ask('a.db/')).toBe(1)
   })
 
   it('of an old image of the whole volume is told of as soon as it is written (Q5)', async () => {

@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => scene[Symbol.asyncDispose]())
 
 describe('a fleet that ends', () => {
-  it('lets rest what is open, and the next one opens none of it, without a request (G1a)', async () => {
+  it('lets rest what is open, and the next one opens none of it, without a request (G8)', async () => {
     const first = await scene.replicate(OPEN)
     await first.settled()
     for (const name of NAMES) scene.add(name)
@@ -40,7 +40,7 @@ describe('a fleet that ends', () => {
     expect(await scene.ask('b.db/')).toBe(3)
   })
 
-  it('ends in time, with everything uploaded, where a reader of the application keeps one from resting (G1a)', async () => {
+  it('ends in time, with everything uploaded, where a reader of the application keeps one from resting (G8)', async () => {
     const first = await scene.replicate(OPEN)
     await first.settled()
     await using reader = await Application.start()
