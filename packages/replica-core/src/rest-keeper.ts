@@ -18,8 +18,6 @@ import {
 import type { StateFolder } from './state/state-folder.ts'
 
 const RETURN_LIMIT_MS = 5000
-/** For one database, beside its uploads. */
-const LAST_REST_MS = 500
 const LAST_LOOK_MS = 10
 
 /** Keeps the record of a database that rests, for the next process, for as long as it is true. */
@@ -103,6 +101,13 @@ export async function takeRestRecord(
   return record
 }
 
+/** How long databases may take to come to rest at the end of the process, beside their uploads. */
+export interface LastRests {
+  /** Ends it for all of them. */
+  readonly signal: AbortSignal
+  readonly eachMs: number
+}
+
 /**
  * Lets a database rest at the end of the process, so that the next one need not open it: what is left is uploaded and copied into the
  * database file. Undefined when that is not done in time: close it then.
@@ -113,11 +118,15 @@ export async function takeRestRecord(
 export async function restAtEnd(
   primary: Primary,
   signal: AbortSignal | undefined,
-  inTime: AbortSignal,
+  inTime: LastRests,
 ): Promise<Resting | undefined> {
   try {
     await primary.durable(signal && { signal })
-    const limit = AbortSignal.any([inTime, AbortSignal.timeout(LAST_REST_MS), ...(signal ? [signal] : [])])
+    const limit = AbortSignal.any([
+      inTime.signal,
+      AbortSignal.timeout(inTime.eachMs),
+      ...(signal ? [signal] : []),
+    ])
     limit.throwIfAborted()
     const resting = await primary.rest()
     if (resting !== undefined) return resting

@@ -29,6 +29,8 @@ export interface FleetOptions {
   >
   /** A database that saw no commit for so long is let go. Default 60,000 ms. */
   readonly restAfterMs?: number
+  /** How long those that are open may take at the end to come to rest, beside their uploads, each a sixth of it. Default 3000 ms. */
+  readonly lastRestsMs?: number
   /** How many databases may be open at once. Default 1000. */
   readonly maxOpen?: number
   /** How many files are uploaded at once, of all databases. Default 64. */

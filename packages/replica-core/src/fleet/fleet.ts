@@ -166,7 +166,8 @@ export class Fleet {
     await this.#discovery?.close()
     const slots = new Slots(this.#o.concurrency ?? CONCURRENCY)
     const incomplete: FleetDatabase[] = []
-    const inTime = AbortSignal.timeout(LAST_RESTS_MS)
+    const { lastRestsMs = LAST_RESTS_MS } = this.#o
+    const inTime = { signal: AbortSignal.timeout(lastRestsMs), eachMs: lastRestsMs / 6 }
     // What fails with one must not leave the others open.
     const close = async (member: Member): Promise<number> => {
       const report = await member.close('queued', signal, inTime).catch(() => undefined)

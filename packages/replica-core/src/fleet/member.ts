@@ -7,7 +7,7 @@ import { Primary } from '../primary.ts'
 import type { PrimaryContext } from '../primary-context.ts'
 import type { CloseReport } from '../report.ts'
 import { isUnwritten, type Resting } from '../rest.ts'
-import { endRest, restAtEnd } from '../rest-keeper.ts'
+import { endRest, type LastRests, restAtEnd } from '../rest-keeper.ts'
 import type { FleetDatabase, FleetEvent, MemberState } from './fleet-events.ts'
 import type { FleetOptions } from './fleet-options.ts'
 import type { OpenBudget } from './open-budget.ts'
@@ -176,12 +176,12 @@ export class Member {
 
   /**
    * Uploads what is left and ends. The signal ends the wait for the uploads.
-   * @param inTime the process ends, and the next one is to find it at rest if that can be done before this signal
+   * @param inTime the process ends, and the next one is to find it at rest if that can be done in this time
    */
   async close(
     state: 'queued' | 'gone' | 'fenced' = 'queued',
     signal?: AbortSignal,
-    inTime?: AbortSignal,
+    inTime?: LastRests,
   ): Promise<CloseReport | undefined> {
     this.#closed.abort()
     await this.#opening

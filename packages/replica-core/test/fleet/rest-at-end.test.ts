@@ -6,7 +6,8 @@ import { showLease } from '../../src/index.ts'
 import { Application } from '../scenarios/support/application.ts'
 import { ParkedScene } from './parked-scene.ts'
 
-const OPEN = { restAfterMs: 3_600_000 }
+// A busy machine decides nothing here.
+const OPEN = { restAfterMs: 3_600_000, lastRestsMs: 60_000 }
 const NAMES = ['a.db', 'b.db', 'c.db']
 
 let scene: ParkedScene
