@@ -37,6 +37,10 @@ export const FAILPOINTS = [
   'checkpoint:after',
   'barrier:held',
   'holder:between',
+  'rest:before-rename',
+  'rest:after-rename',
+  'rest:before-remove',
+  'rest:after-remove',
 ] as const
 
 /** A name from {@link FAILPOINTS}. */

@@ -6,6 +6,7 @@ import type { Lifecycle } from './lifecycle.ts'
 import type { Resting } from './rest.ts'
 import type { SQLiteThreads } from './sqlite/sqlite-threads.ts'
 import type { CaptureLog } from './state/capture-log.ts'
+import type { RestRecord } from './state/rest-record.ts'
 import type { StateFolder } from './state/state-folder.ts'
 
 /** What all databases of a process may do at once. */
@@ -41,4 +42,6 @@ export interface ReplicationParts {
   readonly limits?: Limits | undefined
   /** What was kept when the database was let go. */
   readonly resting?: Resting | undefined
+  /** What another process has recorded when it let the database go. */
+  readonly recorded?: RestRecord | undefined
 }

@@ -10,11 +10,18 @@ import type { PrimaryContext } from './primary-context.ts'
 import { Replication } from './replication.ts'
 import type { CloseReport, PrimaryStatus } from './report.ts'
 import type { Resting } from './rest.ts'
+import { RestKeeper, takeRestRecord } from './rest-keeper.ts'
 import { WALSchedule } from './schedule.ts'
 import type { CheckpointMode } from './sqlite/checkpointer.ts'
 import { assertSafeEngine } from './sqlite/engine-gate.ts'
 import { SQLiteThreads } from './sqlite/sqlite-threads.ts'
-import { createStateFolder, type LocalLock, stateFolder, takeLocalLock } from './state/state-folder.ts'
+import {
+  createStateFolder,
+  type LocalLock,
+  type StateFolder,
+  stateFolder,
+  takeLocalLock,
+} from './state/state-folder.ts'
 import { Upkeep } from './upkeep.ts'
 
 const FIRST_RETRY_MS = 100
@@ -23,6 +30,7 @@ const RETURN_LIMIT_MS = 5000
 
 /** What excludes others, on this machine and at the replica, and what else ends with this primary. */
 interface Rights {
+  readonly folder: StateFolder
   readonly lock: LocalLock
   readonly lease: Lease
   /** Those of this primary alone. */
@@ -82,14 +90,15 @@ export class Primary {
       createStateFolder(folder)
       lock = takeLocalLock(folder)
       const lifecycle = new Lifecycle(options.onEvent)
-      const { emit } = lifecycle
       const { signal } = options
       lease ??= await obtainLease(
-        { store: options.replica.store, folder, emit, signal, assertLeases },
+        { store: options.replica.store, folder, emit: lifecycle.emit, signal, assertLeases },
         options.lease,
       )
       const threads = context.threads ?? (own as SQLiteThreads)
-      replication = new Replication(options, { folder, lifecycle, lease, threads, log, limits, resting })
+      const recorded = await takeRestRecord(options, folder, resting)
+      const parts = { folder, lifecycle, lease, threads, log, limits, resting, recorded }
+      replication = new Replication(options, parts)
       await replication.start()
     } catch (error) {
       await replication?.close(AbortSignal.abort())
@@ -99,7 +108,7 @@ export class Primary {
       lock?.release()
       throw wrapFileError(error, folder.path)
     }
-    const primary = new Primary(options, { lock, lease, threads: own }, replication)
+    const primary = new Primary(options, { folder, lock, lease, threads: own }, replication)
     primary.#listen(context.watches)
     return primary
   }
@@ -175,8 +184,10 @@ export class Primary {
     if (rest === undefined) return undefined
     this.#schedule?.close()
     this.#closing = Promise.resolve(this.#report())
+    const resting = { ...rest, lease: this.#rights.lease }
+    const keeper = await RestKeeper.begin(this.#o, this.#rights.folder, resting)
     await this.#letGo()
-    return { ...rest, lease: this.#rights.lease }
+    return { ...resting, keeper }
   }
 
   /**

@@ -10,9 +10,8 @@ import type { PrimaryOptions } from './options.ts'
 import type { ReplicationParts } from './primary-context.ts'
 import { Rebuild } from './rebuild.ts'
 import { Recovery } from './recovery.ts'
-import { type Rest, restableSignatures, resumeOrDecide } from './rest.ts'
+import { type Continuation, type Rest, restableSignatures, resumeOrDecide } from './rest.ts'
 import { Serial } from './serial.ts'
-import type { StartDecision } from './start.ts'
 import { CaptureState } from './state/capture-state.ts'
 import type { Position } from './state/position.ts'
 import type { PrimaryState } from './state-machine.ts'
@@ -121,18 +120,18 @@ export class Replication {
     const writer = this.#o.replica.writer(this.#parts.lease)
     const { resting, folder, limits } = this.#parts
     const { emit } = this
-    const { replica, onBehind = 'refuse', onDiverged = 'refuse', signal } = this.#o
-    const { decision, catalog } = await resumeOrDecide(resting, {
+    const { onBehind = 'refuse', onDiverged = 'refuse' } = this.#o
+    const found = await resumeOrDecide(this.#parts, {
+      ...this.#o,
       attachment,
       captureState: this.#captureState,
       folder,
-      replica,
       lease: this.#parts.lease,
       writer,
       onBehind,
       onDiverged,
-      signal,
     })
+    const { catalog, known } = found
     this.#uploader = new Uploader(
       {
         writer,
@@ -151,14 +150,14 @@ export class Replication {
         onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
         onLate: (error) => this.#rebuild.startOver(error, 'late-writer'),
       },
-      decision.head,
+      found.decision.head,
     )
     if (catalog === undefined) this.#maintenance = resting?.maintenance
     else {
       await resting?.maintenance?.stop()
-      this.#maintenance = startMaintenance(this.#o, { writer, emit, catalog, limits })
+      this.#maintenance = startMaintenance(this.#o, { writer, emit, catalog, known, limits })
     }
-    await this.serial.run(() => this.#begin(attachment, decision))
+    await this.serial.run(() => this.#begin(attachment, found))
   }
 
   /** One capture of everything visible, with recovery; whoever asks before it has begun shares it. */
@@ -217,13 +216,13 @@ export class Replication {
         () => true,
         () => false,
       )
-      const signatures = isFlushed && restableSignatures({ attachment, captured, uploader, now: Date.now() })
-      if (!signatures) return undefined
+      const left = isFlushed && restableSignatures({ attachment, captured, uploader, now: Date.now() })
+      if (!left) return undefined
       await this.#detach()
       await uploader.stop()
       this.#captureState.close()
       this.#lifecycle.transition('close')
-      return { pos: captured, ...signatures, maintenance: this.#maintenance }
+      return { pos: captured, ...left, maintenance: this.#maintenance }
     })
   }
 
@@ -247,7 +246,7 @@ export class Replication {
     this.#lifecycle.transition('close')
   }
 
-  async #begin(attachment: Attachment, decision: StartDecision): Promise<void> {
+  async #begin(attachment: Attachment, { decision, signature }: Continuation): Promise<void> {
     if (decision.kind === 'snapshot') {
       await this.#rebuild.snapshot(decision.reason, decision.txid)
       return
@@ -255,7 +254,7 @@ export class Replication {
     for (const file of decision.pending) this.uploader.enqueue({ kind: 'file', file })
     if (decision.kind === 'adopted') {
       this.#lifecycle.transition('proven')
-    } else if (attachment.capture.continues(this.#parts.resting?.signature)) {
+    } else if (attachment.capture.continues(signature)) {
       this.#lifecycle.transition('proven')
       try {
         await this.capture()

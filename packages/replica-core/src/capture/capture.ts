@@ -12,6 +12,7 @@ import { createModestPool } from '@sqlstream/replica/node'
 import type { WALIndexHeader } from '@sqlstream/wal'
 import { discontinuous, pageSizeChanged } from '../errors.ts'
 import type { FileSignature } from '../sqlite/file-signature.ts'
+import { endsThere, type WALEnd } from '../sqlite/wal-end.ts'
 import { applyChanges } from '../state/journal.ts'
 import { Ledger } from '../state/ledger.ts'
 import type { Position, WALPosition } from '../state/position.ts'
@@ -72,6 +73,13 @@ export class Capture {
   /** True when the wal-index shows a commit that is not captured. */
   isBehind(): boolean {
     return this.#continuation(this.#c.files.index()) !== undefined
+  }
+
+  /** Where the WAL ends; undefined when a recovery might find something behind the position that nobody sees now. */
+  get end(): WALEnd | undefined {
+    const { wal, pageSize } = this.#position()
+    const end = { salt1: wal.salt1, salt2: wal.salt2, frame: wal.frame, pageSize }
+    return endsThere(end, (into, offset) => this.#c.files.readWAL(into, offset)) ? end : undefined
   }
 
   /**

@@ -20,7 +20,11 @@ const MOST_OPEN = 1000
 const CONCURRENCY = 16
 const MOST_UPLOADS = 64
 const MOST_MAINTENANCES = 4
+/** Records of databases that rest. */
+const READS = 64
 const LOOK_MS = 1000
+/** At the end of the process, for those that are open to be found at rest by the next one. */
+const LAST_RESTS_MS = 3000
 /** While databases wait for others to rest. */
 const PRESSED_LOOK_MS = 100
 
@@ -77,6 +81,7 @@ export class Fleet {
       log: () => this.#log.open(),
       budget: this.#budget,
       openings: new Slots(options.concurrency ?? CONCURRENCY),
+      reads: new Slots(READS),
       emit: this.#emit,
       signal: this.#abort.signal,
     }
@@ -116,7 +121,7 @@ export class Fleet {
 
   /** Resolves when each database was opened once, whether it is open now or rests. Those that fail are waited for. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#members.values()].map((member) => member.open()))
+    await Promise.all([...this.#members.values()].map((member) => member.settled()))
   }
 
   /**
@@ -141,6 +146,18 @@ export class Fleet {
     return failures
   }
 
+  /** Opens those that rest since an earlier process, and whose maintenance has something to do. Happens by itself every second. */
+  async maintain(): Promise<void> {
+    const { now = Date.now } = this.#o.primary ?? {}
+    const time = now()
+    const due: Promise<void>[] = []
+    for (const member of this.#members.values()) {
+      const work = member.maintain(time)
+      if (work !== undefined) due.push(work)
+    }
+    await Promise.all(due)
+  }
+
   /** Uploads what is left and lets all of them go. The signal ends the wait for the uploads. */
   close(options: { readonly signal?: AbortSignal } = {}): Promise<FleetReport> {
     this.#closing ??= this.#close(options.signal)
@@ -157,9 +174,11 @@ export class Fleet {
     await this.#discovery?.close()
     const slots = new Slots(this.#o.concurrency ?? CONCURRENCY)
     const incomplete: FleetDatabase[] = []
+    const { lastRestsMs = LAST_RESTS_MS } = this.#o
+    const inTime = { signal: AbortSignal.timeout(lastRestsMs), eachMs: lastRestsMs / 6 }
     // What fails with one must not leave the others open.
     const close = async (member: Member): Promise<number> => {
-      const report = await member.close('queued', signal).catch(() => undefined)
+      const report = await member.close('queued', signal, inTime).catch(() => undefined)
       if (report === undefined || !isComplete(report)) incomplete.push(member.database)
       return report?.pendingFiles ?? 0
     }
@@ -219,7 +238,7 @@ export class Fleet {
     const member = new Member(database, this.#context)
     this.#members.set(path, member)
     this.#emit({ type: 'found', database })
-    void member.open()
+    void member.begin(candidate)
   }
 
   #remove(path: string): void {
@@ -241,6 +260,7 @@ export class Fleet {
   #look(): void {
     const pressed = this.#budget.waiting
     this.#timer = setTimeout(() => this.#look(), pressed > 0 ? PRESSED_LOOK_MS : LOOK_MS)
+    void this.maintain()
     const restAfterMs = this.#o.restAfterMs ?? REST_AFTER_MS
     const now = performance.now()
     const open = [...this.#members.values()].filter(({ state }) => state === 'open')

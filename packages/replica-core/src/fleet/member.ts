@@ -2,22 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { abortable, type Slots } from '@sqlstream/storage'
 import { isPrimaryError, PrimaryError } from '../errors.ts'
 import type { PrimaryEvent } from '../events.ts'
-import { HeldLease } from '../lease/held-lease.ts'
-import { returnLease } from '../lease/obtain-lease.ts'
+import type { PrimaryOptions } from '../options.ts'
 import { Primary } from '../primary.ts'
 import type { PrimaryContext } from '../primary-context.ts'
 import type { CloseReport } from '../report.ts'
-import type { Resting } from '../rest.ts'
-import { sameSignature } from '../sqlite/file-signature.ts'
+import { isUnwritten, type Resting } from '../rest.ts'
+import { endRest, type LastRests, restAtEnd } from '../rest-keeper.ts'
 import type { CaptureLog } from '../state/capture-log.ts'
 import type { FleetDatabase, FleetEvent, MemberState } from './fleet-events.ts'
 import type { FleetOptions } from './fleet-options.ts'
 import type { OpenBudget } from './open-budget.ts'
+import { type Parked, park } from './parked.ts'
 import type { Candidate } from './scan-folder.ts'
 
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 300_000
-const RETURN_LIMIT_MS = 5000
 
 /** What the members of a fleet share. */
 export interface MemberContext {
@@ -28,6 +27,8 @@ export interface MemberContext {
   readonly budget: OpenBudget
   /** Of databases that are being opened. */
   readonly openings: Slots
+  /** Of records that are read. */
+  readonly reads: Slots
   readonly emit: (event: FleetEvent) => void
   /** Ends what waits to be opened. */
   readonly signal: AbortSignal
@@ -41,6 +42,9 @@ export class Member {
   #state: MemberState = 'queued'
   #primary: Primary | undefined
   #resting: Resting | undefined
+  /** Another process has let it go, and nobody has written it since. */
+  #parked: Parked | undefined
+  #beginning: Promise<void> = Promise.resolve()
   #opening: Promise<void> | undefined
   /** The attempt to open it that is under way, or the last one. */
   #attempt: Promise<void> = Promise.resolve()
@@ -75,11 +79,42 @@ export class Member {
    * @param seen its files, where a scan has looked at them: what was written before it was let go is no news
    */
   touch(seen?: Candidate): void {
-    if (seen && this.#resting && isAsLeft(seen, this.#resting)) return
+    const left = this.#resting ?? this.#parked
+    if (seen && left && isUnwritten(seen, left)) return
     this.#touched = true
     if (this.#state !== 'resting') return
     this.#lastCommit = performance.now()
     void this.open()
+  }
+
+  /** Leaves it as an earlier process has left it, if nobody has written it since; else opens it. Resolves when either is done. */
+  begin(seen: Candidate): Promise<void> {
+    this.#beginning = this.#begin(seen)
+    return this.#beginning
+  }
+
+  /** Resolves when it was opened once, or need not be. */
+  settled(): Promise<void> {
+    return this.#beginning
+  }
+
+  /** Opens it if it rests since an earlier process and its maintenance has something to do; undefined when it is not time yet. */
+  maintain(now: number): Promise<void> | undefined {
+    const parked = this.#parked
+    if (parked === undefined || now < parked.dueAt) return undefined
+    return parked.isDue(now).then((isDue) => (isDue ? this.open() : undefined))
+  }
+
+  async #begin(seen: Candidate): Promise<void> {
+    // What fails here fails again when it is opened, and is told then.
+    const parked = await this.#c.reads
+      .run(async () => park(this.#primaryOptions(), seen))
+      .catch(() => undefined)
+    if (parked === undefined || this.#touched || this.#closed.signal.aborted) return this.open()
+    // Somebody wanted it open.
+    if (this.#opening !== undefined || this.#state !== 'queued') return this.#opening
+    this.#parked = parked
+    this.#become('resting')
   }
 
   /** Opens it, again and again if need be. Resolves when it is open, or never will be. */
@@ -142,30 +177,37 @@ export class Member {
     return true
   }
 
-  /** Uploads what is left and ends. The signal ends the wait for the uploads. */
+  /**
+   * Uploads what is left and ends. The signal ends the wait for the uploads.
+   * @param inTime the process ends, and the next one is to find it at rest if that can be done in this time
+   */
   async close(
     state: 'queued' | 'gone' | 'fenced' = 'queued',
     signal?: AbortSignal,
+    inTime?: LastRests,
   ): Promise<CloseReport | undefined> {
     this.#closed.abort()
     await this.#opening
+    await this.#lettingGo?.catch(() => false)
     const primary = this.#primary
     const resting = this.#resting
+    const left = resting ?? this.#parked
     this.#primary = undefined
     this.#resting = undefined
+    this.#parked = undefined
     this.#become(state)
     if (primary !== undefined) {
       try {
-        return await primary.close(signal && { signal })
+        const last = inTime && (await restAtEnd(primary, signal, inTime))
+        if (last === undefined) return await primary.close(signal && { signal })
+        await endRest(last, true)
+        return complete(last)
       } finally {
         this.#c.budget.leave()
       }
     }
-    await resting?.maintenance?.stop()
-    // A lease whose time is over keeps nobody out.
-    if (resting?.lease instanceof HeldLease && resting.lease.fresh)
-      await returnLease(resting.lease, AbortSignal.timeout(RETURN_LIMIT_MS))
-    return resting && { captured: resting.pos, uploaded: resting.pos.txid, pendingFiles: 0 }
+    if (resting !== undefined) await endRest(resting)
+    return left && complete(left)
   }
 
   async #openUntilOpen(): Promise<void> {
@@ -188,8 +230,7 @@ export class Member {
   }
 
   async #openOnce(signal: AbortSignal): Promise<void> {
-    const { budget, openings, options, primary: context } = this.#c
-    const { path } = this.database
+    const { budget, openings, primary: context } = this.#c
     if (this.#state !== 'resting') this.#become('queued')
     await budget.enter(signal)
     let primary: Primary | undefined
@@ -201,9 +242,9 @@ export class Member {
           const resting = this.#resting
           // Whatever comes of the attempt: a failed one has given the lease back.
           this.#resting = undefined
-          const replica = options.replicaOf(this.database)
+          this.#parked = undefined
           return Primary.open(
-            { ...options.primary, database: path, replica, signal, onEvent: this.#onEvent },
+            { ...this.#primaryOptions(), signal, onEvent: this.#onEvent },
             { ...context, log, resting },
           )
         },
@@ -216,6 +257,13 @@ export class Member {
     this.#lastError = undefined
     this.#retryMs = FIRST_RETRY_MS
     this.#become('open')
+  }
+
+  #primaryOptions(): PrimaryOptions {
+    const { primary, replicaOf, storeName } = this.#c.options
+    const { path, destination } = this.database
+    const replicaName = storeName === undefined ? {} : { replicaName: `${storeName} ${destination}` }
+    return { ...primary, database: path, replica: replicaOf(this.database), ...replicaName }
   }
 
   readonly #onEvent = (event: PrimaryEvent): void => {
@@ -234,7 +282,7 @@ export class Member {
   }
 }
 
-function isAsLeft(seen: Candidate, { signature, wal }: Resting): boolean {
-  const { settled, wal: seenWAL } = seen
-  return settled && seenWAL !== undefined && sameSignature(seen, signature) && sameSignature(seenWAL, wal)
+/** Of a database that rests. */
+function complete({ pos }: Pick<Resting, 'pos'>): CloseReport {
+  return { captured: pos, uploaded: pos.txid, pendingFiles: 0 }
 }

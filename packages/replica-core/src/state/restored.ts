@@ -36,6 +36,7 @@ export async function adoptRestored(
     const kept = new Spool(folder.spool).keepAll(folder.kept)
     rmSync(folder.spool, { recursive: true, force: true })
     rmSync(folder.identity, { force: true })
+    rmSync(folder.rest, { force: true })
     createStateFolder(folder)
     const journal = new Journal(folder.journal)
     journal.clear()

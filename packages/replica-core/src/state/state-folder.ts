@@ -20,6 +20,8 @@ export interface StateFolder {
   readonly kept: string
   /** Says that captures are in a log that is shared with other databases. */
   readonly seat: string
+  /** How the database was left when it was let go; there only while it rests. */
+  readonly rest: string
   readonly lock: string
   readonly lockOwner: string
 }
@@ -43,6 +45,7 @@ export function stateFolderAt(folder: string): StateFolder {
     place: join(folder, 'place'),
     kept: join(folder, 'kept'),
     seat: join(folder, 'seat'),
+    rest: join(folder, 'rest.json'),
     lock: join(folder, 'lock'),
     lockOwner: join(folder, 'lock-owner'),
   }

@@ -17,7 +17,7 @@ import {
 } from '@sqlstream/testkit'
 import { describe, expect, it } from 'vitest'
 import type { Failpoint } from '../../src/index.ts'
-import type { FleetArguments } from './fleet-main.ts'
+import type { FleetArguments } from './writing-fleet-main.ts'
 
 const SEED = Number(process.env['SQLSTREAM_SEED'] ?? Date.now() % 100_000)
 const KILLS = 8
@@ -45,7 +45,7 @@ class FleetProcess {
   stderr = ''
 
   constructor(options: FleetArguments) {
-    const script = fileURLToPath(new URL('./fleet-main.ts', import.meta.url))
+    const script = fileURLToPath(new URL('./writing-fleet-main.ts', import.meta.url))
     const node = ['--conditions=@sqlstream/source', script, JSON.stringify(options)]
     this.#child = spawn(process.execPath, node, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
     this.#child.on('message', (message: { snapshot?: string; of?: string }) => {
