@@ -43,6 +43,9 @@ export interface FolderReplicationOptions {
   readonly onEvent: FleetListener
 }
 
+/** A database of the folder. */
+export type FleetMember = Fleet['members'] extends Iterable<infer Each> ? Each : never
+
 /** A running replication of the databases in a folder. */
 export class FolderReplication {
   readonly watched: WatchedFolder
@@ -89,15 +92,20 @@ export class FolderReplication {
     return [...this.#fleet.members].length
   }
 
+  /** Those that are known now. */
+  get members(): Iterable<FleetMember> {
+    return this.#fleet.members
+  }
+
   /** Resolves when everything that was committed before is in the replicas, with the databases where it is not. */
   durable(signal: AbortSignal): Promise<readonly FleetFailure[]> {
     return this.#fleet.durable({ signal })
   }
 
-  /** Uploads what is left and lets go. */
-  async stop(): Promise<FleetReport> {
+  /** Uploads what is left and lets go. The signal ends the wait for the uploads. */
+  async stop(signal?: AbortSignal): Promise<FleetReport> {
     try {
-      return await this.#fleet.close()
+      return await this.#fleet.close(signal && { signal })
     } finally {
       await this.#store[Symbol.asyncDispose]()
     }

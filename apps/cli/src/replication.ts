@@ -1,3 +1,4 @@
+import type { TXID } from '@sqlstream/ltx'
 import {
   type CloseReport,
   type LeaseOptions,
@@ -5,6 +6,7 @@ import {
   Primary,
   type PrimaryEvent,
   type PrimaryOptions,
+  type PrimaryStatus,
 } from '@sqlstream/replica-core'
 import type { Drivers } from './drivers.ts'
 import { type NamedReplica, openReplica } from './open-replica.ts'
@@ -83,15 +85,25 @@ export class Replication {
     }
   }
 
-  /** Resolves when everything that was committed before is in the replica. */
-  async durable(signal: AbortSignal): Promise<void> {
-    await this.#primary.durable({ signal })
+  /** How it stands now. */
+  get status(): PrimaryStatus {
+    return this.#primary.status
   }
 
-  /** Uploads what is left and lets go. */
-  async stop(): Promise<CloseReport> {
+  /** Captures every commit that is visible now, and says where the newest of them is. */
+  async sync(signal: AbortSignal): Promise<TXID> {
+    return (await this.#primary.sync({ signal })).txid
+  }
+
+  /** Resolves when everything that was committed before is in the replica, with where the newest of it is. */
+  async durable(signal: AbortSignal): Promise<TXID> {
+    return (await this.#primary.durable({ signal })).txid
+  }
+
+  /** Uploads what is left and lets go. The signal ends the wait for the uploads. */
+  async stop(signal?: AbortSignal): Promise<CloseReport> {
     try {
-      return await this.#primary.close()
+      return await this.#primary.close(signal && { signal })
     } finally {
       await this.#named[Symbol.asyncDispose]()
     }

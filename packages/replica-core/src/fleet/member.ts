@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Pos } from '@sqlstream/ltx'
 import { abortable, type Slots } from '@sqlstream/storage'
 import { isPrimaryError, PrimaryError } from '../errors.ts'
 import type { PrimaryEvent } from '../events.ts'
@@ -128,11 +129,11 @@ export class Member {
   }
 
   /**
-   * Resolves when everything that was committed before is in its replica.
+   * Resolves when everything that was committed before is in its replica, with where the newest of it is.
    *
    * @throws what keeps it from being opened now, though it is tried again later; the reason of the signal
    */
-  async durable(signal: AbortSignal | undefined): Promise<void> {
+  async durable(signal: AbortSignal | undefined): Promise<Pos> {
     while (true) {
       signal?.throwIfAborted()
       if (this.#lettingGo !== undefined) await abortable(this.#lettingGo, signal)
@@ -146,8 +147,7 @@ export class Member {
       // It was let go at once.
       if (primary === undefined) continue
       try {
-        await primary.durable(signal && { signal })
-        return
+        return await primary.durable(signal && { signal })
       } catch (error) {
         // One that is let go meanwhile is opened again.
         if (!isPrimaryError(error, 'closed')) throw error
