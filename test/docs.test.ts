@@ -196,6 +196,22 @@ describe('packages/ltx-format/README.md, "Inspect a backup in ten lines"', () =>
   })
 })
 
+describe('docs/library.md', () => {
+  const [first, second] = codeBlocks(readText('docs/library.md')).filter((block) => block.language === 'ts')
+
+  test('its first example has ten lines at most, and replicates', () => {
+    const lines = first!.code.split('\n').filter((line) => line.trim() !== '')
+    expect(lines.length).toBeLessThanOrEqual(10)
+    const outcome = runExamples('apps/cli', [first!])
+    succeeded(outcome)
+    expect(outcome.output).toMatch(/in the replica: transaction \d+/)
+  })
+
+  test('what it says of the configuration compiles', () => {
+    succeeded(runExamples('apps/cli', [second!], { compileOnly: true }))
+  })
+})
+
 test('links between documents lead to files that exist', () => {
   const tracked = new Set(trackedFiles(/./))
   const dead = trackedFiles(/\.md$/).flatMap((file) =>

@@ -45,8 +45,7 @@ describe.each(packages)('$manifest.name, packed', ({ manifest }) => {
     expect(text).not.toContain('@sqlstream/source')
   })
 
-  // The command line exports no modules, so there are no types to resolve.
-  test.runIf(manifest.name !== '@sqlstream/cli')('passes attw for ES modules', () => {
+  test('passes attw for ES modules', () => {
     const { status, stdout } = spawnSync(tool('attw'), ['--profile', 'esm-only', tarball(manifest.name)], {
       encoding: 'utf8',
     })
@@ -105,8 +104,22 @@ describe('installed with npm from the packed files into an empty folder', () => 
     copy.close()
   })
 
+  test('a program replicates a database with it', () => {
+    const path = join(home, 'library.db')
+    const script = `
+      import { replicate } from '@sqlstream/cli'
+      await using replication = await replicate({ database: ${JSON.stringify(path)}, url: ${JSON.stringify(join(home, 'library'))} })
+      console.log(typeof (await replication.durable()).txid)`
+    const db = new Database(path)
+    db.pragma('journal_mode = WAL')
+    db.exec('CREATE TABLE t (n INTEGER PRIMARY KEY)')
+    writeFileSync(join(home, 'program.mjs'), script)
+    expect(execFileSync(process.execPath, [join(home, 'program.mjs')], { encoding: 'utf8' })).toBe('bigint\n')
+    db.close()
+  })
+
   test('the libraries can be imported', () => {
-    const names = packages.map((each) => each.manifest.name).filter((name) => name !== '@sqlstream/cli')
+    const names = packages.map((each) => each.manifest.name)
     const entries = ['@sqlstream/replica/node', '@sqlstream/ltx/lz4', '@sqlstream/ltx/pool']
     const script = `for (const name of ${JSON.stringify([...names, ...entries])}) await import(name)`
     execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: home, stdio: 'pipe' })
