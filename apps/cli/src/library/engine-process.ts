@@ -15,7 +15,7 @@ export interface EngineProcessOptions {
   readonly execArgv: readonly string[]
   readonly onMessage: (message: FromEngine) => void
   /** Called once, when it is gone. */
-  readonly onEnd: (reason: string) => void
+  readonly onEnd: (reason: string, pid: number | undefined) => void
 }
 
 /** One life of the engine. */
@@ -35,13 +35,14 @@ export class EngineProcess {
     const end = (reason: string): void => {
       if (this.#ended) return
       this.#ended = true
-      options.onEnd(reason)
+      options.onEnd(reason, this.#child.pid)
     }
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-TAIL)
     })
     this.#child.on('message', (message) => options.onMessage(message as FromEngine))
-    this.#child.once('error', (error) => {
+    // Also what cannot be sent or killed, which its end tells better.
+    this.#child.on('error', (error) => {
       if (this.#child.pid === undefined) end(`it does not start: ${error.message}`)
     })
     this.#child.once('exit', (code, signal) => {

@@ -30,7 +30,6 @@ export type CallName = keyof Calls
 /** What the engine is started with. */
 export interface StartMessage {
   readonly type: 'start'
-  readonly version: number
   /** Of the shape of `sqlstream.yml`. */
   readonly config: unknown
   /** The configuration is one database or one folder, and errors name its keys without the list around them. */

@@ -1,5 +1,5 @@
 import { EventHub } from './event-stream.ts'
-import { PROTOCOL, type StartMessage } from './messages.ts'
+import type { StartMessage } from './messages.ts'
 import type { ReplicateConfig, ReplicateOptions } from './options.ts'
 import { Replication } from './replication.ts'
 import { ReplicationError } from './replication-error.ts'
@@ -36,7 +36,6 @@ function startMessage(config: ReplicateConfig, options: ReplicateOptions): Start
   }
   return {
     type: 'start',
-    version: PROTOCOL,
     config: plain,
     short,
     folder: process.cwd(),

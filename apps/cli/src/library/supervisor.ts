@@ -111,6 +111,7 @@ export class Supervisor {
       signal?.removeEventListener('abort', abort)
       clearTimeout(this.#timer)
       this.#process?.kill()
+      if (this.#process !== undefined) await this.#gone.promise
       this.#calls.rejectAll(new ReplicationError('closed', 'the replication is closed'))
     }
   }
@@ -138,14 +139,19 @@ export class Supervisor {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#refusal = undefined
-    const engine: EngineProcess = new EngineProcess({
-      env: this.#o.env ?? withoutNodeOptions(process.env),
-      execArgv: this.#o.execArgv ?? ['--max-semi-space-size=4'],
-      onMessage: (message) => this.#receive(engine, message),
-      onEnd: (reason) => this.#ended(reason),
-    })
-    this.#process = engine
-    this.#keepAlive()
+    try {
+      const engine: EngineProcess = new EngineProcess({
+        env: this.#o.env ?? withoutNodeOptions(process.env),
+        execArgv: this.#o.execArgv ?? ['--max-semi-space-size=4'],
+        onMessage: (message) => this.#receive(engine, message),
+        onEnd: (reason, pid) => this.#ended(reason, pid),
+      })
+      this.#process = engine
+      this.#keepAlive()
+    } catch (error) {
+      // Out of memory or descriptors for a process: as if it had died at once.
+      setImmediate(() => this.#ended(`it does not start: ${(error as Error).message}`, undefined))
+    }
   }
 
   #receive(engine: EngineProcess, message: FromEngine): void {
@@ -193,8 +199,7 @@ export class Supervisor {
     engine.kill()
   }
 
-  #ended(reason: string): void {
-    const pid = this.#process?.pid
+  #ended(reason: string, pid: number | undefined): void {
     this.#process = undefined
     this.#running = false
     const refusal = this.#refusal

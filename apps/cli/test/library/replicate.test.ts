@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs'
 import { isReplicationError, type ReplicateConfig, type ReplicationEvent, replicate } from '@sqlstream/cli'
 import { TempFolder } from '@sqlstream/testkit'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { App, contents } from '../support/app.ts'
 import { GatedStore } from '../support/gated-store.ts'
 import { restoredRows } from '../support/restored.ts'
 import { runCLI } from '../support/run-cli.ts'
+
+// Each start of an engine takes a second or more on a busy machine.
+vi.setConfig({ testTimeout: 240_000 })
 
 let folder: TempFolder
 let app: App
