@@ -19,6 +19,7 @@ export type {
 } from './fleet/fleet-events.ts'
 export type { FleetFolder, FleetOptions } from './fleet/fleet-options.ts'
 export { pathMatcher } from './fleet/match-path.ts'
+export type { Member } from './fleet/member.ts'
 export { sqliteCheck } from './integrity.ts'
 export type { LeaseWait } from './lease/acquire-lease.ts'
 export { type BorrowOptions, withBorrowedLease } from './lease/borrow-lease.ts'

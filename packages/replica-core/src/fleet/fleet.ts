@@ -1,7 +1,7 @@
 import { type BlobStore, Slots } from '@sqlstream/storage'
 import { tell } from '../events.ts'
 import { assertLeases } from '../lease/obtain-lease.ts'
-import { isComplete } from '../report.ts'
+import { type CloseReport, isComplete } from '../report.ts'
 import { assertSafeEngine } from '../sqlite/engine-gate.ts'
 import { SQLiteThreads } from '../sqlite/sqlite-threads.ts'
 import { destinationOf } from './destination.ts'
@@ -43,6 +43,8 @@ export class Fleet {
   readonly #destinations = new Map<string, string>()
   /** Databases whose destination is another's, by path. */
   readonly #outside = new Map<string, Candidate>()
+  /** Paths that the operator stopped. */
+  readonly #stopped = new Set<string>()
   readonly #threads = new SQLiteThreads()
   readonly #watches = new FolderWatches()
   readonly #budget: OpenBudget
@@ -101,7 +103,7 @@ export class Fleet {
 
   /** How many databases are in each state. */
   get counts(): Readonly<Record<MemberState, number>> {
-    const counts = { queued: 0, opening: 0, open: 0, resting: 0, failed: 0, fenced: 0, gone: 0 }
+    const counts = { queued: 0, opening: 0, open: 0, resting: 0, failed: 0, fenced: 0, stopped: 0, gone: 0 }
     for (const { state } of this.#members.values()) counts[state]++
     return counts
   }
@@ -133,6 +135,45 @@ export class Fleet {
     return failures
   }
 
+  /** The database at an absolute path; undefined when it is not one of the fleet. */
+  member(path: string): Member | undefined {
+    return this.#members.get(path)
+  }
+
+  /**
+   * Uploads what is left of one database and lets it go, until {@link start}. The signal ends the wait for the uploads: the rest stays in
+   * the spool. Returns undefined if it never was open.
+   *
+   * @throws RangeError for a path that is not one of the fleet
+   */
+  stop(path: string, options: { readonly signal?: AbortSignal } = {}): Promise<CloseReport | undefined> {
+    const member = this.#known(path)
+    this.#stopped.add(path)
+    return member.close('stopped', options.signal)
+  }
+
+  /**
+   * Takes up again a database that was stopped, or fenced; does nothing with any other. Resolves when it is open.
+   *
+   * @throws what keeps it from being opened now, though it is tried again; RangeError for a path that is not one of the fleet
+   */
+  async start(path: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#stopped.delete(path)
+    const member = this.#known(path)
+    if (member.closed) {
+      await member.close()
+      // Who else waited for that may have taken it up, or its file is gone.
+      if (this.#known(path) === member) this.#members.set(path, new Member(member.database, this.#context))
+    }
+    await this.#known(path).started(options.signal)
+  }
+
+  #known(path: string): Member {
+    const member = this.#members.get(path)
+    if (member === undefined) throw new RangeError(`${path} is not one of the fleet`)
+    return member
+  }
+
   /** Uploads what is left and lets all of them go. The signal ends the wait for the uploads. */
   close(options: { readonly signal?: AbortSignal } = {}): Promise<FleetReport> {
     this.#closing ??= this.#close(options.signal)
@@ -152,7 +193,8 @@ export class Fleet {
     // What fails with one must not leave the others open.
     const close = async (member: Member): Promise<number> => {
       const report = await member.close('queued', signal).catch(() => undefined)
-      if (report === undefined || !isComplete(report)) incomplete.push(member.database)
+      if (report === undefined || !isComplete(report) || member.state === 'fenced')
+        incomplete.push(member.database)
       return report?.pendingFiles ?? 0
     }
     const pending = await Promise.all(
@@ -210,7 +252,8 @@ export class Fleet {
     const member = new Member(database, this.#context)
     this.#members.set(path, member)
     this.#emit({ type: 'found', database })
-    void member.open()
+    if (this.#stopped.has(path)) void member.close('stopped')
+    else void member.open()
   }
 
   #remove(path: string): void {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Pos } from '@sqlstream/ltx'
 import { abortable, type Slots } from '@sqlstream/storage'
 import { isPrimaryError, PrimaryError } from '../errors.ts'
 import type { PrimaryEvent } from '../events.ts'
@@ -17,6 +18,11 @@ import type { Candidate } from './scan-folder.ts'
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 300_000
 const RETURN_LIMIT_MS = 5000
+
+/** What a member can be when it is closed: `queued` at the end of the fleet. */
+type ClosedState = 'queued' | 'gone' | 'fenced' | 'stopped'
+/** States that nothing changes any more. */
+const FINAL: ReadonlySet<MemberState> = new Set(['gone', 'fenced'])
 
 /** What the members of a fleet share. */
 export interface MemberContext {
@@ -42,6 +48,7 @@ export class Member {
   /** The attempt to open it that is under way, or the last one. */
   #attempt: Promise<void> = Promise.resolve()
   #lettingGo: Promise<boolean> | undefined
+  #closing: Promise<CloseReport | undefined> | undefined
   /** Something was written since it began to be let go. */
   #touched = false
   #lastCommit = Number.NEGATIVE_INFINITY
@@ -89,27 +96,38 @@ export class Member {
     return this.#opening
   }
 
+  /** Whether it is closed, or being closed. */
+  get closed(): boolean {
+    return this.#closed.signal.aborted
+  }
+
+  /**
+   * Resolves when it is open, or was and rests already.
+   *
+   * @throws what keeps it from being opened now, though it is tried again later; the reason of the signal
+   */
+  async started(signal: AbortSignal | undefined): Promise<void> {
+    if (this.closed || this.#c.signal.aborted)
+      throw this.#lastError ?? new PrimaryError('closed', `${this.database.path} is not replicated any more`)
+    void this.open()
+    await abortable(this.#attempt, signal)
+  }
+
   /**
    * Resolves when everything that was committed before is in its replica.
    *
    * @throws what keeps it from being opened now, though it is tried again later; the reason of the signal
    */
-  async durable(signal: AbortSignal | undefined): Promise<void> {
+  async durable(signal: AbortSignal | undefined): Promise<Pos> {
     while (true) {
       signal?.throwIfAborted()
       if (this.#lettingGo !== undefined) await abortable(this.#lettingGo, signal)
-      if (this.#closed.signal.aborted || this.#c.signal.aborted)
-        throw (
-          this.#lastError ?? new PrimaryError('closed', `${this.database.path} is not replicated any more`)
-        )
-      void this.open()
-      await abortable(this.#attempt, signal)
+      await this.started(signal)
       const primary = this.#primary
       // It was let go at once.
       if (primary === undefined) continue
       try {
-        await primary.durable(signal && { signal })
-        return
+        return await primary.durable(signal && { signal })
       } catch (error) {
         // One that is let go meanwhile is opened again.
         if (!isPrimaryError(error, 'closed')) throw error
@@ -139,12 +157,15 @@ export class Member {
     return true
   }
 
-  /** Uploads what is left and ends. The signal ends the wait for the uploads. */
-  async close(
-    state: 'queued' | 'gone' | 'fenced' = 'queued',
-    signal?: AbortSignal,
-  ): Promise<CloseReport | undefined> {
+  /** Uploads what is left and ends, once. The signal ends the wait for the uploads. Returns undefined if it never was open. */
+  close(state: ClosedState = 'queued', signal?: AbortSignal): Promise<CloseReport | undefined> {
     this.#closed.abort()
+    this.#closing ??= this.#close(state, signal)
+    // The file of one that was stopped may go.
+    return state === 'gone' ? this.#closing.finally(() => this.#become(state)) : this.#closing
+  }
+
+  async #close(state: ClosedState, signal: AbortSignal | undefined): Promise<CloseReport | undefined> {
     await this.#opening
     const primary = this.#primary
     const resting = this.#resting
@@ -224,7 +245,8 @@ export class Member {
   }
 
   #become(state: MemberState): void {
-    if (this.#state === state || this.#state === 'gone' || this.#state === 'fenced') return
+    if (this.#state === state || FINAL.has(this.#state)) return
+    if (this.#state === 'stopped' && state !== 'gone') return
     this.#state = state
     this.#c.emit({ type: 'member', database: this.database, state })
   }
