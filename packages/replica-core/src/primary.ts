@@ -1,6 +1,7 @@
 import type { Pos } from '@sqlstream/ltx'
 import type { Lease } from '@sqlstream/replica'
 import { checkReplicable } from './attachment.ts'
+import { Backlog } from './backlog.ts'
 import { PrimaryError, wrapFileError } from './errors.ts'
 import type { FolderWatches } from './fleet/folder-watches.ts'
 import { obtainLease, returnLease } from './lease/obtain-lease.ts'
@@ -8,12 +9,13 @@ import { Lifecycle } from './lifecycle.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { PrimaryContext } from './primary-context.ts'
 import { Replication } from './replication.ts'
-import type { CloseReport, PrimaryStatus } from './report.ts'
+import { type CloseReport, type PrimaryStatus, statusOf } from './report.ts'
 import type { Resting } from './rest.ts'
 import { WALSchedule } from './schedule.ts'
 import type { CheckpointMode } from './sqlite/checkpointer.ts'
 import { assertSafeEngine } from './sqlite/engine-gate.ts'
 import { SQLiteThreads } from './sqlite/sqlite-threads.ts'
+import { spoolTimes } from './state/spool-times.ts'
 import { createStateFolder, type LocalLock, stateFolder, takeLocalLock } from './state/state-folder.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -38,6 +40,7 @@ export class Primary {
   readonly #rights: Rights
   readonly #replication: Replication
   readonly #upkeep: Upkeep
+  readonly #backlog: Backlog
   #schedule: WALSchedule | undefined
   #closing: Promise<CloseReport> | undefined
   /** Callers of `sync`: they do not wait for the interval. */
@@ -45,9 +48,10 @@ export class Primary {
   #retryMs = FIRST_RETRY_MS
   #retryAt = 0
 
-  private constructor(options: PrimaryOptions, rights: Rights, replication: Replication) {
+  private constructor(options: PrimaryOptions, rights: Rights, replication: Replication, backlog: Backlog) {
     this.#o = options
     this.#rights = rights
+    this.#backlog = backlog
     this.#replication = replication
     this.#upkeep = new Upkeep({
       serial: replication.serial,
@@ -76,12 +80,18 @@ export class Primary {
     let lock: LocalLock | undefined
     let lease = resting?.lease
     let replication: Replication | undefined
+    const backlog = new Backlog(options.now ?? Date.now)
     try {
       // Refuse what is not a WAL database before anything is created beside it.
       checkReplicable(options.database)
       createStateFolder(folder)
       lock = takeLocalLock(folder)
-      const lifecycle = new Lifecycle(options.onEvent)
+      backlog.behind(context.since)
+      for (const { txid, since } of spoolTimes(folder.spool)) backlog.found(txid, since)
+      const lifecycle = new Lifecycle((event) => {
+        backlog.observe(event)
+        options.onEvent?.(event)
+      })
       const { emit } = lifecycle
       const { signal } = options
       lease ??= await obtainLease(
@@ -91,6 +101,9 @@ export class Primary {
       const threads = context.threads ?? (own as SQLiteThreads)
       replication = new Replication(options, { folder, lifecycle, lease, threads, limits, resting })
       await replication.start()
+      const { uploaded } = replication.uploader
+      if (uploaded !== undefined) backlog.acknowledged(uploaded)
+      backlog.current()
     } catch (error) {
       await replication?.close(AbortSignal.abort())
       await resting?.maintenance?.stop()
@@ -99,23 +112,13 @@ export class Primary {
       lock?.release()
       throw wrapFileError(error, folder.path)
     }
-    const primary = new Primary(options, { lock, lease, threads: own }, replication)
+    const primary = new Primary(options, { lock, lease, threads: own }, replication, backlog)
     primary.#listen(context.watches)
     return primary
   }
 
   get status(): PrimaryStatus {
-    const { state, pos, uploader, lastError, attachment } = this.#replication
-    return {
-      database: this.#o.database,
-      state,
-      ...(pos && { captured: pos }),
-      ...(uploader.uploaded !== undefined && { uploaded: uploader.uploaded }),
-      pendingFiles: uploader.pendingFiles,
-      pendingBytes: uploader.pendingBytes,
-      walFrames: attachment?.files.index().mxFrame ?? 0,
-      ...(lastError && { lastError }),
-    }
+    return statusOf(this.#o.database, this.#replication, this.#backlog)
   }
 
   /** Captures every commit that is visible now. Calls that wait for the same capture share it. */
@@ -219,7 +222,11 @@ export class Primary {
     const now = performance.now()
     if (now < this.#retryAt) return this.#retryAt - now
     try {
-      if (!attachment.capture.isBehind()) return 'soon'
+      if (!attachment.capture.isBehind()) {
+        this.#backlog.current()
+        return 'soon'
+      }
+      this.#backlog.behind()
       this.#upkeep.active()
       await this.#upkeep.pin()
       const due = this.#replication.lastCapture + (this.#o.syncIntervalMs ?? 1000)
@@ -234,9 +241,11 @@ export class Primary {
   async #capture(): Promise<void> {
     try {
       await this.#replication.captureNow()
+      this.#backlog.current()
       this.#retryMs = FIRST_RETRY_MS
       this.#retryAt = 0
     } catch (error) {
+      this.#backlog.doubtful()
       if (this.#replication.state === 'failed' && performance.now() >= this.#retryAt) {
         this.#retryAt = performance.now() + this.#retryMs
         const failed = { type: 'failed', operation: 'capture', error: error as Error } as const

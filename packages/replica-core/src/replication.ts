@@ -102,6 +102,11 @@ export class Replication {
     return this.#uploader
   }
 
+  /** When a state was last proven restorable, as far as is known. */
+  get provenAt(): number | undefined {
+    return this.#maintenance?.provenAt
+  }
+
   /** How many whole images were begun. */
   get bases(): number {
     return this.#rebuild.bases

@@ -163,7 +163,7 @@ export class Fleet {
     if (member.closed) {
       await member.close()
       // Who else waited for that may have taken it up, or its file is gone.
-      if (this.#known(path) === member) this.#members.set(path, new Member(member.database, this.#context))
+      if (this.#known(path) === member) this.#members.set(path, member.successor())
     }
     await this.#known(path).started(options.signal)
   }

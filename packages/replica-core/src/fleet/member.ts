@@ -10,8 +10,10 @@ import type { PrimaryContext } from '../primary-context.ts'
 import type { CloseReport } from '../report.ts'
 import type { Resting } from '../rest.ts'
 import { sameSignature } from '../sqlite/file-signature.ts'
+import { pendingSince } from '../state/spool-times.ts'
 import type { FleetDatabase, FleetEvent, MemberState } from './fleet-events.ts'
 import type { FleetOptions } from './fleet-options.ts'
+import { type MemberStatus, memberStatus } from './member-status.ts'
 import type { OpenBudget } from './open-budget.ts'
 import type { Candidate } from './scan-folder.ts'
 
@@ -54,9 +56,13 @@ export class Member {
   #lastCommit = Number.NEGATIVE_INFINITY
   #retryMs = FIRST_RETRY_MS
   #lastError: Error | undefined
+  /** Since when something may have been committed that is not in the replica, while no primary tells. */
+  #since: number | undefined
 
-  constructor(database: FleetDatabase, context: MemberContext) {
+  /** @param since something may have been committed that is not in the replica, ms since the epoch */
+  constructor(database: FleetDatabase, context: MemberContext, since: number = Date.now()) {
     this.database = database
+    this.#since = since
     this.#c = context
   }
 
@@ -67,6 +73,18 @@ export class Member {
   /** Of the last attempt to open it, or of its primary. */
   get lastError(): Error | undefined {
     return this.#lastError ?? this.#primary?.status.lastError
+  }
+
+  /** How it stands. Takes no request, and opens nothing. */
+  get status(): MemberStatus {
+    const primary = this.#primary?.status
+    const lastError = this.#lastError ?? primary?.lastError
+    return memberStatus(this.database, this.#state, {
+      primary,
+      resting: this.#resting,
+      since: this.#since,
+      lastError,
+    })
   }
 
   /** When it was last seen to be written, on the clock of `performance.now`; long ago when it never was. */
@@ -82,6 +100,7 @@ export class Member {
     if (seen && this.#resting && isAsLeft(seen, this.#resting)) return
     this.#touched = true
     if (this.#state !== 'resting') return
+    this.#since ??= Date.now()
     this.#lastCommit = performance.now()
     void this.open()
   }
@@ -94,6 +113,11 @@ export class Member {
       this.#opening = undefined
     })
     return this.#opening
+  }
+
+  /** Another one in its place, to begin anew once it is closed. */
+  successor(): Member {
+    return new Member(this.database, this.#c, this.#since)
   }
 
   /** Whether it is closed, or being closed. */
@@ -151,9 +175,10 @@ export class Member {
     if (resting === undefined) return false
     this.#primary = undefined
     this.#resting = resting
+    this.#since = undefined
     this.#c.budget.leave()
     this.#become('resting')
-    if (this.#touched) void this.open()
+    if (this.#touched) this.touch()
     return true
   }
 
@@ -169,6 +194,7 @@ export class Member {
     await this.#opening
     const primary = this.#primary
     const resting = this.#resting
+    this.#since ??= primary?.status.unreplicatedSince ?? Date.now()
     this.#primary = undefined
     this.#resting = undefined
     this.#become(state)
@@ -196,6 +222,7 @@ export class Member {
       } catch (error) {
         if (signal.aborted) return
         this.#lastError = error as Error
+        this.#since = Math.min(this.#since ?? Date.now(), pendingSince(this.database.path) ?? Date.now())
         const retryInMs = this.#retryMs * (0.75 + Math.random() / 2)
         this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS)
         this.#become('failed')
@@ -221,7 +248,7 @@ export class Member {
           const replica = options.replicaOf(this.database)
           return Primary.open(
             { ...options.primary, database: path, replica, signal, onEvent: this.#onEvent },
-            { ...context, resting },
+            { ...context, resting, since: this.#since },
           )
         },
         { signal },
@@ -230,6 +257,7 @@ export class Member {
       if (primary === undefined) budget.leave()
     }
     this.#primary = primary
+    this.#since = undefined
     this.#lastError = undefined
     this.#retryMs = FIRST_RETRY_MS
     this.#become('open')

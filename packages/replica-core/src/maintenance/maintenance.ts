@@ -103,6 +103,11 @@ export class Maintenance {
     return compaction === 'never' ? NO_MERGES : { jitter: this.#jitter, ...compaction }
   }
 
+  /** When a state was last proven restorable, ms since the epoch; undefined where it is not verified, or not known yet. */
+  get provenAt(): number | undefined {
+    return this.#verification?.provenAt
+  }
+
   /** What the replica holds. */
   begin(catalog: Catalog): void {
     this.#catalog = catalog

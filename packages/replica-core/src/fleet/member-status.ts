@@ -1,0 +1,54 @@
+import type { TXID } from '@sqlstream/ltx'
+import type { PrimaryStatus } from '../report.ts'
+import type { Resting } from '../rest.ts'
+import type { FleetDatabase, MemberState } from './fleet-events.ts'
+
+/** How a database of a fleet stands. */
+export interface MemberStatus {
+  readonly database: FleetDatabase
+  /** `failed` also when it is open and its commits cannot be captured now. */
+  readonly state: MemberState
+  readonly captured?: TXID
+  /** Everything up to here is in the replica. */
+  readonly uploaded?: TXID
+  readonly pendingFiles: number
+  readonly pendingBytes: number
+  /** As `PrimaryStatus.unreplicatedSince`; of one that was never opened, since it was found. */
+  readonly unreplicatedSince?: number
+  /** As `PrimaryStatus.provenAt`. */
+  readonly provenAt?: number
+  readonly lastError?: Error
+}
+
+/** Puts together what is known of a member, with its primary, at rest, or without either. */
+export function memberStatus(
+  database: FleetDatabase,
+  state: MemberState,
+  {
+    primary,
+    resting,
+    since,
+    lastError,
+  }: {
+    readonly primary: PrimaryStatus | undefined
+    readonly resting: Resting | undefined
+    readonly since: number | undefined
+    readonly lastError: Error | undefined
+  },
+): MemberStatus {
+  const captured = primary?.captured?.txid ?? resting?.pos.txid
+  const uploaded = primary?.uploaded ?? resting?.pos.txid
+  const provenAt = primary?.provenAt ?? resting?.maintenance?.provenAt
+  const unreplicatedSince = primary === undefined ? since : primary.unreplicatedSince
+  return {
+    database,
+    state: state === 'open' && primary?.state === 'failed' ? 'failed' : state,
+    ...(captured !== undefined && { captured }),
+    ...(uploaded !== undefined && { uploaded }),
+    pendingFiles: primary?.pendingFiles ?? 0,
+    pendingBytes: primary?.pendingBytes ?? 0,
+    ...(unreplicatedSince !== undefined && { unreplicatedSince }),
+    ...(provenAt !== undefined && { provenAt }),
+    ...(lastError && { lastError }),
+  }
+}
