@@ -87,6 +87,7 @@ const shownSettings = {
 export const configShow = z.strictObject({
   ...configHead,
   drivers: z.array(z.string()),
+  socket: z.string().optional(),
   databases: z.array(z.strictObject({ ...shownSettings, stateDir: z.string().optional() })),
   folders: z.array(
     z.strictObject({

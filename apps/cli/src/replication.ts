@@ -1,3 +1,4 @@
+import type { TXID } from '@sqlstream/ltx'
 import {
   type CloseReport,
   type LeaseOptions,
@@ -5,7 +6,9 @@ import {
   Primary,
   type PrimaryEvent,
   type PrimaryOptions,
+  type PrimaryStatus,
 } from '@sqlstream/replica-core'
+import type { StorageOperation } from '@sqlstream/storage'
 import type { Drivers } from './drivers.ts'
 import { type NamedReplica, openReplica } from './open-replica.ts'
 
@@ -31,6 +34,8 @@ export interface ReplicationOptions {
   readonly drivers: Drivers
   readonly signal: AbortSignal
   readonly onEvent: PairListener
+  /** Learns of every call of the store. */
+  readonly onOperation?: (operation: StorageOperation) => void
 }
 
 /** A running replication of one database. */
@@ -38,13 +43,11 @@ export class Replication {
   readonly pair: Pair
   readonly #named: NamedReplica
   readonly #primary: Primary
-  readonly #fenced: Promise<void>
 
-  private constructor(pair: Pair, named: NamedReplica, primary: Primary, fenced: Promise<void>) {
+  private constructor(pair: Pair, named: NamedReplica, primary: Primary) {
     this.pair = pair
     this.#named = named
     this.#primary = primary
-    this.#fenced = fenced
   }
 
   /** The replica's URL without credentials. */
@@ -52,46 +55,39 @@ export class Replication {
     return this.#named.location.display
   }
 
-  /** Resolves when another writer has taken over; never otherwise. */
-  get fenced(): Promise<void> {
-    return this.#fenced
+  /** How it stands now. */
+  get status(): PrimaryStatus {
+    return this.#primary.status
   }
 
   static async start(pair: Pair, options: ReplicationOptions): Promise<Replication> {
-    const { drivers, signal, onEvent } = options
+    const { drivers, signal, onEvent, onOperation } = options
     const { database, url, display: _display, environment, ...rest } = pair
-    const named = await openReplica(url, { drivers, signal, environment })
-    let fence = (): void => undefined
-    const fenced = new Promise<void>((resolve) => {
-      fence = resolve
-    })
+    const named = await openReplica(url, { drivers, signal, environment, onOperation })
     try {
       const primary = await Primary.open({
         ...rest,
         database,
         replica: named.replica,
         signal,
-        onEvent: (event) => {
-          onEvent(pair, event)
-          if (event.type === 'state' && event.to === 'fenced') fence()
-        },
+        onEvent: (event) => onEvent(pair, event),
       })
-      return new Replication(pair, named, primary, fenced)
+      return new Replication(pair, named, primary)
     } catch (error) {
       await named[Symbol.asyncDispose]()
       throw error
     }
   }
 
-  /** Resolves when everything that was committed before is in the replica. */
-  async durable(signal: AbortSignal): Promise<void> {
-    await this.#primary.durable({ signal })
+  /** Resolves when everything that was committed before is in the replica, with where the newest of it is. */
+  async durable(signal: AbortSignal): Promise<TXID> {
+    return (await this.#primary.durable({ signal })).txid
   }
 
-  /** Uploads what is left and lets go. */
-  async stop(): Promise<CloseReport> {
+  /** Uploads what is left and lets go. The signal ends the wait for the uploads. */
+  async stop(signal?: AbortSignal): Promise<CloseReport> {
     try {
-      return await this.#primary.close()
+      return await this.#primary.close(signal && { signal })
     } finally {
       await this.#named[Symbol.asyncDispose]()
     }

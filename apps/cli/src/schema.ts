@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
+import { change, info, liveStatus, sync } from './control/api-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
 import { replicaList } from './replica-schema.ts'
 import { restore, restoreTree } from './restore-schema.ts'
@@ -201,7 +202,13 @@ const event = z.discriminatedUnion('type', [
     ...eventHead,
     type: z.literal('member'),
     /** Of a database in a folder. */
-    state: z.enum(['queued', 'opening', 'open', 'resting', 'failed', 'fenced', 'gone']),
+    state: z.enum(['queued', 'opening', 'open', 'resting', 'failed', 'fenced', 'stopped', 'gone']),
+  }),
+  z.strictObject({
+    time: instant,
+    type: z.literal('control-warning'),
+    code: z.string(),
+    message: z.string(),
   }),
   z.strictObject({ time: instant, type: z.literal('watching'), folder: z.string(), databases: count }),
   z.strictObject({
@@ -267,6 +274,10 @@ export const SCHEMAS = {
   'config-check': configCheck,
   'config-show': configShow,
   'config-file': configFile,
+  sync,
+  'control-change': change,
+  'control-info': info,
+  'status-live': liveStatus,
   'replicate-event': event,
   error: failure,
 } as const

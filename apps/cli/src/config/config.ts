@@ -43,6 +43,8 @@ export interface Config {
   readonly drivers: readonly string[]
   readonly databases: readonly DatabaseConfig[]
   readonly folders: readonly FolderConfig[]
+  /** Where a running process takes commands, absolute; `never`: nowhere. */
+  readonly socket?: string
 }
 
 /** Where in a file something is: keys and indexes from the top. */

@@ -81,6 +81,9 @@ export const configFile = z.strictObject(
       .array(text('the name of a package'), { error: 'expected a list of package names' })
       .describe('packages with storage drivers that are not built in')
       .optional(),
+    socket: text('the path of a socket, or never')
+      .describe('where commands are taken while it runs, relative to the folder of this file; never: nowhere')
+      .optional(),
     ...maintenanceSettings,
     databases: z
       .array(database, { error: 'expected a list of databases' })

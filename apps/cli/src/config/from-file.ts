@@ -79,7 +79,15 @@ export function fromFile(
       ...(restAfter === undefined ? {} : { restAfterMs: parseDuration(restAfter) }),
     }
   })
-  return { config: { drivers: file.drivers ?? [], databases, folders }, problems: withoutRepeats(problems) }
+  const socket =
+    file.socket === undefined || file.socket === 'never' ? file.socket : resolve(folder, file.socket)
+  const config = {
+    drivers: file.drivers ?? [],
+    databases,
+    folders,
+    ...(socket !== undefined && { socket }),
+  }
+  return { config, problems: withoutRepeats(problems) }
 }
 
 /** What a check finds wrong at a place of the file. */
