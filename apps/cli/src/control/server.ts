@@ -60,7 +60,8 @@ export class ControlServer implements AsyncDisposable {
     const gone = new AbortController()
     response.once('close', () => gone.abort(new CLIError('interrupted', 'the caller has gone')))
     try {
-      const url = new URL(request.url ?? '/', 'http://socket')
+      const url = URL.parse(request.url ?? '/', 'http://socket')
+      if (url === null) throw new UnknownRoute(String(request.url))
       if (request.method === 'GET' && url.pathname === '/metrics') {
         respond(response, 200, this.#c.metrics(), METRICS_TYPE)
         return
