@@ -21,6 +21,7 @@ export type CLIErrorCode =
   | 'database-stopped'
   | 'member-of-folder'
   | 'socket-in-use'
+  | 'address-in-use'
   | 'no-answer'
   | 'stopping'
   | 'timed-out'

@@ -68,6 +68,7 @@ const TABLE: Readonly<Record<string, ByCode>> = {
     'database-stopped': EXIT.conflict,
     'member-of-folder': EXIT.usage,
     'socket-in-use': EXIT.conflict,
+    'address-in-use': EXIT.conflict,
     'no-answer': EXIT.unavailable,
     stopping: EXIT.unavailable,
     'timed-out': EXIT.timedOut,

@@ -41,7 +41,7 @@ export class FolderRun {
     run.#replication = await FolderReplication.start(watched, {
       drivers: options.drivers,
       signal: options.signal,
-      onOperation: options.onOperation,
+      onOperation: options.activity.operation,
       onEvent: (event) => run.#onEvent(event),
     })
     run.#begun(run.#replication.databases)
@@ -117,7 +117,8 @@ export class FolderRun {
   }
 
   #onEvent(event: FleetEvent): void {
-    if (event.type === 'primary') this.#o.onEvent(event.event)
+    if (event.type === 'primary') this.#o.activity.event(event.event)
+    if (event.type === 'open-failed') this.#o.activity.openFailed(event.error)
     if (event.type === 'member' && event.state === 'fenced') process.exitCode = EXIT.fenced
     if (event.type === 'warning') this.#warned.add(event.code)
     if (this.#o.json) {

@@ -17,6 +17,8 @@ export class PairRun implements ControlledDatabase {
   readonly #summary = new UploadSummary()
   #replication: Replication | undefined
   #starting = false
+  /** Of the last stop. */
+  #report: CloseReport | undefined
   #lastError: Error | undefined
   /** Since when nobody looks at it, ms since the epoch. */
   #since: number = Date.now()
@@ -41,8 +43,18 @@ export class PairRun implements ControlledDatabase {
     if (status === undefined) {
       const since = Math.min(this.#since, pendingSince(database, this.pair.stateDir) ?? this.#since)
       const state = this.#starting ? 'opening' : this.#lastError === undefined ? 'stopped' : 'failed'
-      const rest = this.#lastError && { lastError: this.#lastError }
-      return { database, replica, state, pendingFiles: 0, pendingBytes: 0, unreplicatedSince: since, ...rest }
+      const { captured, uploaded, pendingFiles = 0 } = this.#report ?? {}
+      return {
+        database,
+        replica,
+        state,
+        ...(captured && { captured: captured.txid }),
+        ...(uploaded !== undefined && { uploaded }),
+        pendingFiles,
+        pendingBytes: 0,
+        unreplicatedSince: since,
+        ...(this.#lastError && { lastError: this.#lastError }),
+      }
     }
     const { captured, database: _, walFrames: _frames, state: _state, ...rest } = status
     return {
@@ -61,26 +73,29 @@ export class PairRun implements ControlledDatabase {
       if (this.#replication !== undefined) return
       signal?.throwIfAborted()
       this.#starting = true
-      const { drivers, onOperation } = this.#o
+      const { drivers, activity } = this.#o
       const limit = new AbortController()
       const end = (): void => limit.abort(signal?.reason)
       signal?.addEventListener('abort', end, { once: true })
       try {
         this.#replication = await Replication.start(this.pair, {
           drivers,
-          onOperation,
+          onOperation: activity.operation,
           signal: AbortSignal.any([this.#o.signal, limit.signal]),
           onEvent: (_, event) => this.#onEvent(event),
         })
         this.#lastError = undefined
       } catch (error) {
         this.#lastError = error as Error
+        activity.openFailed(error)
         throw error
       } finally {
         this.#starting = false
         signal?.removeEventListener('abort', end)
       }
       if (!this.#o.json) this.#say(`replicating to ${this.#replication.display}`)
+      // Told before this was known to be open.
+      if (this.#replication.status.state === 'fenced') this.#onFenced()
     })
   }
 
@@ -108,6 +123,7 @@ export class PairRun implements ControlledDatabase {
     const report = await replication.stop(signal)
     this.#since = before !== undefined && !isComplete(report) ? before : Date.now()
     this.#replication = undefined
+    this.#report = report
     if (this.#o.json) this.#o.tell(stoppedJSON(this.#source, new Date(), report))
     else {
       const uploads = this.#summary.flush()
@@ -124,7 +140,7 @@ export class PairRun implements ControlledDatabase {
   }
 
   #onEvent(event: PrimaryEvent): void {
-    this.#o.onEvent(event)
+    this.#o.activity.event(event)
     if (event.type === 'state' && event.to === 'fenced') {
       process.exitCode = EXIT.fenced
       this.#onFenced()

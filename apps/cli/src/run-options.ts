@@ -12,8 +12,13 @@ export interface RunOptions {
   readonly say: (line: string) => void
   /** For `--json`. */
   readonly tell: (event: EventJSON) => void
-  /** Learns of every event of every database. */
-  readonly onEvent: (event: PrimaryEvent) => void
-  /** Learns of every call of every store. */
-  readonly onOperation: (operation: StorageOperation) => void
+  /** Learns of what is done. */
+  readonly activity: RunActivity
+}
+
+/** Learns of what the databases of a process do. Calls must be cheap. */
+export interface RunActivity {
+  readonly event: (event: PrimaryEvent) => void
+  readonly operation: (operation: StorageOperation) => void
+  readonly openFailed: (error: unknown) => void
 }

@@ -204,6 +204,8 @@ const event = z.discriminatedUnion('type', [
     /** Of a database in a folder. */
     state: z.enum(['queued', 'opening', 'open', 'resting', 'failed', 'fenced', 'stopped', 'gone']),
   }),
+  /** Where the figures are. */
+  z.strictObject({ time: instant, type: z.literal('metrics'), url: z.string() }),
   z.strictObject({
     time: instant,
     type: z.literal('control-warning'),

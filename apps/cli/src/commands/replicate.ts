@@ -3,6 +3,7 @@ import { Args, Flags } from '@oclif/core'
 import { redactText } from '@sqlstream/storage'
 import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
+import type { MetricsConfig } from '../config/config.ts'
 import { Registry } from '../control/registry.ts'
 import { ControlServer } from '../control/server.ts'
 import { ownRuntimeFolder } from '../control/socket.ts'
@@ -11,6 +12,8 @@ import { describeFailure } from '../failure.ts'
 import { folderFlags, selectionOf } from '../folder-flags.ts'
 import type { WatchedFolder } from '../folder-replication.ts'
 import { folderFromWords, foldersFromConfig } from '../folders.ts'
+import { MetricsEndpoint, parseListenAddress } from '../metrics/endpoint.ts'
+import { Metrics } from '../metrics/metrics.ts'
 import { configWarningJSON } from '../output/events.ts'
 import { type PairOptions, pairsFromConfig, pairsFromWords } from '../pairs.ts'
 import type { Pair } from '../replication.ts'
@@ -23,7 +26,7 @@ export default class Replicate extends BaseCommand {
   static override description =
     'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. A lease in the replica keeps a second writer out. Beside uploading it merges files into levels and snapshots, and removes what no state needs that is to stay restorable. With --watch it replicates every database of a folder, also those that come later. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
   static override usage =
-    'replicate [DATABASE URL ...] [--watch <dir> URL] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--verify-every <duration> --verify-budget <size>] [--state-dir <path>] [--socket <path> | --no-socket] [--json]'
+    'replicate [DATABASE URL ...] [--watch <dir> URL] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--verify-every <duration> --verify-budget <size>] [--state-dir <path>] [--socket <path> | --no-socket] [--metrics [<host>:]<port> [--metrics-per-database]] [--json]'
   static override examples = [
     {
       description: 'Replicate a database into a folder',
@@ -110,6 +113,13 @@ export default class Replicate extends BaseCommand {
         'where commands are taken while it runs; default: "socket" of the configuration file, else one for each process of this user',
     }),
     'no-socket': Flags.boolean({ default: false, description: 'take no commands while it runs' }),
+    metrics: Flags.string({
+      description: 'offer figures to Prometheus at this port of this machine, or at this address and port',
+    }),
+    'metrics-per-database': Flags.boolean({
+      default: false,
+      description: 'a number for each database too, of which there may be many',
+    }),
     json: Flags.boolean({ default: false, description: 'one JSON object per event on standard output' }),
   }
   #json = false
@@ -145,19 +155,22 @@ export default class Replicate extends BaseCommand {
               await folderFromWords(flags.watch, words, this.drivers, { ...options, ...selectionOf(flags) }),
             ],
           }
+    const figures = flags.metrics === undefined ? work.metrics : { listen: flags.metrics }
+    const perDatabase = flags['metrics-per-database'] || (work.metrics?.perDatabase ?? false)
+    const metrics = new Metrics({ version: this.config.version, perDatabase })
     const runOptions = {
       drivers: this.drivers,
       signal: this.signal,
       json: this.#json,
       say: (line: string) => this.log(line),
       tell: (event: EventJSON) => this.#line(event),
-      onEvent: () => undefined,
-      onOperation: () => undefined,
+      activity: metrics.activity,
     }
-    const { stateDir: _, ...defaults } = options
+    const { stateDir: _stateDir, ...defaults } = options
     const registry = new Registry(runOptions, defaults)
-    await using control = await this.#control(registry, flags.socket ?? work.socket, flags)
-    void control
+    const text = (): string => metrics.text(registry.rows())
+    await using _control = await this.#control(text, registry, flags.socket ?? work.socket, flags)
+    await using _metrics = figures && (await this.#endpoint(text, figures.listen))
     try {
       await registry.start(work.pairs, work.folders)
       const done = flags.once ? this.#durable(registry) : registry.fenced
@@ -169,13 +182,14 @@ export default class Replicate extends BaseCommand {
 
   /** The socket comes first: two processes that were given one path must not both begin. */
   async #control(
+    metrics: () => string,
     registry: Registry,
     named: string | undefined,
     { once, 'no-socket': off }: { readonly once: boolean; readonly 'no-socket': boolean },
   ): Promise<ControlServer | undefined> {
     // One that is about to end is not asked anything, unless somebody said where.
     if (off || named === 'never' || (once && named === undefined)) return undefined
-    const context = { registry, version: this.config.version, metrics: () => '' }
+    const context = { registry, version: this.config.version, metrics }
     if (named !== undefined) return await ControlServer.open(context, resolve(named))
     try {
       return await ControlServer.open(context, join(await ownRuntimeFolder(), `${process.pid}.sock`))
@@ -188,6 +202,14 @@ export default class Replicate extends BaseCommand {
       else this.log(`warning: ${text} (${code})`)
       return undefined
     }
+  }
+
+  async #endpoint(text: () => string, listen: string): Promise<MetricsEndpoint> {
+    const endpoint = await MetricsEndpoint.open(text, parseListenAddress(listen))
+    const { url } = endpoint
+    if (this.#json) this.#line({ time: new Date().toISOString(), type: 'metrics', url })
+    else this.log(`metrics at ${url}`)
+    return endpoint
   }
 
   async #work(words: readonly string[], options: PairOptions): Promise<Work> {
@@ -213,11 +235,12 @@ export default class Replicate extends BaseCommand {
     }
     const pairs = await pairsFromConfig(config, this.drivers, options)
     const { stateDir: _, ...rest } = options
-    const { socket } = config
+    const { socket, metrics } = config
     return {
       pairs,
       folders: await foldersFromConfig(config, this.drivers, rest),
       ...(socket !== undefined && { socket }),
+      ...(metrics !== undefined && { metrics }),
     }
   }
 
@@ -241,6 +264,7 @@ interface Work {
   readonly pairs: readonly Pair[]
   readonly folders: readonly WatchedFolder[]
   readonly socket?: string
+  readonly metrics?: MetricsConfig
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { CLIError } from '../cli-error.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { describeFailure } from '../failure.ts'
+import { EXPOSITION_TYPE } from '../metrics/exposition.ts'
 import { formatDuration } from '../output/units.ts'
 import { type InfoJSON, REQUESTS } from './api-schema.ts'
 import { liveStatusJSON } from './api-values.ts'
@@ -63,7 +64,7 @@ export class ControlServer implements AsyncDisposable {
       const url = URL.parse(request.url ?? '/', 'http://socket')
       if (url === null) throw new UnknownRoute(String(request.url))
       if (request.method === 'GET' && url.pathname === '/metrics') {
-        respond(response, 200, this.#c.metrics(), METRICS_TYPE)
+        respond(response, 200, this.#c.metrics(), EXPOSITION_TYPE)
         return
       }
       send(response, 200, await this.#handle(request, url, gone.signal))
@@ -121,8 +122,6 @@ export class ControlServer implements AsyncDisposable {
     }
   }
 }
-
-export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** HTTP says roughly what the exit code of a command would say. */
 const STATUS: Readonly<Partial<Record<ExitCode, number>>> = {

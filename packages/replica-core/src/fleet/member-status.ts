@@ -1,5 +1,5 @@
 import type { TXID } from '@sqlstream/ltx'
-import type { PrimaryStatus } from '../report.ts'
+import type { CloseReport, PrimaryStatus } from '../report.ts'
 import type { Resting } from '../rest.ts'
 import type { FleetDatabase, MemberState } from './fleet-events.ts'
 
@@ -28,16 +28,19 @@ export function memberStatus(
     primary,
     resting,
     since,
+    report,
     lastError,
   }: {
     readonly primary: PrimaryStatus | undefined
     readonly resting: Resting | undefined
     readonly since: number | undefined
+    /** Of one that is closed. */
+    readonly report: CloseReport | undefined
     readonly lastError: Error | undefined
   },
 ): MemberStatus {
-  const captured = primary?.captured?.txid ?? resting?.pos.txid
-  const uploaded = primary?.uploaded ?? resting?.pos.txid
+  const captured = primary?.captured?.txid ?? resting?.pos.txid ?? report?.captured?.txid
+  const uploaded = primary?.uploaded ?? resting?.pos.txid ?? report?.uploaded
   const provenAt = primary?.provenAt ?? resting?.maintenance?.provenAt
   const unreplicatedSince = primary === undefined ? since : primary.unreplicatedSince
   return {
@@ -45,7 +48,7 @@ export function memberStatus(
     state: state === 'open' && primary?.state === 'failed' ? 'failed' : state,
     ...(captured !== undefined && { captured }),
     ...(uploaded !== undefined && { uploaded }),
-    pendingFiles: primary?.pendingFiles ?? 0,
+    pendingFiles: primary?.pendingFiles ?? report?.pendingFiles ?? 0,
     pendingBytes: primary?.pendingBytes ?? 0,
     ...(unreplicatedSince !== undefined && { unreplicatedSince }),
     ...(provenAt !== undefined && { provenAt }),

@@ -51,6 +51,8 @@ export class Member {
   #attempt: Promise<void> = Promise.resolve()
   #lettingGo: Promise<boolean> | undefined
   #closing: Promise<CloseReport | undefined> | undefined
+  /** What it left when it was closed. */
+  #report: CloseReport | undefined
   /** Something was written since it began to be let go. */
   #touched = false
   #lastCommit = Number.NEGATIVE_INFINITY
@@ -83,6 +85,7 @@ export class Member {
       primary,
       resting: this.#resting,
       since: this.#since,
+      report: this.#report,
       lastError,
     })
   }
@@ -200,7 +203,8 @@ export class Member {
     this.#become(state)
     if (primary !== undefined) {
       try {
-        return await primary.close(signal && { signal })
+        this.#report = await primary.close(signal && { signal })
+        return this.#report
       } finally {
         this.#c.budget.leave()
       }
@@ -209,7 +213,8 @@ export class Member {
     // A lease whose time is over keeps nobody out.
     if (resting?.lease instanceof HeldLease && resting.lease.fresh)
       await returnLease(resting.lease, AbortSignal.timeout(RETURN_LIMIT_MS))
-    return resting && { captured: resting.pos, uploaded: resting.pos.txid, pendingFiles: 0 }
+    this.#report = resting && { captured: resting.pos, uploaded: resting.pos.txid, pendingFiles: 0 }
+    return this.#report
   }
 
   async #openUntilOpen(): Promise<void> {
