@@ -357,6 +357,9 @@ describe('the socket', () => {
     await second.result
     // What a dead process left is passed over.
     expect(await scene.json('sync', 'a.db')).toMatchObject({ replica: 'to-a' })
+    // And removed by the next one.
+    await scene.replicate('b.db', 'to-b')
+    expect(readdirSync(scene.folder.join('run/sqlstream'))).toHaveLength(2)
   })
 
   test.runIf(process.getuid?.() === 0)('refuses another user', async () => {

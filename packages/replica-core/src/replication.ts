@@ -25,6 +25,7 @@ import { Uploader } from './upload.ts'
  */
 export class Replication {
   readonly serial: Serial = new Serial()
+  readonly emit: PrimaryListener
   readonly #o: PrimaryOptions
   readonly #parts: ReplicationParts
   readonly #lifecycle: Lifecycle
@@ -33,7 +34,8 @@ export class Replication {
   readonly #spool: Spool
   readonly #captureState: CaptureState
   #uploader: Uploader | undefined
-  #maintenance: Maintenance | undefined
+  /** Of the replica, once it has started. */
+  maintenance: Maintenance | undefined
   #attachment: Attachment | undefined
   #lastError: Error | undefined
   #fenced: Error | undefined
@@ -45,6 +47,7 @@ export class Replication {
     this.#o = options
     this.#parts = parts
     this.#lifecycle = lifecycle
+    this.emit = lifecycle.emit
     this.#spool = new Spool(folder.spool, options.failpoint)
     this.#captureState = CaptureState.open(folder, options.failpoint)
     this.#rebuild = new Rebuild({
@@ -81,10 +84,6 @@ export class Replication {
     return this.#fenced ?? this.#lastError ?? this.#uploader?.lastError
   }
 
-  get emit(): PrimaryListener {
-    return this.#lifecycle.emit
-  }
-
   /** When the last capture began, on the clock of `performance.now`. */
   get lastCapture(): number {
     return this.#lastCapture
@@ -100,11 +99,6 @@ export class Replication {
   get uploader(): Uploader {
     if (this.#uploader === undefined) throw new TypeError('not started')
     return this.#uploader
-  }
-
-  /** When a state was last proven restorable, as far as is known. */
-  get provenAt(): number | undefined {
-    return this.#maintenance?.provenAt
   }
 
   /** How many whole images were begun. */
@@ -151,10 +145,10 @@ export class Replication {
         emit,
         slots: limits?.uploads,
         failpoint: this.#o.failpoint,
-        onUploaded: (file, bytes) => this.#maintenance?.uploaded(file, bytes),
+        onUploaded: (file, bytes) => this.maintenance?.uploaded(file, bytes),
         onFenced: (error) => {
           this.#fenced = error
-          void this.#maintenance?.stopVerifying()
+          void this.maintenance?.stopVerifying()
           this.#lifecycle.transition('fence')
         },
         onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
@@ -162,10 +156,10 @@ export class Replication {
       },
       decision.head,
     )
-    if (catalog === undefined) this.#maintenance = resting?.maintenance
+    if (catalog === undefined) this.maintenance = resting?.maintenance
     else {
       await resting?.maintenance?.stop()
-      this.#maintenance = startMaintenance(this.#o, { writer, emit, catalog, limits })
+      this.maintenance = startMaintenance(this.#o, { writer, emit, catalog, limits })
     }
     await this.serial.run(() => this.#begin(attachment, decision))
   }
@@ -225,13 +219,13 @@ export class Replication {
       await uploader.stop()
       this.#captureState.close()
       this.#lifecycle.transition('close')
-      return { pos: captured, ...signatures, maintenance: this.#maintenance }
+      return { pos: captured, ...signatures, maintenance: this.maintenance }
     })
   }
 
   /** Uploads what is left and lets go of everything but the local lock. */
   async close(signal?: AbortSignal): Promise<void> {
-    await this.#maintenance?.stopVerifying()
+    await this.maintenance?.stopVerifying()
     await this.#attachment?.cycle.settled().catch(() => undefined)
     if (this.#lifecycle.state !== 'fenced' && this.#uploader !== undefined) {
       await this.serial.run(this.capture).catch((error: Error) => {
@@ -242,7 +236,7 @@ export class Replication {
         await this.#uploader.waitFor(pos.txid, signal).catch(() => undefined)
       }
     }
-    await this.#maintenance?.stop()
+    await this.maintenance?.stop()
     await this.#uploader?.stop()
     await this.#detach()
     this.#captureState.close()

@@ -39,7 +39,8 @@ export function isComplete({ captured, uploaded, pendingFiles }: CloseReport): b
 
 /** How a replication stands. */
 export function statusOf(database: string, replication: Replication, { since }: Backlog): PrimaryStatus {
-  const { state, pos, uploader, lastError, attachment, provenAt } = replication
+  const { state, pos, uploader, lastError, attachment, maintenance } = replication
+  const provenAt = maintenance?.provenAt
   return {
     database,
     state,

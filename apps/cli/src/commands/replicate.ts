@@ -4,7 +4,7 @@ import { redactText } from '@sqlstream/storage'
 import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
 import type { MetricsConfig } from '../config/config.ts'
-import { Registry } from '../control/registry.ts'
+import { Roster } from '../control/roster.ts'
 import { ControlServer } from '../control/server.ts'
 import { ownRuntimeFolder } from '../control/socket.ts'
 import { parseDuration } from '../duration.ts'
@@ -167,29 +167,29 @@ export default class Replicate extends BaseCommand {
       activity: metrics.activity,
     }
     const { stateDir: _stateDir, ...defaults } = options
-    const registry = new Registry(runOptions, defaults)
-    const text = (): string => metrics.text(registry.rows())
-    await using _control = await this.#control(text, registry, flags.socket ?? work.socket, flags)
+    const roster = new Roster(runOptions, defaults)
+    const text = (): string => metrics.text(roster.rows())
+    await using _control = await this.#control(text, roster, flags.socket ?? work.socket, flags)
     await using _metrics = figures && (await this.#endpoint(text, figures.listen))
     try {
-      await registry.start(work.pairs, work.folders)
-      const done = flags.once ? this.#durable(registry) : registry.fenced
+      await roster.start(work.pairs, work.folders)
+      const done = flags.once ? this.#durable(roster) : roster.fenced
       await Promise.race([aborted(this.signal), done])
     } finally {
-      await registry.close()
+      await roster.close()
     }
   }
 
   /** The socket comes first: two processes that were given one path must not both begin. */
   async #control(
     metrics: () => string,
-    registry: Registry,
+    roster: Roster,
     named: string | undefined,
     { once, 'no-socket': off }: { readonly once: boolean; readonly 'no-socket': boolean },
   ): Promise<ControlServer | undefined> {
     // One that is about to end is not asked anything, unless somebody said where.
     if (off || named === 'never' || (once && named === undefined)) return undefined
-    const context = { registry, version: this.config.version, metrics }
+    const context = { roster, version: this.config.version, metrics }
     if (named !== undefined) return await ControlServer.open(context, resolve(named))
     try {
       return await ControlServer.open(context, join(await ownRuntimeFolder(), `${process.pid}.sock`))
@@ -244,9 +244,9 @@ export default class Replicate extends BaseCommand {
     }
   }
 
-  async #durable(registry: Registry): Promise<void> {
+  async #durable(roster: Roster): Promise<void> {
     try {
-      await registry.durable()
+      await roster.durable()
     } catch (error) {
       // After Ctrl-C the report says what is safe, and the exit code whether that is everything.
       if (!this.signal.aborted) throw error

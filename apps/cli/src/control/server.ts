@@ -7,7 +7,7 @@ import { EXPOSITION_TYPE } from '../metrics/exposition.ts'
 import { formatDuration } from '../output/units.ts'
 import { type InfoJSON, REQUESTS } from './api-schema.ts'
 import { liveStatusJSON } from './api-values.ts'
-import type { Registry } from './registry.ts'
+import type { Roster } from './roster.ts'
 import { listenAt } from './socket.ts'
 
 /** Paths begin with this; what is understood under it does not change. */
@@ -17,7 +17,7 @@ const LONGEST_BODY = 64 * 1024
 
 /** What the control socket serves. */
 export interface ControlContext {
-  readonly registry: Registry
+  readonly roster: Roster
   readonly version: string
   /** The figures in the text format of Prometheus. */
   readonly metrics: () => string
@@ -76,36 +76,36 @@ export class ControlServer implements AsyncDisposable {
   }
 
   async #handle(request: IncomingMessage, url: URL, gone: AbortSignal): Promise<unknown> {
-    const { registry } = this.#c
+    const { roster } = this.#c
     const route = `${request.method} ${url.pathname}`
     switch (route) {
       case `GET ${API_VERSION}/info`:
         return this.#info()
       case `GET ${API_VERSION}/status`: {
         const path = url.searchParams.get('database')
-        const rows = path === null ? registry.rows() : [registry.database(path).row]
+        const rows = path === null ? roster.rows() : [roster.database(path).row]
         return liveStatusJSON(this.#info(), rows, Date.now())
       }
       case `POST ${API_VERSION}/sync`: {
         const { database, timeoutMs } = await bodyOf(request, 'sync')
-        return await within(timeoutMs, [gone], (signal) => registry.sync(database, signal))
+        return await within(timeoutMs, [gone], (signal) => roster.sync(database, signal))
       }
       case `POST ${API_VERSION}/start`: {
         const { database, timeoutMs } = await bodyOf(request, 'start')
-        return await within(timeoutMs, [gone], (signal) => registry.startDatabase(database, signal))
+        return await within(timeoutMs, [gone], (signal) => roster.startDatabase(database, signal))
       }
       case `POST ${API_VERSION}/register`: {
         const { database, url: place, timeoutMs } = await bodyOf(request, 'register')
-        return await within(timeoutMs, [gone], (signal) => registry.register(database, place, signal))
+        return await within(timeoutMs, [gone], (signal) => roster.register(database, place, signal))
       }
       // What was begun is carried to its end, whether or not somebody waits for it.
       case `POST ${API_VERSION}/stop`: {
         const { database, timeoutMs } = await bodyOf(request, 'stop')
-        return await within(timeoutMs, [], (signal) => registry.stopDatabase(database, signal))
+        return await within(timeoutMs, [], (signal) => roster.stopDatabase(database, signal))
       }
       case `POST ${API_VERSION}/unregister`: {
         const { database, timeoutMs } = await bodyOf(request, 'unregister')
-        return await within(timeoutMs, [], (signal) => registry.unregister(database, signal))
+        return await within(timeoutMs, [], (signal) => roster.unregister(database, signal))
       }
       default:
         throw new UnknownRoute(route)
@@ -118,7 +118,7 @@ export class ControlServer implements AsyncDisposable {
       pid: process.pid,
       startedAt: this.#startedAt.toISOString(),
       socket: this.#path,
-      databases: [...this.#c.registry.rows()].length,
+      databases: [...this.#c.roster.rows()].length,
     }
   }
 }

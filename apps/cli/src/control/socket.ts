@@ -16,11 +16,12 @@ export function runtimeFolder(): string {
   return base ? join(base, 'sqlstream') : join(tmpdir(), `sqlstream-${process.getuid?.() ?? 'user'}`)
 }
 
-/** Creates that folder if need be. @throws CLIError `socket-in-use` when others may write there */
+/** Creates that folder if need be, and removes what dead processes left in it. @throws CLIError `socket-in-use` when others may write there */
 export async function ownRuntimeFolder(): Promise<string> {
   const folder = runtimeFolder()
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await assertOwn(folder)
+  for (const path of await runtimeSockets()) await removeDead(path).catch(() => undefined)
   return folder
 }
 
@@ -88,7 +89,7 @@ export async function listenAt(server: Server, path: string): Promise<() => Prom
 }
 
 /** Removes the socket of a dead process. @throws CLIError `socket-in-use` */
-export async function removeDead(path: string): Promise<void> {
+async function removeDead(path: string): Promise<void> {
   const found = await lstat(path).catch(ifMissing)
   if (found === undefined) return
   if (!found.isSocket())

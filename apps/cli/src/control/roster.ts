@@ -13,7 +13,7 @@ import { changeJSON, syncJSON } from './api-values.ts'
 import type { ControlledDatabase, DatabaseRow } from './database-row.ts'
 
 /** What a running `replicate` replicates, and what can be changed about that while it runs. */
-export class Registry {
+export class Roster {
   readonly #o: RunOptions
   /** For databases that are registered later. */
   readonly #defaults: PairOptions
