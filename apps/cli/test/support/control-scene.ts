@@ -6,6 +6,8 @@ import { type CLIProcess, type CLIResult, runCLI, startCLI } from './run-cli.ts'
 /** A folder with databases of applications, in which processes of one user listen. */
 export class ControlScene implements AsyncDisposable {
   readonly folder = new TempFolder('ctl')
+  /** More variables for its processes. */
+  readonly env: Record<string, string> = {}
   readonly #apps: App[] = []
   readonly #processes: CLIProcess[] = []
 
@@ -43,7 +45,7 @@ export class ControlScene implements AsyncDisposable {
   }
 
   get options(): { cwd: string; env: Record<string, string> } {
-    return { cwd: this.folder.path, env: { XDG_RUNTIME_DIR: this.folder.join('run') } }
+    return { cwd: this.folder.path, env: { XDG_RUNTIME_DIR: this.folder.join('run'), ...this.env } }
   }
 
   /** The path of a socket in the folder. */
