@@ -131,7 +131,9 @@ describe('metrics', () => {
     expect(figures.at(OLDEST)).toBeLessThanOrEqual(after)
   })
 
-  test('a database that is fenced, stopped or cannot be opened never counts as up to date', async () => {
+  test('a database that is fenced, stopped or cannot be opened never counts as up to date', {
+    timeout: 180_000,
+  }, async () => {
     mkdirSync(scene.folder.join('data'))
     for (const name of ['fenced', 'stopped', 'bad', 'good']) scene.database(`data/${name}.db`)
     writeFile(scene.folder, 'data/.bad.db-sqlstream', 'a file where its state should be')
