@@ -31,6 +31,8 @@ export type BlobBody = Uint8Array | ReplayableBody
 
 /** The bytes of an object or of a range of it, once, in order. */
 export interface BlobStream extends AsyncIterable<Uint8Array> {
+  /** Optional: all the bytes, where they are in memory already. Who takes them from here reads nothing and releases nothing. */
+  readonly whole?: Uint8Array | undefined
   /**
    * Optional, where it spares a copy: puts the next bytes at the beginning of `target` and resolves with their
    * number, which may be less than fits; 0 is the end. Throws RangeError when `target` has no room at all. It and the
