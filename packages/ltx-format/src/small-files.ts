@@ -78,12 +78,15 @@ export class SmallFiles implements MergeGroup {
 
   async *batches(): AsyncGenerator<HashedBatch, void, undefined> {
     const pgnos = Uint32Array.from(this.#newest.keys()).sort()
+    let room = new Uint8Array(0)
     for (let from = 0; from < pgnos.length; ) {
       let size = 0
       let to = from
       while (to < pgnos.length && (size === 0 || size < BATCH_SIZE))
         size += this.#words[this.#at(pgnos[to++]!) + 1]!
-      yield this.#batch(pgnos.subarray(from, to), size)
+      // The batch before was used up.
+      if (room.byteLength < size) room = new Uint8Array(size)
+      yield this.#batch(pgnos.subarray(from, to), room.subarray(0, size))
       from = to
     }
   }
@@ -93,10 +96,9 @@ export class SmallFiles implements MergeGroup {
     return this.#newest.get(pgno)! * WORDS
   }
 
-  #batch(pgnos: Uint32Array, size: number): HashedBatch {
+  #batch(pgnos: Uint32Array, frames: Uint8Array): HashedBatch {
     const count = pgnos.length
     const words = this.#words
-    const frames = new Uint8Array(size)
     const frameSizes = new Uint32Array(count)
     const sums = new Uint32Array(2 * count)
     const dataSums = new Uint32Array(2 * count)

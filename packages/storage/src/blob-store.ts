@@ -22,6 +22,11 @@ export interface BlobInfo {
 export interface ReplayableBody {
   /** Bytes that each reading yields; absent when not known in advance. */
   readonly size?: number | undefined
+  /**
+   * Chunks stay as they are after the next one was asked for, so a driver need not wait with that until it is done with the one before.
+   * Default false: the memory of a chunk is used again.
+   */
+  readonly chunksStay?: boolean | undefined
   /** Starts a new reading from the first byte. May be called again after an earlier reading ended. */
   open(): AsyncIterable<Uint8Array>
 }

@@ -59,8 +59,7 @@ export function streamOf(
   bytes: Uint8Array | undefined,
   signal: AbortSignal | undefined,
 ): ByteStream {
-  // A store may show only the beginning of an object for a while (T28).
-  return bytes && bytes.byteLength >= file.size ? once(bytes) : replica.open(file, { signal })
+  return bytes ? once(bytes) : replica.open(file, { signal })
 }
 
 function smallFiles(files: readonly LTXFile[]): Set<LTXFile> {

@@ -26,7 +26,7 @@ export async function runMerge(
   const last = inputs.at(-1) as LTXFile
   const timestamp = last.timestamp ?? new Date((await replica.header(last, { signal })).timestamp)
   const range = { minTXID: first.minTXID, maxTXID: last.maxTXID }
-  const body = { open: () => merged(replica, inputs, options) }
+  const body = { open: () => merged(replica, inputs, options), chunksStay: true }
   try {
     return await writer.put(level, range, body, { timestamp, signal, appends: false })
   } catch (error) {
