@@ -224,7 +224,7 @@ async function measure(
   }
   const figures = [
     compared('merge', ours),
-    ...(fromMemory === 0 ? [] : [compared('merge by the primary', primary)]),
+    ...(fromMemory * 2 < inputs.length ? [] : [compared('merge by the primary', primary)]),
     ...(cli === undefined ? [] : [figureOf('merge by Litestream', theirs)]),
     figureOf('decoding and encoding every page', recoded),
   ]
