@@ -234,7 +234,7 @@ export class Maintenance {
       policy,
       now,
       signal,
-      local: this.#recent.open,
+      local: this.#recent.bytesOf,
       onMerged: ({ file, inputs, milliseconds }) => {
         failpoint?.('merge:after')
         this.#catalog = withFiles(this.#catalog, [file])
