@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Replica } from '@sqlstream/replica'
@@ -75,6 +76,7 @@ export class FolderReplication {
           ...(exclude === undefined ? {} : { exclude }),
         },
         template,
+        storeName: nameOf(location.url, environment),
         replicaOf: ({ destination }) => new Replica(withPrefix(store, destination)),
         primary: primaryOptions(watched),
         ...(maxOpen === undefined ? {} : { maxOpen }),
@@ -146,6 +148,25 @@ export function sourceOf(
   { path, destination }: FleetDatabase,
 ): { database: string; replica: string } {
   return { database: path, replica: displayOf(location.display, destination) }
+}
+
+/** What decides beside the URL which store is meant; keys that come and go with each start are left out. */
+const PLACE_VARIABLES =
+  /^(AWS_(ENDPOINT_URL|PROFILE|ACCESS_KEY_ID|CONFIG_FILE|SHARED_CREDENTIALS_FILE)|AZURE_STORAGE_(ACCOUNT|SERVICE|CONNECTION)|NATS_|STORAGE_EMULATOR_HOST|LITESTREAM_)/
+
+/**
+ * The same for the same store alone: what one process has recorded of a store must not be taken for true of another. Parts of it are
+ * secret, so it is a checksum.
+ * @param environment default: that of the process
+ */
+export function nameOf(
+  url: URL,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): string {
+  const place = Object.entries(environment).filter(([name]) => PLACE_VARIABLES.test(name))
+  return createHash('sha256')
+    .update(JSON.stringify([url.href, place.sort()]))
+    .digest('hex')
 }
 
 function primaryOptions(watched: WatchedFolder) {

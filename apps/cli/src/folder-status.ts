@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { formatTXID } from '@sqlstream/ltx'
-import { type FindOptions, findDatabases, readStatus } from '@sqlstream/replica-core'
+import { type FindOptions, findDatabases, readStatus, type StatusOptions } from '@sqlstream/replica-core'
 import { describeFailure } from './failure.ts'
 import { formatTable } from './output/table.ts'
 import { formatBytes, formatCount } from './output/units.ts'
@@ -15,10 +15,11 @@ type Row = FolderStatusJSON['list'][number]
 export async function readFolderStatus(folder: string, options: FindOptions): Promise<FolderStatusJSON> {
   const { databases, problems } = await findDatabases(folder, options)
   const list: Row[] = []
+  const logs: NonNullable<StatusOptions['logs']> = new Map()
   for (const [i, { path, relpath }] of databases.entries()) {
     // The reading itself does not give way.
     if (i % AT_ONCE === 0) await setImmediate(undefined, { signal: options.signal })
-    list.push(await rowOf(path, relpath))
+    list.push(await rowOf(path, relpath, logs))
   }
   list.sort(byUrgency)
   const since = list[0]?.pendingSince
@@ -76,10 +77,10 @@ function cellsOf(row: Row): string[] {
   ]
 }
 
-async function rowOf(path: string, relpath: string): Promise<Row> {
+async function rowOf(path: string, relpath: string, logs: NonNullable<StatusOptions['logs']>): Promise<Row> {
   const none = { database: relpath, running: false, pendingFiles: 0, pendingBytes: 0 }
   try {
-    const local = await readStatus(path)
+    const local = await readStatus(path, { logs })
     if (local === undefined) return none
     const { captured, timestamp, pendingFiles, pendingBytes, pendingSince, running } = local
     return {

@@ -14,14 +14,12 @@ import { Holder } from './sqlite/holder.ts'
 import type { SQLiteThreads } from './sqlite/sqlite-threads.ts'
 import { WriteBarrier } from './sqlite/write-barrier.ts'
 import type { CaptureState } from './state/capture-state.ts'
-import type { Spool } from './state/spool.ts'
 
 /** What an attachment shares with the rest of a primary. */
 export interface AttachmentParts {
   readonly threads: SQLiteThreads
   readonly lease: Lease
   readonly captureState: CaptureState
-  readonly spool: Spool
   readonly serial: Serial
   /** Captures everything visible; called inside `serial`. */
   readonly capture: () => Promise<void>
@@ -65,7 +63,6 @@ export class Attachment {
       holder,
       barrier,
       state: parts.captureState,
-      spool: parts.spool,
       pageSize,
       epoch: () => parts.lease.epoch,
       now: options.now ?? Date.now,

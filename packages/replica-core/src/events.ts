@@ -40,6 +40,8 @@ export type PrimaryEvent =
       readonly type: 'uploaded'
       readonly file: LTXFile
       readonly bytes: number
+      /** How many captures are in it: more than one where many had to wait. */
+      readonly captures: number
       readonly milliseconds: number
     }
   | { readonly type: 'snapshot-started'; readonly txid: TXID; readonly reason: SnapshotReason }

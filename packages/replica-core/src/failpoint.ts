@@ -13,6 +13,11 @@ export const FAILPOINTS = [
   'journal:before-append',
   'journal:torn-append',
   'journal:after-append',
+  'log:before-append',
+  'log:torn-append',
+  'log:after-append',
+  'log:after-sync',
+  'log:flushed',
   'ledger:before-write',
   'ledger:before-rename',
   'ledger:after-rename',
@@ -32,6 +37,10 @@ export const FAILPOINTS = [
   'checkpoint:after',
   'barrier:held',
   'holder:between',
+  'rest:before-rename',
+  'rest:after-rename',
+  'rest:before-remove',
+  'rest:after-remove',
 ] as const
 
 /** A name from {@link FAILPOINTS}. */

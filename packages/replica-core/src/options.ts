@@ -10,6 +10,11 @@ export interface PrimaryOptions {
   /** Path of the live database. */
   readonly database: string
   readonly replica: Replica
+  /**
+   * URL of the replica, or another name that no other replica has. With it, a database that rests is taken up by the next
+   * process as this one has left it, without a listing. Default: none, and each start asks the replica.
+   */
+  readonly replicaName?: string
   /** How to get the right to write the replica. Default: by a lease in the store. */
   readonly lease?: LeaseOptions
   /** Longest time between a commit and its capture while nobody waits. Default 1000 ms. */

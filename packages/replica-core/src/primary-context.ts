@@ -5,6 +5,8 @@ import type { ObtainContext } from './lease/obtain-lease.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Resting } from './rest.ts'
 import type { SQLiteThreads } from './sqlite/sqlite-threads.ts'
+import type { CaptureLog } from './state/capture-log.ts'
+import type { RestRecord } from './state/rest-record.ts'
 import type { StateFolder } from './state/state-folder.ts'
 
 /** What all databases of a process may do at once. */
@@ -20,6 +22,8 @@ export interface PrimaryContext {
   readonly threads?: SQLiteThreads
   /** Default: a watch of its own. */
   readonly watches?: FolderWatches
+  /** Where captures are made durable together with those of other databases. Default: each in files of its own. */
+  readonly log?: CaptureLog | undefined
   /** Default: none. */
   readonly limits?: Limits | undefined
   /** What the last primary of this database left when it rested. The lease in it is given back if the start fails. */
@@ -36,7 +40,10 @@ export interface ReplicationParts {
   readonly lifecycle: Lifecycle
   readonly lease: Lease
   readonly threads: SQLiteThreads
+  readonly log?: CaptureLog | undefined
   readonly limits?: Limits | undefined
   /** What was kept when the database was let go. */
   readonly resting?: Resting | undefined
+  /** What another process has recorded when it let the database go. */
+  readonly recorded?: RestRecord | undefined
 }

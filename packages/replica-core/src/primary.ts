@@ -9,14 +9,21 @@ import { Lifecycle } from './lifecycle.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { PrimaryContext } from './primary-context.ts'
 import { Replication } from './replication.ts'
-import { type CloseReport, type PrimaryStatus, statusOf } from './report.ts'
+import { type CloseReport, type PrimaryStatus, reportOf, statusOf } from './report.ts'
 import type { Resting } from './rest.ts'
+import { RestKeeper, takeRestRecord } from './rest-keeper.ts'
 import { WALSchedule } from './schedule.ts'
 import type { CheckpointMode } from './sqlite/checkpointer.ts'
 import { assertSafeEngine } from './sqlite/engine-gate.ts'
 import { SQLiteThreads } from './sqlite/sqlite-threads.ts'
 import { spoolTimes } from './state/spool-times.ts'
-import { createStateFolder, type LocalLock, stateFolder, takeLocalLock } from './state/state-folder.ts'
+import {
+  createStateFolder,
+  type LocalLock,
+  type StateFolder,
+  stateFolder,
+  takeLocalLock,
+} from './state/state-folder.ts'
 import { Upkeep } from './upkeep.ts'
 
 const FIRST_RETRY_MS = 100
@@ -25,6 +32,7 @@ const RETURN_LIMIT_MS = 5000
 
 /** What excludes others, on this machine and at the replica, and what else ends with this primary. */
 interface Rights {
+  readonly folder: StateFolder
   readonly lock: LocalLock
   readonly lease: Lease
   /** Those of this primary alone. */
@@ -74,7 +82,7 @@ export class Primary {
   static async open(options: PrimaryOptions, context: PrimaryContext = {}): Promise<Primary> {
     options.signal?.throwIfAborted()
     assertSafeEngine()
-    const { resting, assertLeases, limits } = context
+    const { resting, assertLeases, limits, log } = context
     const own = context.threads === undefined ? new SQLiteThreads() : undefined
     const folder = stateFolder(options.database, options.stateDir)
     let lock: LocalLock | undefined
@@ -87,19 +95,20 @@ export class Primary {
       createStateFolder(folder)
       lock = takeLocalLock(folder)
       backlog.behind(context.since)
-      for (const { txid, since } of spoolTimes(folder.spool)) backlog.found(txid, since)
       const lifecycle = new Lifecycle((event) => {
         backlog.observe(event)
         options.onEvent?.(event)
       })
-      const { emit } = lifecycle
       const { signal } = options
       lease ??= await obtainLease(
-        { store: options.replica.store, folder, emit, signal, assertLeases },
+        { store: options.replica.store, folder, emit: lifecycle.emit, signal, assertLeases },
         options.lease,
       )
       const threads = context.threads ?? (own as SQLiteThreads)
-      replication = new Replication(options, { folder, lifecycle, lease, threads, limits, resting })
+      const recorded = await takeRestRecord(options, folder, resting)
+      const parts = { folder, lifecycle, lease, threads, log, limits, resting, recorded }
+      replication = new Replication(options, parts)
+      for (const { txid, since } of spoolTimes(folder.spool)) backlog.found(txid, since)
       await replication.start()
       const { uploaded } = replication.uploader
       if (uploaded !== undefined) backlog.acknowledged(uploaded)
@@ -112,7 +121,7 @@ export class Primary {
       lock?.release()
       throw wrapFileError(error, folder.path)
     }
-    const primary = new Primary(options, { lock, lease, threads: own }, replication, backlog)
+    const primary = new Primary(options, { folder, lock, lease, threads: own }, replication, backlog)
     primary.#listen(context.watches)
     return primary
   }
@@ -177,9 +186,11 @@ export class Primary {
     const rest = await this.#replication.rest()
     if (rest === undefined) return undefined
     this.#schedule?.close()
-    this.#closing = Promise.resolve(this.#report())
+    this.#closing = Promise.resolve(reportOf(this.#replication))
+    const resting = { ...rest, lease: this.#rights.lease }
+    const keeper = await RestKeeper.begin(this.#o, this.#rights.folder, resting)
     await this.#letGo()
-    return { ...rest, lease: this.#rights.lease }
+    return { ...resting, keeper }
   }
 
   /**
@@ -272,21 +283,12 @@ export class Primary {
     await this.#replication.close(signal)
     await returnLease(this.#rights.lease, AbortSignal.timeout(RETURN_LIMIT_MS))
     await this.#letGo()
-    return this.#report()
+    return reportOf(this.#replication)
   }
 
   async #letGo(): Promise<void> {
     this.#rights.lock.release()
     await this.#rights.threads?.end()
-  }
-
-  #report(): CloseReport {
-    const { pos, uploader } = this.#replication
-    return {
-      ...(pos && { captured: pos }),
-      ...(uploader.uploaded !== undefined && { uploaded: uploader.uploaded }),
-      pendingFiles: uploader.pendingFiles,
-    }
   }
 
   #assertOpen(): void {

@@ -7,14 +7,12 @@ import { type SnapshotReason, TAKEOVER_GAP } from './plan-start.ts'
 import type { Serial } from './serial.ts'
 import type { CaptureState } from './state/capture-state.ts'
 import type { Position } from './state/position.ts'
-import type { Spool } from './state/spool.ts'
 import type { Uploader } from './upload.ts'
 
 /** What rebuilding works with. */
 export interface RebuildContext {
   readonly lifecycle: Lifecycle
   readonly captureState: CaptureState
-  readonly spool: Spool
   /** Folder for what was captured and is no part of the replica's history. */
   readonly keep: string
   readonly serial: Serial
@@ -83,7 +81,8 @@ export class Rebuild {
    * @param txid default: the one after everything that is known
    */
   async snapshot(reason: SnapshotReason, txid: TXID = this.#nextTXID()): Promise<void> {
-    const { lifecycle, spool, signal } = this.#c
+    const { lifecycle, signal } = this.#c
+    const { spool } = this.#c.captureState
     const uploader = this.#c.uploader()
     lifecycle.transition('no-base')
     if (ANOTHER_HISTORY.has(reason)) this.#keepTail()
@@ -122,8 +121,8 @@ export class Rebuild {
 
   /** What was captured here while another writer had the replica may be wanted: as files, since it is no part of the history there. */
   #keepTail(): void {
-    const { spool, lifecycle, keep } = this.#c
-    const kept = spool.keepAll(keep)
+    const { captureState, lifecycle, keep } = this.#c
+    const kept = captureState.spool.keepAll(keep)
     if (kept !== undefined) lifecycle.emit({ type: 'tail-kept', ...kept })
   }
 

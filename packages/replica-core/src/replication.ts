@@ -10,12 +10,10 @@ import type { PrimaryOptions } from './options.ts'
 import type { ReplicationParts } from './primary-context.ts'
 import { Rebuild } from './rebuild.ts'
 import { Recovery } from './recovery.ts'
-import { type Rest, restableSignatures, resumeOrDecide } from './rest.ts'
+import { type Continuation, type Rest, restableSignatures, resumeOrDecide } from './rest.ts'
 import { Serial } from './serial.ts'
-import type { StartDecision } from './start.ts'
 import { CaptureState } from './state/capture-state.ts'
 import type { Position } from './state/position.ts'
-import { Spool } from './state/spool.ts'
 import type { PrimaryState } from './state-machine.ts'
 import { Uploader } from './upload.ts'
 
@@ -31,7 +29,6 @@ export class Replication {
   readonly #lifecycle: Lifecycle
   readonly #rebuild: Rebuild
   readonly #recovery: Recovery
-  readonly #spool: Spool
   readonly #captureState: CaptureState
   #uploader: Uploader | undefined
   /** Of the replica, once it has started. */
@@ -43,17 +40,16 @@ export class Replication {
   #lastCapture = Number.NEGATIVE_INFINITY
 
   constructor(options: PrimaryOptions, parts: ReplicationParts) {
-    const { folder, lifecycle } = parts
+    const { folder, lifecycle, log } = parts
+    const { failpoint } = options
     this.#o = options
     this.#parts = parts
     this.#lifecycle = lifecycle
     this.emit = lifecycle.emit
-    this.#spool = new Spool(folder.spool, options.failpoint)
-    this.#captureState = CaptureState.open(folder, options.failpoint)
+    this.#captureState = CaptureState.open(folder, { log, failpoint })
     this.#rebuild = new Rebuild({
       lifecycle: this.#lifecycle,
       captureState: this.#captureState,
-      spool: this.#spool,
       keep: folder.kept,
       serial: this.serial,
       attachment: () => this.#attachment as Attachment,
@@ -123,25 +119,24 @@ export class Replication {
     const writer = this.#o.replica.writer(this.#parts.lease)
     const { resting, folder, limits } = this.#parts
     const { emit } = this
-    const { replica, onBehind = 'refuse', onDiverged = 'refuse', signal } = this.#o
-    const { decision, catalog } = await resumeOrDecide(resting, {
+    const { onBehind = 'refuse', onDiverged = 'refuse' } = this.#o
+    const found = await resumeOrDecide(this.#parts, {
+      ...this.#o,
       attachment,
       captureState: this.#captureState,
-      spool: this.#spool,
       folder,
-      replica,
       lease: this.#parts.lease,
       writer,
       onBehind,
       onDiverged,
-      signal,
     })
+    const { catalog, known } = found
     this.#uploader = new Uploader(
       {
         writer,
         judge: (level, range, signal) =>
           judgeCollision(this.#o.replica, this.#parts.lease, level, range, signal),
-        spool: this.#spool,
+        captureState: this.#captureState,
         emit,
         slots: limits?.uploads,
         failpoint: this.#o.failpoint,
@@ -154,14 +149,14 @@ export class Replication {
         onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
         onLate: (error) => this.#rebuild.startOver(error, 'late-writer'),
       },
-      decision.head,
+      found.decision.head,
     )
     if (catalog === undefined) this.maintenance = resting?.maintenance
     else {
       await resting?.maintenance?.stop()
-      this.maintenance = startMaintenance(this.#o, { writer, emit, catalog, limits })
+      this.maintenance = startMaintenance(this.#o, { writer, emit, catalog, known, limits })
     }
-    await this.serial.run(() => this.#begin(attachment, decision))
+    await this.serial.run(() => this.#begin(attachment, found))
   }
 
   /** One capture of everything visible, with recovery; whoever asks before it has begun shares it. */
@@ -193,6 +188,7 @@ export class Replication {
   readonly capture = async (): Promise<void> => {
     const attachment = this.#attachment
     if (attachment === undefined) throw new PrimaryError('closed', 'the database is detached')
+    await this.#captureState.room()
     let started = performance.now()
     this.#lastCapture = started
     await attachment.capture.capture((captured) => {
@@ -200,6 +196,8 @@ export class Replication {
       this.#accept(captured, started)
       started = performance.now()
     })
+    // Before the holder moves to where it allows a restart (C5).
+    await this.#captureState.synced()
     if (this.#lifecycle.state === 'capturing') this.#lifecycle.transition('caught-up')
   }
 
@@ -213,13 +211,17 @@ export class Replication {
       const captured = this.pos
       if (attachment === undefined || captured === undefined || this.state !== 'idle') return undefined
       const { uploader } = this
-      const signatures = restableSignatures({ attachment, captured, uploader, now: Date.now() })
-      if (signatures === undefined) return undefined
+      const isFlushed = await this.#captureState.flush().then(
+        () => true,
+        () => false,
+      )
+      const left = isFlushed && restableSignatures({ attachment, captured, uploader, now: Date.now() })
+      if (!left) return undefined
       await this.#detach()
       await uploader.stop()
       this.#captureState.close()
       this.#lifecycle.transition('close')
-      return { pos: captured, ...signatures, maintenance: this.maintenance }
+      return { pos: captured, ...left, maintenance: this.maintenance }
     })
   }
 
@@ -243,7 +245,7 @@ export class Replication {
     this.#lifecycle.transition('close')
   }
 
-  async #begin(attachment: Attachment, decision: StartDecision): Promise<void> {
+  async #begin(attachment: Attachment, { decision, signature }: Continuation): Promise<void> {
     if (decision.kind === 'snapshot') {
       await this.#rebuild.snapshot(decision.reason, decision.txid)
       return
@@ -251,7 +253,7 @@ export class Replication {
     for (const file of decision.pending) this.uploader.enqueue({ kind: 'file', file })
     if (decision.kind === 'adopted') {
       this.#lifecycle.transition('proven')
-    } else if (attachment.capture.continues(this.#parts.resting?.signature)) {
+    } else if (attachment.capture.continues(signature)) {
       this.#lifecycle.transition('proven')
       try {
         await this.capture()
@@ -272,7 +274,6 @@ export class Replication {
       threads: this.#parts.threads,
       lease: this.#parts.lease,
       captureState: this.#captureState,
-      spool: this.#spool,
       serial: this.serial,
       capture: this.capture,
       emit: this.emit,

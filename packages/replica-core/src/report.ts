@@ -37,6 +37,15 @@ export function isComplete({ captured, uploaded, pendingFiles }: CloseReport): b
   return pendingFiles === 0 && uploaded === captured?.txid
 }
 
+/** What a replication leaves behind if it ends now. */
+export function reportOf({ pos, uploader }: Replication): CloseReport {
+  return {
+    ...(pos && { captured: pos }),
+    ...(uploader.uploaded !== undefined && { uploaded: uploader.uploaded }),
+    pendingFiles: uploader.pendingFiles,
+  }
+}
+
 /** How a replication stands. */
 export function statusOf(database: string, replication: Replication, { since }: Backlog): PrimaryStatus {
   const { state, pos, uploader, lastError, attachment, maintenance } = replication

@@ -45,7 +45,6 @@ export type StartDecision =
 export interface StartContext {
   readonly attachment: Attachment
   readonly captureState: CaptureState
-  readonly spool: Spool
   readonly folder: StateFolder
   readonly replica: Replica
   readonly lease: Lease
@@ -63,7 +62,8 @@ export interface StartContext {
 export async function decideStart(
   context: StartContext,
 ): Promise<{ readonly decision: StartDecision; readonly catalog: Catalog }> {
-  const { replica, captureState, spool } = context
+  const { replica, captureState } = context
+  const { spool } = captureState
   const signal = context.signal && { signal: context.signal }
   const listed = await replica.catalog(signal)
   const { consistentList } = replica.store.capabilities
@@ -89,7 +89,8 @@ interface Sides {
 }
 
 async function decide(context: StartContext, sides: Sides): Promise<StartDecision> {
-  const { spool, attachment } = context
+  const { attachment } = context
+  const { spool } = context.captureState
   const { remote, local, files } = sides
   const plan = planStart({ pageSize: attachment.pageSize, local, remote, onBehind: context.onBehind })
   switch (plan.kind) {

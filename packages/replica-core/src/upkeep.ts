@@ -7,7 +7,7 @@ const PARK_AFTER_MS = 2000
 const AUTOCHECKPOINT_FRAMES = 900
 /** ...and not more often than this: each move makes the application's next commit copy frames itself. */
 const BUSY_REFRESH_MS = 500
-/** The file of a WAL that once grew past this is given back when the database is idle. */
+/** The file of a WAL that once grew past this, or holds what nobody may ever see, is given back when the database is idle. */
 const SHRINK_WAL_BYTES = 64 << 20
 const LARGE_WAL_BYTES = 256 << 20
 
@@ -73,7 +73,8 @@ export class Upkeep {
     const backfilled = index.backfill >= index.mxFrame
     const idle = performance.now() - this.#lastCommit > PARK_AFTER_MS
     if (backfilled && attachment.holder.parked) {
-      if (idle && attachment.files.walSize() > SHRINK_WAL_BYTES) await this.#shrink(attachment)
+      if (idle && (attachment.files.walSize() > SHRINK_WAL_BYTES || attachment.capture.end === undefined))
+        await this.#shrink(attachment)
       return
     }
     if (!backfilled && idle) {

@@ -11,29 +11,24 @@ import type { LiveSnapshot } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
-import { readSpoolHeader, type Spool, type SpoolFile, spoolBody } from './state/spool.ts'
+import { mergeSpooled } from './merge-spooled.ts'
+import type { BatchLimits } from './plan-batch.ts'
+import type { CaptureState } from './state/capture-state.ts'
+import { readSpoolHeader, type SpoolFile } from './state/spool.ts'
+import { type Pending, rangeOf, type Upload, UploadQueue } from './upload-queue.ts'
 
 const FIRST_RETRY_MS = 200
 const LAST_RETRY_MS = 30_000
 
-/** Something to be uploaded, in order. */
-export type Pending =
-  | { readonly kind: 'file'; readonly file: SpoolFile }
-  | {
-      readonly kind: 'snapshot'
-      readonly snapshot: LiveSnapshot
-      /** Called when it needs the live database no longer: it is in the replica, or was dropped. */
-      done(): void
-      /** Called when the live database could not be read as promised: take another one. */
-      broken(error: Error): void
-    }
-
 /** What an uploader works with. */
 export interface UploaderContext {
   readonly writer: ReplicaWriter
-  readonly spool: Spool
+  /** Whose files are uploaded. */
+  readonly captureState: Pick<CaptureState, 'spool' | 'synced' | 'acknowledge'>
   readonly emit: PrimaryListener
   readonly failpoint?: FailpointHook | undefined
+  /** When what waits is merged. Default: see {@link BatchLimits}. */
+  readonly batches?: BatchLimits | undefined
   /** Shared with other databases. Default: no limit. */
   readonly slots?: Slots | undefined
   /** Whose file lies where ours was to go. */
@@ -58,11 +53,10 @@ export interface UploaderContext {
  */
 export class Uploader {
   readonly #c: UploaderContext
-  readonly #queue: Pending[] = []
+  readonly #queue: UploadQueue
   readonly #waiters: { txid: TXID; resolve(): void; reject(error: unknown): void }[] = []
   readonly #stop = new AbortController()
   #uploaded: TXID | undefined
-  #pendingBytes = 0
   #running: Promise<void> | undefined
   #fenced: Error | undefined
   /** What is queued can never be put: it waits to be discarded. */
@@ -72,6 +66,7 @@ export class Uploader {
 
   constructor(context: UploaderContext, uploaded: TXID | undefined) {
     this.#c = context
+    this.#queue = new UploadQueue(context.batches)
     this.#uploaded = uploaded
   }
 
@@ -81,11 +76,11 @@ export class Uploader {
   }
 
   get pendingFiles(): number {
-    return this.#queue.length
+    return this.#queue.count
   }
 
   get pendingBytes(): number {
-    return this.#pendingBytes
+    return this.#queue.bytes
   }
 
   /** Why the last attempt failed; undefined once one succeeded. */
@@ -95,17 +90,15 @@ export class Uploader {
 
   enqueue(pending: Pending): void {
     this.#queue.push(pending)
-    if (pending.kind === 'file') this.#pendingBytes += pending.file.size
     this.#start()
   }
 
   /** Drops what is queued, and its files: a new snapshot stands for all of it. */
   discard(): void {
-    for (const pending of this.#queue.splice(0)) {
-      if (pending.kind === 'file') this.#c.spool.remove(pending.file)
-      else pending.done()
+    for (const upload of this.#queue.drop()) {
+      if (upload.kind === 'files') this.#remove(upload.files)
+      else upload.done()
     }
-    this.#pendingBytes = 0
     this.#stuck = false
   }
 
@@ -146,7 +139,7 @@ export class Uploader {
   }
 
   #start(): void {
-    if (this.#running !== undefined || this.#queue.length === 0) return
+    if (this.#running !== undefined || this.#queue.isEmpty) return
     if (this.#fenced !== undefined || this.#stuck || this.#stop.signal.aborted) return
     this.#running = this.#drain().finally(() => {
       this.#running = undefined
@@ -157,10 +150,13 @@ export class Uploader {
 
   async #drain(): Promise<void> {
     let delay = FIRST_RETRY_MS
-    while (this.#queue.length > 0 && !this.#stop.signal.aborted) {
-      const pending = this.#queue[0] as Pending
+    // What is queued in the same turn is looked at together.
+    await Promise.resolve()
+    while (!this.#stop.signal.aborted) {
+      const upload = this.#queue.next()
+      if (upload === undefined) return
       try {
-        const put = (): Promise<void> => this.#put(pending)
+        const put = (): Promise<void> => this.#put(upload)
         await (this.#c.slots?.run(put, { signal: this.#stop.signal }) ?? put())
         delay = FIRST_RETRY_MS
         this.#lastError = undefined
@@ -168,7 +164,7 @@ export class Uploader {
         if (this.#stop.signal.aborted) return
         this.#lastError = error as Error
         if (isReplicaError(error, 'fenced')) {
-          const whose = await this.#judge(pending).catch(() => undefined)
+          const whose = await this.#judge(upload).catch(() => undefined)
           if (whose === 'foreign') this.#fence(error)
           if (whose === 'late') {
             this.#stuck = true
@@ -177,14 +173,14 @@ export class Uploader {
           if (whose !== undefined) return
         }
         // Dropped meanwhile: nobody needs it any more.
-        if (this.#queue[0] !== pending) continue
-        if (pending.kind === 'snapshot' && isPrimaryError(error)) {
-          this.#queue.shift()
+        if (!this.#queue.isCurrent(upload)) continue
+        if (upload.kind === 'snapshot' && isPrimaryError(error)) {
+          this.#queue.done(upload)
           this.discard()
-          pending.broken(error)
+          upload.broken(error)
           continue
         }
-        if (pending.kind === 'file' && isLost(error)) {
+        if (upload.kind === 'files' && isLost(error)) {
           this.discard()
           this.#c.onLost(error as Error)
           continue
@@ -198,45 +194,50 @@ export class Uploader {
     }
   }
 
-  #judge(pending: Pending): Promise<'late' | 'foreign'> {
+  #judge(upload: Upload): Promise<'late' | 'foreign'> {
     const { level, range } =
-      pending.kind === 'file'
-        ? { level: 0, range: pending.file }
-        : { level: SNAPSHOT_LEVEL, range: pending.snapshot.header }
+      upload.kind === 'files'
+        ? { level: 0, range: rangeOf(upload.files) }
+        : { level: SNAPSHOT_LEVEL, range: upload.snapshot.header }
     return this.#c.judge(level, range, this.#stop.signal)
   }
 
-  async #put(pending: Pending): Promise<void> {
+  async #put(upload: Upload): Promise<void> {
     const started = performance.now()
     const { signal } = this.#stop
     this.#c.failpoint?.('put:before')
     let file: LTXFile
     let body: BlobBody | undefined
-    if (pending.kind === 'file') {
-      const timestamp = new Date(readSpoolHeader(pending.file).timestamp)
-      body = spoolBody(pending.file)
-      file = await this.#c.writer.put(0, pending.file, body, { timestamp, signal })
+    if (upload.kind === 'files') {
+      await this.#c.captureState.synced()
+      const timestamp = new Date(readSpoolHeader(upload.files.at(-1) as SpoolFile).timestamp)
+      body = await mergeSpooled(upload.files, signal)
+      file = await this.#c.writer.put(0, rangeOf(upload.files), body, { timestamp, signal })
     } else {
-      file = await this.#putSnapshot(pending.snapshot, signal)
+      file = await this.#putSnapshot(upload.snapshot, signal)
     }
     this.#c.failpoint?.('put:after')
     this.#uploaded = file.maxTXID
-    // What was dropped on its way has been accounted for, and something else is first in the queue.
-    const dropped = this.#queue[0] !== pending
-    if (!dropped) this.#queue.shift()
+    // What was dropped on its way has been accounted for.
+    const dropped = !this.#queue.isCurrent(upload)
+    this.#queue.done(upload)
     const milliseconds = performance.now() - started
     const report = { file, bytes: file.size, milliseconds }
     this.#c.onUploaded?.(file, body instanceof Uint8Array ? body : undefined)
-    if (pending.kind === 'file') {
-      if (!dropped) this.#pendingBytes -= pending.file.size
-      this.#c.spool.remove(pending.file)
-      this.#c.emit({ type: 'uploaded', ...report })
+    if (upload.kind === 'files') {
+      this.#remove(upload.files)
+      this.#c.captureState.acknowledge(file.maxTXID)
+      this.#c.emit({ type: 'uploaded', ...report, captures: upload.files.length })
     } else {
-      if (!dropped) pending.done()
+      if (!dropped) upload.done()
       this.#c.emit({ type: 'snapshotted', ...report })
     }
     this.#c.failpoint?.('put:after-ack')
     this.#settle()
+  }
+
+  #remove(files: readonly SpoolFile[]): void {
+    for (const file of files) this.#c.captureState.spool.remove(file)
   }
 
   async #putSnapshot(snapshot: LiveSnapshot, signal: AbortSignal): Promise<LTXFile> {

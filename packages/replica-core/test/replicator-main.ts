@@ -3,7 +3,8 @@ import { appendFileSync } from 'node:fs'
 import { createRetentionPolicy, Replica } from '@sqlstream/replica'
 import { FileStore } from '@sqlstream/storage-file'
 import { lastCommit } from '@sqlstream/testkit'
-import { killAt, Primary } from '../src/index.ts'
+import { killAt, Primary, type PrimaryOptions } from '../src/index.ts'
+import { CaptureLog } from '../src/state/capture-log.ts'
 
 /** What the parent asks for. */
 export interface ReplicatorArguments {
@@ -16,10 +17,15 @@ export interface ReplicatorArguments {
   readonly failpoint?: string
   readonly syncIntervalMs?: number
   readonly checkpointFrames?: number
+  /** Folder of a log of captures with small segments. Default: none. */
+  readonly log?: string
 }
 
 const o = JSON.parse(process.argv[2] as string) as ReplicatorArguments
-const primary = await Primary.open({
+const failpoint = o.failpoint === undefined ? undefined : killAt(o.failpoint)
+const log =
+  o.log === undefined ? undefined : await CaptureLog.open(o.log, { segmentBytes: 100_000, failpoint })
+const options: PrimaryOptions = {
   database: o.database,
   replica: new Replica(new FileStore(o.replica)),
   syncIntervalMs: o.syncIntervalMs ?? 20,
@@ -42,8 +48,9 @@ const primary = await Primary.open({
       process.send?.({ resynced: event.reason, changedPages: event.changedPages })
     if (event.type === 'snapshot-started') process.send?.({ snapshot: event.reason })
   },
-  ...(o.failpoint && { failpoint: killAt(o.failpoint) }),
-})
+  ...(failpoint && { failpoint }),
+}
+const primary = await Primary.open(options, { log })
 process.send?.('ready')
 let stopping = false
 process.on('message', () => {
@@ -61,5 +68,6 @@ while (!stopping) {
   await new Promise((resolve) => setTimeout(resolve, 5))
 }
 const report = await primary.close()
+await log?.close()
 process.send?.({ closed: report.pendingFiles })
 process.disconnect()

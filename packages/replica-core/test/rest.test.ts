@@ -130,7 +130,7 @@ describe('a database that rests', () => {
   })
 })
 
-it('keeps every commit of a busy writer through many rests, page by page', async () => {
+it('keeps every commit of a busy writer through many rests, page by page', { timeout: 240_000 }, async () => {
   const random = new Random(20261128)
   await using scene = await Scene.begin()
   const commitLog = scene.folder.join('commits')

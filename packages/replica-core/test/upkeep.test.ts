@@ -10,6 +10,7 @@ class FakeDatabase {
   backfill = 0
   mark = 0
   walBytes = 0
+  hasRemains = false
   parked = false
   running = false
   thresholdFrames = 1000
@@ -49,6 +50,11 @@ class FakeDatabase {
         run: async (withBarrier: boolean) => {
           database.done.push(withBarrier ? 'cycle with barrier' : 'cycle')
           if (database.cycleFails) throw new Error('disk trouble')
+        },
+      },
+      capture: {
+        get end() {
+          return database.hasRemains ? undefined : {}
         },
       },
       checkpointer: { run: async (_path: string, mode: string) => database.done.push(mode) },
@@ -131,6 +137,15 @@ describe('the refresh of the holder', () => {
     vi.advanceTimersByTime(2100)
     expect(await refreshed()).toEqual(['truncate'])
     database.walBytes = 64 << 20
+    expect(await refreshed()).toEqual([])
+  })
+
+  it('cuts a WAL that holds what nobody may ever see, when nothing happens any more (Q1)', async () => {
+    Object.assign(database, { frames: 50, backfill: 50, parked: true, hasRemains: true })
+    expect(await refreshed()).toEqual([])
+    vi.advanceTimersByTime(2100)
+    expect(await refreshed()).toEqual(['truncate'])
+    database.hasRemains = false
     expect(await refreshed()).toEqual([])
   })
 

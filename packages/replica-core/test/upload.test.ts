@@ -48,7 +48,7 @@ class Scene {
     this.uploader = new Uploader(
       {
         writer: this.replica.writer(assumeSoleWriter('test')),
-        spool: this.spool,
+        captureState: { spool: this.spool, synced: async () => undefined, acknowledge: () => undefined },
         emit: (event) => this.events.push(event),
         judge: () => this.judge(),
         onFenced: (error) => this.fenced.push(error),
@@ -150,8 +150,8 @@ describe('uploads', () => {
     expect(s.uploader.pendingBytes).toBe(s.spool.list().reduce((sum, { size }) => sum + size, 0))
     await s.wait(3)
     expect(most).toBe(1)
-    // The first begins before the others are queued.
-    expect(order).toEqual(['1', '2,3', '3'])
+    // All are queued while the first waits to be durable here.
+    expect(order).toEqual(['1,2,3', '2,3', '3'])
     expect(await s.there()).toEqual([1, 2, 3])
     expect(s.spoolHolds()).toEqual([])
     expect(s.uploader.uploaded).toBe(3n)

@@ -18,7 +18,8 @@ export {
 } from './compaction/compact.ts'
 export { type CompactionLevels, checkLevels, DEFAULT_LEVELS } from './compaction/levels.ts'
 export { type MakeSnapshotOptions, makeSnapshot, type SnapshotResult } from './compaction/make-snapshot.ts'
-export { type MergeRunOptions, runMerge } from './compaction/merge.ts'
+export { runMerge } from './compaction/merge.ts'
+export type { MergeRunOptions } from './compaction/merge-inputs.ts'
 export {
   type CompactionPlan,
   type CompactionPolicy,

@@ -12,6 +12,7 @@ import { createModestPool } from '@sqlstream/replica/node'
 import type { WALIndexHeader } from '@sqlstream/wal'
 import { discontinuous, pageSizeChanged } from '../errors.ts'
 import type { FileSignature } from '../sqlite/file-signature.ts'
+import { endsThere, type WALEnd } from '../sqlite/wal-end.ts'
 import { applyChanges } from '../state/journal.ts'
 import { Ledger } from '../state/ledger.ts'
 import type { Position, WALPosition } from '../state/position.ts'
@@ -74,6 +75,13 @@ export class Capture {
     return this.#continuation(this.#c.files.index()) !== undefined
   }
 
+  /** Where the WAL ends; undefined when a recovery might find something behind the position that nobody sees now. */
+  get end(): WALEnd | undefined {
+    const { wal, pageSize } = this.#position()
+    const end = { salt1: wal.salt1, salt2: wal.salt2, frame: wal.frame, pageSize }
+    return endsThere(end, (into, offset) => this.#c.files.readWAL(into, offset)) ? end : undefined
+  }
+
   /**
    * Whether the WAL still continues the position, after a time without our lock. When it is certain, it can be captured;
    * else the database has to be compared.
@@ -100,6 +108,7 @@ export class Capture {
     const view = await takeView(this.#c, this.#scan)
     const range = { from: 0, end: view.wal }
     const captured = await this.#write(view.pages, view.pages.commit, range, view.proveAgain, signal)
+    await this.#c.state.synced()
     this.#c.holder.captured(view.backfilled)
     return captured
   }
@@ -206,7 +215,8 @@ export class Capture {
     proveAgain: (() => void) | false,
     signal?: AbortSignal,
   ): Promise<CapturedFile | undefined> {
-    const { state, spool, failpoint } = this.#c
+    const { state, failpoint } = this.#c
+    const { spool } = state
     const before = this.#position()
     const changes = await difference(source, state.ledger, this.#kernel, { signal })
     if (proveAgain) proveAgain()
@@ -238,7 +248,7 @@ export class Capture {
     )
     failpoint?.('encode:after')
     try {
-      state.advance(position, changes)
+      state.advance(position, changes, file)
     } catch (error) {
       spool.remove(file)
       throw error

@@ -5,7 +5,7 @@ import type { Holder } from '../sqlite/holder.ts'
 import type { WriteBarrier } from '../sqlite/write-barrier.ts'
 import type { CaptureState } from '../state/capture-state.ts'
 import type { WALPosition } from '../state/position.ts'
-import type { Spool, SpoolFile } from '../state/spool.ts'
+import type { SpoolFile } from '../state/spool.ts'
 
 /** Everything that capture works with. */
 export interface CaptureContext {
@@ -13,7 +13,6 @@ export interface CaptureContext {
   readonly holder: Holder
   readonly barrier: WriteBarrier
   readonly state: CaptureState
-  readonly spool: Spool
   readonly pageSize: PageSize
   /** Written as node id into every file. */
   readonly epoch: () => bigint

@@ -1,8 +1,9 @@
 import { lockPgno, type PageSize } from '@sqlstream/ltx'
 import { WAL_FRAME_HEADER_SIZE } from '@sqlstream/wal'
 import type { DatabaseFiles } from '../sqlite/database-files.ts'
+import { frameOffset } from '../sqlite/wal-end.ts'
 import type { FrameTable } from './frame-table.ts'
-import { frameOffset, type ScannedFrames } from './scan.ts'
+import type { ScannedFrames } from './scan.ts'
 
 /** Pages in ascending order, to be read in batches; reading twice gives the same bytes. */
 export interface PageSource {

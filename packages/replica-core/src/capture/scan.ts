@@ -1,7 +1,8 @@
 import type { PageSize } from '@sqlstream/ltx'
-import { FrameScanner, WAL_FRAME_HEADER_SIZE, WAL_HEADER_SIZE, type WALIndexHeader } from '@sqlstream/wal'
+import { FrameScanner, WAL_FRAME_HEADER_SIZE, type WALIndexHeader } from '@sqlstream/wal'
 import { discontinuous } from '../errors.ts'
 import type { DatabaseFiles } from '../sqlite/database-files.ts'
+import { frameOffset } from '../sqlite/wal-end.ts'
 import type { WALPosition } from '../state/position.ts'
 import type { FrameTable } from './frame-table.ts'
 
@@ -33,11 +34,6 @@ export const START_OF_GENERATION: { readonly frame: 0; readonly checksum1: 0; re
   frame: 0,
   checksum1: 0,
   checksum2: 0,
-}
-
-/** Offset of a frame (from 1) in the WAL file. */
-export function frameOffset(frame: number, pageSize: PageSize): number {
-  return WAL_HEADER_SIZE + (frame - 1) * (WAL_FRAME_HEADER_SIZE + pageSize)
 }
 
 /** Reads frames in one buffer that is kept from scan to scan. */

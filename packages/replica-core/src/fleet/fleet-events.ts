@@ -43,7 +43,8 @@ export type FleetEvent =
     }
   | {
       readonly type: 'warning'
-      readonly code: DiscoveryWarning | 'destination-collision' | 'no-destination'
+      /** `no-shared-log`: the folder cannot be written; each database makes its captures durable for itself, which is slower. */
+      readonly code: DiscoveryWarning | 'destination-collision' | 'no-destination' | 'no-shared-log'
       readonly path: string
       readonly message: string
     }

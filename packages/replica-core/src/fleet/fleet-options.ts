@@ -17,10 +17,20 @@ export interface FleetOptions {
   readonly template?: string
   /** The replica of a database. All of them are in one store. */
   readonly replicaOf: (database: FleetDatabase) => Replica
+  /**
+   * URL of that store, or another name that no other store has. With it, a database that rested when a process ended, and that nobody
+   * has written since, rests in the next one too: it is not opened, and its replica is not asked. Default: none, all are opened.
+   */
+  readonly storeName?: string
   /** How each database is replicated. */
-  readonly primary?: Omit<PrimaryOptions, 'database' | 'replica' | 'stateDir' | 'onEvent' | 'signal'>
+  readonly primary?: Omit<
+    PrimaryOptions,
+    'database' | 'replica' | 'replicaName' | 'stateDir' | 'onEvent' | 'signal'
+  >
   /** A database that saw no commit for so long is let go. Default 60,000 ms. */
   readonly restAfterMs?: number
+  /** How long those that are open may take at the end to come to rest, beside their uploads, each a sixth of it. Default 3000 ms. */
+  readonly lastRestsMs?: number
   /** How many databases may be open at once. Default 1000. */
   readonly maxOpen?: number
   /** How many files are uploaded at once, of all databases. Default 64. */
@@ -29,5 +39,7 @@ export interface FleetOptions {
   readonly maxMaintenances?: number
   /** How many are opened at the same time, and closed at the end. Default 16. */
   readonly concurrency?: number
+  /** Length from which on a segment of the shared log of captures is followed by another. Default 32 MiB. */
+  readonly logSegmentBytes?: number
   readonly onEvent?: FleetListener
 }

@@ -4,33 +4,32 @@ import { assertLeases } from '../lease/obtain-lease.ts'
 import { type CloseReport, isComplete } from '../report.ts'
 import { assertSafeEngine } from '../sqlite/engine-gate.ts'
 import { SQLiteThreads } from '../sqlite/sqlite-threads.ts'
+import { countStates, durableAll, membersToRest } from './all-members.ts'
 import { destinationOf } from './destination.ts'
 import { Discovery } from './discovery.ts'
 import type { DiscoveryEvent } from './discovery-events.ts'
 import type { FleetDatabase, FleetEvent, FleetFailure, MemberState } from './fleet-events.ts'
 import type { FleetOptions } from './fleet-options.ts'
+import type { FleetReport } from './fleet-report.ts'
 import { FolderWatches } from './folder-watches.ts'
-import { Member, type MemberContext } from './member.ts'
+import { Member } from './member.ts'
+import type { MemberContext } from './member-context.ts'
 import { OpenBudget } from './open-budget.ts'
 import type { Candidate } from './scan-folder.ts'
+import { SharedLog } from './shared-log.ts'
 
 const REST_AFTER_MS = 60_000
 const MOST_OPEN = 1000
 const CONCURRENCY = 16
 const MOST_UPLOADS = 64
 const MOST_MAINTENANCES = 4
+/** Records of databases that rest. */
+const READS = 64
 const LOOK_MS = 1000
+/** At the end of the process, for those that are open to be found at rest by the next one. */
+const LAST_RESTS_MS = 3000
 /** While databases wait for others to rest. */
 const PRESSED_LOOK_MS = 100
-
-/** What is left when a fleet is closed. */
-export interface FleetReport {
-  readonly databases: number
-  /** Captured, but not in the replicas: they stay in the spools and go up at the next start. */
-  readonly pendingFiles: number
-  /** Those of which not everything is known to be in the replica: never opened, failed, or with files that wait. */
-  readonly incomplete: readonly FleetDatabase[]
-}
 
 /**
  * Every database of a folder, replicated in one process. What rests costs a small record: no connection, no descriptor, no
@@ -47,6 +46,7 @@ export class Fleet {
   readonly #stopped = new Set<string>()
   readonly #threads = new SQLiteThreads()
   readonly #watches = new FolderWatches()
+  readonly #log: SharedLog
   readonly #budget: OpenBudget
   readonly #abort = new AbortController()
   readonly #context: MemberContext
@@ -58,6 +58,11 @@ export class Fleet {
   private constructor(options: FleetOptions) {
     this.#o = options
     this.#budget = new OpenBudget(options.maxOpen ?? MOST_OPEN)
+    const { folder, logSegmentBytes: segmentBytes, primary } = options
+    const logOptions = { segmentBytes, failpoint: primary?.failpoint }
+    this.#log = new SharedLog(folder.path, logOptions, (path, { message }) =>
+      this.#emit({ type: 'warning', code: 'no-shared-log', path, message }),
+    )
     this.#context = {
       options,
       primary: {
@@ -69,8 +74,10 @@ export class Fleet {
         },
         assertLeases: this.#assertLeases,
       },
+      log: () => this.#log.open(),
       budget: this.#budget,
       openings: new Slots(options.concurrency ?? CONCURRENCY),
+      reads: new Slots(READS),
       emit: this.#emit,
       signal: this.#abort.signal,
     }
@@ -103,14 +110,12 @@ export class Fleet {
 
   /** How many databases are in each state. */
   get counts(): Readonly<Record<MemberState, number>> {
-    const counts = { queued: 0, opening: 0, open: 0, resting: 0, failed: 0, fenced: 0, stopped: 0, gone: 0 }
-    for (const { state } of this.#members.values()) counts[state]++
-    return counts
+    return countStates(this.members)
   }
 
   /** Resolves when each database was opened once, whether it is open now or rests. Those that fail are waited for. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#members.values()].map((member) => member.open()))
+    await Promise.all([...this.#members.values()].map((member) => member.settled()))
   }
 
   /**
@@ -119,20 +124,20 @@ export class Fleet {
    *
    * @throws the reason of the signal
    */
-  async durable(options: { readonly signal?: AbortSignal } = {}): Promise<readonly FleetFailure[]> {
-    const { signal } = options
-    const failures: FleetFailure[] = []
-    // How many are open, and how many are being opened, is bounded for all of them.
-    const each = async (member: Member): Promise<void> => {
-      try {
-        await member.durable(signal)
-      } catch (error) {
-        signal?.throwIfAborted()
-        failures.push({ database: member.database, error: error as Error })
-      }
+  durable(options: { readonly signal?: AbortSignal } = {}): Promise<readonly FleetFailure[]> {
+    return durableAll(this.members, options.signal)
+  }
+
+  /** Opens those that rest since an earlier process, and whose maintenance has something to do. Happens by itself every second. */
+  async maintain(): Promise<void> {
+    const { now = Date.now } = this.#o.primary ?? {}
+    const time = now()
+    const due: Promise<void>[] = []
+    for (const member of this.#members.values()) {
+      const work = member.maintain(time)
+      if (work !== undefined) due.push(work)
     }
-    await Promise.all([...this.#members.values()].map(each))
-    return failures
+    await Promise.all(due)
   }
 
   /** The database at an absolute path; undefined when it is not one of the fleet. */
@@ -190,9 +195,11 @@ export class Fleet {
     await this.#discovery?.close()
     const slots = new Slots(this.#o.concurrency ?? CONCURRENCY)
     const incomplete: FleetDatabase[] = []
+    const { lastRestsMs = LAST_RESTS_MS } = this.#o
+    const inTime = { signal: AbortSignal.timeout(lastRestsMs), eachMs: lastRestsMs / 6 }
     // What fails with one must not leave the others open.
     const close = async (member: Member): Promise<number> => {
-      const report = await member.close('queued', signal).catch(() => undefined)
+      const report = await member.close('queued', signal, inTime).catch(() => undefined)
       if (report === undefined || !isComplete(report) || member.state === 'fenced')
         incomplete.push(member.database)
       return report?.pendingFiles ?? 0
@@ -201,6 +208,7 @@ export class Fleet {
       [...this.#members.values()].map((member) => slots.run(() => close(member))),
     )
     await Promise.allSettled(this.#leaving)
+    await this.#log.close()
     await this.#threads.end()
     this.#watches.close()
     const pendingFiles = pending.reduce((sum, files) => sum + files, 0)
@@ -253,7 +261,7 @@ export class Fleet {
     this.#members.set(path, member)
     this.#emit({ type: 'found', database })
     if (this.#stopped.has(path)) void member.close('stopped')
-    else void member.open()
+    else void member.begin(candidate)
   }
 
   #remove(path: string): void {
@@ -275,14 +283,10 @@ export class Fleet {
   #look(): void {
     const pressed = this.#budget.waiting
     this.#timer = setTimeout(() => this.#look(), pressed > 0 ? PRESSED_LOOK_MS : LOOK_MS)
-    const restAfterMs = this.#o.restAfterMs ?? REST_AFTER_MS
-    const now = performance.now()
-    const open = [...this.#members.values()].filter(({ state }) => state === 'open')
-    open.sort((a, b) => a.lastCommit - b.lastCommit)
-    for (const [i, member] of open.entries()) {
-      if (now - member.lastCommit < restAfterMs && i >= pressed) break
-      void member.rest()
-    }
+    void this.maintain()
+    const { restAfterMs = REST_AFTER_MS } = this.#o
+    const when = { now: performance.now(), restAfterMs, waiting: pressed }
+    for (const member of membersToRest(this.members, when)) void member.rest()
   }
 
   /** One probe for all: they are in one store. */

@@ -3,6 +3,17 @@ import type { CloseReport, PrimaryStatus } from '../report.ts'
 import type { Resting } from '../rest.ts'
 import type { FleetDatabase, MemberState } from './fleet-events.ts'
 
+/** What a member can be when it is closed: `queued` at the end of the fleet. */
+export type ClosedState = 'queued' | 'gone' | 'fenced' | 'stopped'
+/** States that nothing changes any more. */
+const FINAL: ReadonlySet<MemberState> = new Set(['gone', 'fenced'])
+
+/** Whether a member goes from one state to another. One that was stopped can only be gone after that. */
+export function canBecome(from: MemberState, to: MemberState): boolean {
+  if (from === to || FINAL.has(from)) return false
+  return from !== 'stopped' || to === 'gone'
+}
+
 /** How a database of a fleet stands. */
 export interface MemberStatus {
   readonly database: FleetDatabase

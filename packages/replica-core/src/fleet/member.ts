@@ -1,42 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pos } from '@sqlstream/ltx'
-import { abortable, type Slots } from '@sqlstream/storage'
+import { abortable } from '@sqlstream/storage'
 import { isPrimaryError, PrimaryError } from '../errors.ts'
 import type { PrimaryEvent } from '../events.ts'
-import { HeldLease } from '../lease/held-lease.ts'
-import { returnLease } from '../lease/obtain-lease.ts'
 import { Primary } from '../primary.ts'
-import type { PrimaryContext } from '../primary-context.ts'
 import type { CloseReport } from '../report.ts'
-import type { Resting } from '../rest.ts'
-import { sameSignature } from '../sqlite/file-signature.ts'
+import { isUnwritten, type Resting } from '../rest.ts'
+import type { LastRests } from '../rest-keeper.ts'
 import { pendingSince } from '../state/spool-times.ts'
-import type { FleetDatabase, FleetEvent, MemberState } from './fleet-events.ts'
-import type { FleetOptions } from './fleet-options.ts'
-import { type MemberStatus, memberStatus } from './member-status.ts'
-import type { OpenBudget } from './open-budget.ts'
+import { closeMember } from './close-member.ts'
+import type { FleetDatabase, MemberState } from './fleet-events.ts'
+import { type MemberContext, primaryOptionsOf } from './member-context.ts'
+import { type ClosedState, canBecome, type MemberStatus, memberStatus } from './member-status.ts'
+import { type Parked, park } from './parked.ts'
 import type { Candidate } from './scan-folder.ts'
 
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 300_000
-const RETURN_LIMIT_MS = 5000
-
-/** What a member can be when it is closed: `queued` at the end of the fleet. */
-type ClosedState = 'queued' | 'gone' | 'fenced' | 'stopped'
-/** States that nothing changes any more. */
-const FINAL: ReadonlySet<MemberState> = new Set(['gone', 'fenced'])
-
-/** What the members of a fleet share. */
-export interface MemberContext {
-  readonly options: FleetOptions
-  readonly primary: Omit<PrimaryContext, 'resting'>
-  readonly budget: OpenBudget
-  /** Of databases that are being opened. */
-  readonly openings: Slots
-  readonly emit: (event: FleetEvent) => void
-  /** Ends what waits to be opened. */
-  readonly signal: AbortSignal
-}
 
 /** One database of a fleet: opened when it is written, let go when it rests. What fails with it is its own affair. */
 export class Member {
@@ -46,6 +26,9 @@ export class Member {
   #state: MemberState = 'queued'
   #primary: Primary | undefined
   #resting: Resting | undefined
+  /** Another process has let it go, and nobody has written it since. */
+  #parked: Parked | undefined
+  #beginning: Promise<void> = Promise.resolve()
   #opening: Promise<void> | undefined
   /** The attempt to open it that is under way, or the last one. */
   #attempt: Promise<void> = Promise.resolve()
@@ -100,12 +83,43 @@ export class Member {
    * @param seen its files, where a scan has looked at them: what was written before it was let go is no news
    */
   touch(seen?: Candidate): void {
-    if (seen && this.#resting && isAsLeft(seen, this.#resting)) return
+    const left = this.#resting ?? this.#parked
+    if (seen && left && isUnwritten(seen, left)) return
     this.#touched = true
     if (this.#state !== 'resting') return
     this.#since ??= Date.now()
     this.#lastCommit = performance.now()
     void this.open()
+  }
+
+  /** Leaves it as an earlier process has left it, if nobody has written it since; else opens it. Resolves when either is done. */
+  begin(seen: Candidate): Promise<void> {
+    this.#beginning = this.#begin(seen)
+    return this.#beginning
+  }
+
+  /** Resolves when it was opened once, or need not be. */
+  settled(): Promise<void> {
+    return this.#beginning
+  }
+
+  /** Opens it if it rests since an earlier process and its maintenance has something to do; undefined when it is not time yet. */
+  maintain(now: number): Promise<void> | undefined {
+    const parked = this.#parked
+    if (parked === undefined || now < parked.dueAt) return undefined
+    return parked.isDue(now).then((isDue) => (isDue ? this.open() : undefined))
+  }
+
+  async #begin(seen: Candidate): Promise<void> {
+    // What fails here fails again when it is opened, and is told then.
+    const parked = await this.#c.reads
+      .run(async () => park(primaryOptionsOf(this.#c.options, this.database), seen))
+      .catch(() => undefined)
+    if (parked === undefined || this.#touched || this.#closed.signal.aborted) return this.open()
+    // Somebody wanted it open.
+    if (this.#opening !== undefined || this.#state !== 'queued') return this.#opening
+    this.#parked = parked
+    this.#become('resting')
   }
 
   /** Opens it, again and again if need be. Resolves when it is open, or never will be. */
@@ -185,36 +199,40 @@ export class Member {
     return true
   }
 
-  /** Uploads what is left and ends, once. The signal ends the wait for the uploads. Returns undefined if it never was open. */
-  close(state: ClosedState = 'queued', signal?: AbortSignal): Promise<CloseReport | undefined> {
+  /**
+   * Uploads what is left and ends, once. The signal ends the wait for the uploads. Returns undefined if it never was open.
+   * @param inTime the process ends, and the next one is to find it at rest if that can be done in this time
+   */
+  close(
+    state: ClosedState = 'queued',
+    signal?: AbortSignal,
+    inTime?: LastRests,
+  ): Promise<CloseReport | undefined> {
     this.#closed.abort()
-    this.#closing ??= this.#close(state, signal)
+    this.#closing ??= this.#close(state, signal, inTime)
     // The file of one that was stopped may go.
     return state === 'gone' ? this.#closing.finally(() => this.#become(state)) : this.#closing
   }
 
-  async #close(state: ClosedState, signal: AbortSignal | undefined): Promise<CloseReport | undefined> {
+  async #close(
+    state: ClosedState,
+    signal: AbortSignal | undefined,
+    inTime: LastRests | undefined,
+  ): Promise<CloseReport | undefined> {
     await this.#opening
-    const primary = this.#primary
-    const resting = this.#resting
-    this.#since ??= primary?.status.unreplicatedSince ?? Date.now()
+    await this.#lettingGo?.catch(() => false)
+    const left = { primary: this.#primary, resting: this.#resting, parked: this.#parked }
+    this.#since ??= left.primary?.status.unreplicatedSince ?? Date.now()
     this.#primary = undefined
     this.#resting = undefined
+    this.#parked = undefined
     this.#become(state)
-    if (primary !== undefined) {
-      try {
-        this.#report = await primary.close(signal && { signal })
-        return this.#report
-      } finally {
-        this.#c.budget.leave()
-      }
+    try {
+      this.#report = await closeMember(left, signal, inTime)
+      return this.#report
+    } finally {
+      if (left.primary !== undefined) this.#c.budget.leave()
     }
-    await resting?.maintenance?.stop()
-    // A lease whose time is over keeps nobody out.
-    if (resting?.lease instanceof HeldLease && resting.lease.fresh)
-      await returnLease(resting.lease, AbortSignal.timeout(RETURN_LIMIT_MS))
-    this.#report = resting && { captured: resting.pos, uploaded: resting.pos.txid, pendingFiles: 0 }
-    return this.#report
   }
 
   async #openUntilOpen(): Promise<void> {
@@ -238,22 +256,22 @@ export class Member {
   }
 
   async #openOnce(signal: AbortSignal): Promise<void> {
-    const { budget, openings, options, primary: context } = this.#c
-    const { path } = this.database
+    const { budget, openings, primary: context } = this.#c
     if (this.#state !== 'resting') this.#become('queued')
     await budget.enter(signal)
     let primary: Primary | undefined
     try {
       primary = await openings.run(
-        () => {
+        async () => {
           this.#become('opening')
+          const log = await this.#c.log()
           const resting = this.#resting
           // Whatever comes of the attempt: a failed one has given the lease back.
           this.#resting = undefined
-          const replica = options.replicaOf(this.database)
+          this.#parked = undefined
           return Primary.open(
-            { ...options.primary, database: path, replica, signal, onEvent: this.#onEvent },
-            { ...context, resting, since: this.#since },
+            { ...primaryOptionsOf(this.#c.options, this.database), signal, onEvent: this.#onEvent },
+            { ...context, log, resting, since: this.#since },
           )
         },
         { signal },
@@ -278,14 +296,8 @@ export class Member {
   }
 
   #become(state: MemberState): void {
-    if (this.#state === state || FINAL.has(this.#state)) return
-    if (this.#state === 'stopped' && state !== 'gone') return
+    if (!canBecome(this.#state, state)) return
     this.#state = state
     this.#c.emit({ type: 'member', database: this.database, state })
   }
-}
-
-function isAsLeft(seen: Candidate, { signature, wal }: Resting): boolean {
-  const { settled, wal: seenWAL } = seen
-  return settled && seenWAL !== undefined && sameSignature(seen, signature) && sameSignature(seenWAL, wal)
 }

@@ -1,7 +1,7 @@
 import { type BigIntStats, type Dirent, lstatSync, realpathSync, statSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { breathe } from '../breathe.ts'
-import { type FileSignature, SETTLED_MS, signatureOf } from '../sqlite/file-signature.ts'
+import { type FileSignature, signatureOf, tickOf } from '../sqlite/file-signature.ts'
 import type { PathMatcher } from './match-path.ts'
 
 /** A file that may be a database. The signature is that of the file itself, behind a symbolic link too. */
@@ -240,8 +240,8 @@ function areBirthsReal(): boolean {
   return statSync('/proc', { bigint: true, throwIfNoEntry: false })?.birthtimeNs === 0n
 }
 
-function isSettled({ mtimeMs }: BigIntStats): boolean {
-  return Math.abs(Date.now() - Number(mtimeMs)) >= SETTLED_MS
+function isSettled({ mtimeNs }: BigIntStats): boolean {
+  return Math.abs(Date.now() - Number(mtimeNs) / 1e6) >= tickOf(mtimeNs)
 }
 
 function isLink(path: string): boolean {

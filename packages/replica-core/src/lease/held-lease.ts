@@ -30,6 +30,8 @@ export class HeldLease implements Lease {
   readonly formerMayWrite: boolean
   /** When it was taken: a base that a former holder was about to send. It may be in the replica, or arrive, or never. */
   readonly lateBase: TXID | undefined
+  /** The version that it was taken from. */
+  readonly former: LeaseRecord | undefined
   readonly #store: BlobStore
   readonly #options: HolderOptions
   readonly #lost = new AbortController()
@@ -46,7 +48,7 @@ export class HeldLease implements Lease {
   private constructor(
     store: BlobStore,
     options: HolderOptions,
-    taken: { record: LeaseRecord; etag: ETag; at: LeaseInstant },
+    taken: { record: LeaseRecord; etag: ETag; at: LeaseInstant; former: LeaseRecord | undefined },
   ) {
     this.#store = store
     this.#options = options
@@ -56,6 +58,7 @@ export class HeldLease implements Lease {
     this.#formerInFlight = taken.record.inFlight
     this.formerMayWrite = taken.record.inFlight
     this.lateBase = taken.record.base
+    this.former = taken.former
   }
 
   /**
@@ -85,7 +88,7 @@ export class HeldLease implements Lease {
       expires: new Date(at.wall + ttlMs).toISOString(),
     }
     const etag = await swapLease(store, record, before?.etag, { signal })
-    return etag && new HeldLease(store, options, { record, etag, at })
+    return etag && new HeldLease(store, options, { record, etag, at, former: before?.record })
   }
 
   get owner(): string {

@@ -8,7 +8,6 @@ import {
   DEFAULT_RETENTION,
   type Doomed,
   filesOf,
-  fileTime,
   headOf,
   isReplicaError,
   type LTXFile,
@@ -24,15 +23,14 @@ import type { PrimaryListener } from '../events.ts'
 import type { FailpointHook } from '../failpoint.ts'
 import type { PrimaryOptions } from '../options.ts'
 import type { Limits } from '../primary-context.ts'
+import type { KnownReplica } from '../state/rest-record.ts'
 import type { VerificationPolicy } from './plan-verification.ts'
 import { RecentFiles } from './recent-files.ts'
+import { LONGEST_RETAIN_MS, RETAIN_EVERY_MS, retainIn } from './retain-in.ts'
 import { startTimer } from './timer.ts'
 import { Verification } from './verification.ts'
 
 const NO_MERGES: CompactionPolicy = { levels: { every: [] }, snapshots: 'never' }
-const RETAIN_EVERY_MS = 15 * 60_000
-/** The longer the last commit is ago, the longer the time between two looks, up to this. */
-const LONGEST_RETAIN_MS = 12 * 3_600_000
 const FIRST_RETRY_MS = 5_000
 const LAST_RETRY_MS = 600_000
 
@@ -46,6 +44,12 @@ export interface MaintenanceOptions {
   readonly retainEveryMs?: number
   /** How often the newest state is proven restorable, and what that may read. Default `never`: it costs what a restore costs. */
   readonly verification?: VerificationPolicy | 'never'
+}
+
+/** Keeps what maintenance knows where another process finds it. */
+export interface KnowledgeKeeper {
+  forget(): Promise<void>
+  keep(): Promise<void>
 }
 
 /** What maintenance works with. */
@@ -77,10 +81,14 @@ export class Maintenance {
   /** When the timer ends, milliseconds since 1970. */
   #timerAt = Number.POSITIVE_INFINITY
   #running: Promise<void> | undefined
+  /** A run has begun to change the replica, and not come to its end. */
+  #isDoubtful = false
   /** What retention has marked, as far as it is known. */
   #doomed: Doomed | undefined
   #retainAt: number
   readonly #verification: Verification | undefined
+  /** Told before what is known of the replica becomes untrue, and when it is true again. */
+  keeper: KnowledgeKeeper | undefined
   /** Of this process, so that not all make their snapshots at once. */
   readonly #jitter = Math.random()
 
@@ -89,7 +97,14 @@ export class Maintenance {
     this.#retainAt = context.now() + this.#retainEvery
     const { options, replica, emit, now } = context
     const { verification: policy = 'never' } = options
-    if (policy !== 'never') this.#verification = new Verification({ replica, policy, emit, now })
+    if (policy !== 'never')
+      this.#verification = new Verification({
+        replica,
+        policy,
+        emit,
+        now,
+        onLooked: () => void this.keeper?.keep(),
+      })
   }
 
   get #retainEvery(): number {
@@ -108,9 +123,23 @@ export class Maintenance {
     return this.#verification?.provenAt
   }
 
-  /** What the replica holds. */
-  begin(catalog: Catalog): void {
+  /** What is known of the replica; undefined while that changes, and when it ended in the middle of something. */
+  get known(): KnownReplica | undefined {
+    if (this.#running !== undefined || this.#isDoubtful) return undefined
+    return {
+      catalog: withFiles(this.#catalog, this.#uploaded),
+      doomed: this.#doomed,
+      dueAt: Number.isFinite(this.#timerAt) ? this.#timerAt : undefined,
+      retainAt: Number.isFinite(this.#retainAt) ? this.#retainAt : undefined,
+      verifyAt: this.#verification && (this.#verification.dueAt ?? 'never'),
+    }
+  }
+
+  /** What the replica holds, as listed or as another process has left it. */
+  begin(catalog: Catalog, known?: KnownReplica): void {
     this.#catalog = catalog
+    this.#doomed = known?.doomed
+    this.#retainAt = Math.min(known?.retainAt ?? Number.POSITIVE_INFINITY, this.#retainAt)
     const { merges, nextAt } = planCompaction(catalog, this.#c.now(), this.#compaction)
     if (merges.length > 0) this.#runAt(this.#c.now())
     else if (nextAt !== undefined) this.#runAt(nextAt)
@@ -160,6 +189,7 @@ export class Maintenance {
     this.#running = this.#run().finally(() => {
       this.#running = undefined
       if (this.#uploaded.length > 0) this.#runAtEndOfSlot()
+      void this.keeper?.keep()
     })
   }
 
@@ -174,12 +204,15 @@ export class Maintenance {
       try {
         const work = async (): Promise<number | undefined> => {
           operation = 'compaction'
+          this.#isDoubtful = true
+          await this.keeper?.forget()
           const next = await this.#compact(signal)
           operation = 'retention'
           if (this.#mayRetain()) await this.#retain(signal)
           return next
         }
         const nextAt = await (this.#c.slots?.run(work, { signal }) ?? work())
+        this.#isDoubtful = false
         this.#runAt(Math.min(nextAt ?? this.#retainAt, this.#retainAt))
         return
       } catch (error) {
@@ -206,7 +239,7 @@ export class Maintenance {
       policy,
       now,
       signal,
-      local: this.#recent.open,
+      local: this.#recent.bytesOf,
       onMerged: ({ file, inputs, milliseconds }) => {
         failpoint?.('merge:after')
         this.#catalog = withFiles(this.#catalog, [file])
@@ -252,30 +285,14 @@ export function startMaintenance(
   { maintenance = {}, replica, now = Date.now, failpoint }: PrimaryOptions,
   parts: Pick<MaintenanceContext, 'writer' | 'emit'> & {
     readonly catalog: Catalog
+    readonly known?: KnownReplica | undefined
     readonly limits?: Limits | undefined
   },
 ): Maintenance | undefined {
   if (maintenance === 'never') return undefined
-  const { writer, emit, catalog, limits } = parts
+  const { writer, emit, catalog, known, limits } = parts
   const slots = limits?.maintenances
   const started = new Maintenance({ replica, writer, options: maintenance, emit, slots, now, failpoint })
-  started.begin(catalog)
+  started.begin(catalog, known)
   return started
-}
-
-/**
- * When something may have become too old: soon while much is new, more and more seldom while nothing comes. Marks are heeded when
- * their grace is over.
- */
-function retainIn(
-  catalog: Catalog,
-  doomed: Doomed,
-  { now, grace, every }: { readonly now: number; readonly grace: number; readonly every: number },
-): number {
-  let newest = 0
-  for (const file of filesOf(catalog)) newest = Math.max(newest, fileTime(file))
-  const idle = Math.min(Math.max(every, (now - newest) / 20), LONGEST_RETAIN_MS)
-  let due = Number.POSITIVE_INFINITY
-  for (const since of doomed.values()) due = Math.min(due, since.getTime() + grace)
-  return Math.max(every, Math.min(idle, due - now))
 }

@@ -37,6 +37,8 @@ export interface VerificationContext {
   readonly emit: PrimaryListener
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** Called when it has looked whether something is due, and has done it. */
+  readonly onLooked?: (() => void) | undefined
   /** 0 to 1. Default: random. */
   readonly jitter?: number
 }
@@ -107,7 +109,8 @@ export class Verification {
     await this.#running
   }
 
-  #due(): number | undefined {
+  /** When it looks next, milliseconds since 1970; undefined when there is nothing that was not proven. */
+  get dueAt(): number | undefined {
     const now = this.#c.now()
     if (this.#head === undefined) return undefined
     // Whether something is due is known when the record was read.
@@ -130,7 +133,7 @@ export class Verification {
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (this.#stop.signal.aborted || this.#running !== undefined) return
-    const due = this.#due()
+    const due = this.dueAt
     if (due === undefined) return
     this.#timer = startTimer(due, this.#c.now(), () => this.#start())
   }
@@ -139,6 +142,7 @@ export class Verification {
     this.#running = this.#look(this.#stop.signal).finally(() => {
       this.#running = undefined
       this.#schedule()
+      this.#c.onLooked?.()
     })
   }
 
@@ -146,7 +150,7 @@ export class Verification {
     const { now, emit, replica } = this.#c
     try {
       this.#proof ??= (await readProof(replica.store, { signal })) ?? null
-      const due = this.#due()
+      const due = this.dueAt
       if (due !== undefined && due <= now()) await this.#verify(signal)
       this.#retryInMs = FIRST_RETRY_MS
     } catch (error) {

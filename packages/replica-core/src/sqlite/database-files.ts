@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
 import {
   DATABASE_HEADER_SIZE,
   type DatabaseHeader,
@@ -12,7 +12,8 @@ import {
   type WALIndexHeader,
 } from '@sqlstream/wal'
 import { PrimaryError } from '../errors.ts'
-import { type FileSignature, signatureOf } from './file-signature.ts'
+import { type FileSignature, sameSignature, signatureOf } from './file-signature.ts'
+import { endsThere, type WALEnd } from './wal-end.ts'
 
 /** Databases that this process has open here, by device and inode. */
 const attached = new Set<string>()
@@ -119,13 +120,7 @@ export class DatabaseFiles {
 
   /** Fills `into` from a byte offset of the database file; zeros beyond its end. */
   readDatabase(into: Uint8Array, offset: number): void {
-    let done = 0
-    while (done < into.length) {
-      const n = readSync(this.#db, into, done, into.length - done, offset + done)
-      if (n === 0) break
-      done += n
-    }
-    into.fill(0, done)
+    into.fill(0, readFully(this.#db, into, offset))
   }
 
   /** Opens -wal and -shm, which SQLite has created by now. */
@@ -160,13 +155,7 @@ export class DatabaseFiles {
 
   /** Fills `into` from a byte offset of the WAL; returns how many bytes there were. */
   readWAL(into: Uint8Array, offset: number): number {
-    let done = 0
-    while (done < into.length) {
-      const n = readSync(this.#wal, into, done, into.length - done, offset + done)
-      if (n === 0) break
-      done += n
-    }
-    return done
+    return readFully(this.#wal, into, offset)
   }
 
   /** Bytes of the WAL file. It keeps its size when it is restarted. */
@@ -203,6 +192,31 @@ function missingCompanion(path: string): '-wal' | '-shm' | undefined {
   const shm = statSync(`${path}-shm`, { throwIfNoEntry: false }) !== undefined
   if (wal === shm) return undefined
   return wal ? '-shm' : '-wal'
+}
+
+/**
+ * Whether the WAL of a database that is not open here is the file that it was, and still ends where it did (see {@link endsThere}).
+ * @throws the system's error
+ */
+export function isWALAsLeft(database: string, signature: FileSignature, end: WALEnd): boolean {
+  // SQLite keeps it beside the file that a link leads to.
+  const wal = openSync(`${realpathSync.native(database)}-wal`, 'r')
+  try {
+    if (!sameSignature(signatureOf(fstatSync(wal, { bigint: true })), signature)) return false
+    return endsThere(end, (into, offset) => readFully(wal, into, offset))
+  } finally {
+    closeSync(wal)
+  }
+}
+
+function readFully(fd: number, into: Uint8Array, offset: number): number {
+  let done = 0
+  while (done < into.length) {
+    const n = readSync(fd, into, done, into.length - done, offset + done)
+    if (n === 0) break
+    done += n
+  }
+  return done
 }
 
 function sameFile(fd: number, path: string): boolean {

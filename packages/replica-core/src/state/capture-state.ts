@@ -1,47 +1,87 @@
 import { rmSync } from 'node:fs'
+import type { TXID } from '@sqlstream/ltx'
 import { wrapFileError } from '../errors.ts'
 import type { FailpointHook } from '../failpoint.ts'
-import { applyChanges, Journal, type LedgerChanges, NO_CHANGES } from './journal.ts'
+import type { CaptureLog, LogSeat } from './capture-log.ts'
+import {
+  applyChanges,
+  encodeJournalRecord,
+  Journal,
+  type LedgerChanges,
+  NO_CHANGES,
+  newSequence,
+} from './journal.ts'
 import { Ledger } from './ledger.ts'
 import { readLedgerFile, writeLedgerFile } from './ledger-file.ts'
 import type { Position, WALPosition } from './position.ts'
+import { repairFromSeat } from './repair.ts'
+import { Spool, type SpoolFile } from './spool.ts'
 import type { StateFolder } from './state-folder.ts'
 
 /** The ledger file is rewritten when the journal is larger than this and than half of the ledger. */
 const JOURNAL_LIMIT = 1 << 20
 
+/** What a state may use besides its folder. */
+export interface CaptureStateOptions {
+  /** Shared with other databases: captures go there first. Default: each into the files of this database, at once. */
+  readonly log?: CaptureLog | undefined
+  readonly failpoint?: FailpointHook | undefined
+}
+
 /**
- * What has been captured, on disk and in memory: the ledger of page checksums and the position it
- * stands for. Every change is durable before it is visible here.
+ * What has been captured, on disk and in memory: the ledger of page checksums, the position it stands for, and the spool. Without a
+ * log every change is durable before it is visible here; with one, when {@link CaptureState.synced} says so.
  */
 export class CaptureState {
+  readonly spool: Spool
   readonly #folder: StateFolder
   readonly #journal: Journal
   readonly #failpoint: FailpointHook | undefined
+  readonly #seat: LogSeat | undefined
   /** Time of the replica's newest state at the start, ms: nothing that follows it is given an earlier one, even if the state here is lost. */
   timeFloor = 0
-  #sequence = 0
+  #sequence = newSequence()
   #position: Position | undefined
   #ledger = new Ledger()
   #rewriteFrom = 0
+  #isWhole: boolean
+  /** Records that are in the log and not in the journal. */
+  #unwritten: Uint8Array[] = []
+  /** The journal could not be synced: only a new ledger makes durable what it says. */
+  #doubtful = false
 
-  private constructor(folder: StateFolder, failpoint: FailpointHook | undefined) {
+  private constructor(folder: StateFolder, { log, failpoint }: CaptureStateOptions) {
     this.#folder = folder
-    this.#journal = new Journal(folder.journal)
+    log?.settle(folder)
+    this.#isWhole = repairFromSeat(folder, failpoint)
     this.#failpoint = failpoint
+    this.#journal = new Journal(folder.journal)
+    try {
+      this.spool = new Spool(folder.spool, failpoint, { logged: log !== undefined })
+      this.#seat = log?.join(folder, this)
+      this.#load()
+    } catch (error) {
+      this.#journal.close()
+      throw error
+    }
   }
 
-  /** Loads the state of a folder; without a position when there is none that can be proven whole. */
-  static open(folder: StateFolder, failpoint?: FailpointHook): CaptureState {
-    const state = new CaptureState(folder, failpoint)
-    const file = readLedgerFile(folder.ledger)
-    if (file === undefined) return state
-    const replayed = state.#journal.replay(file.sequence, file.position, file.ledger)
-    if (replayed === undefined) return state
-    state.#sequence = replayed.sequence
-    state.#position = replayed.position
-    state.#ledger = file.ledger
-    return state
+  /**
+   * Loads the state of a folder; without a position when there is none that can be proven whole. The caller holds the local lock.
+   * @throws the system's error
+   */
+  static open(folder: StateFolder, options: CaptureStateOptions = {}): CaptureState {
+    return new CaptureState(folder, options)
+  }
+
+  #load(): void {
+    const file = readLedgerFile(this.#folder.ledger)
+    if (file === undefined) return
+    const replayed = this.#journal.replay(file.sequence, file.position, file.ledger)
+    if (replayed === undefined) return
+    this.#sequence = replayed.sequence
+    this.#position = replayed.position
+    this.#ledger = file.ledger
   }
 
   /** Undefined before the first snapshot, or after damage. */
@@ -54,25 +94,90 @@ export class CaptureState {
   }
 
   /**
-   * The journal ends in something that is no record. A torn append was never uploaded, so when the
+   * The journal or the log ends in something that is no record. A torn append was never uploaded, so when the
    * replica is ahead of the position it was not that but damage: the position is not the last one.
    */
   get torn(): boolean {
-    return this.#journal.torn
+    return this.#journal.torn || !this.#isWhole
   }
 
-  /** Advances by one capture: journal first, then memory. */
-  advance(position: Position, changes: LedgerChanges): void {
-    try {
-      this.#journal.append(this.#sequence + 1, position, changes, this.#failpoint)
-    } catch (error) {
-      throw wrapFileError(error, this.#folder.journal)
+  /**
+   * Advances by one capture: journal or log first, then memory.
+   * @param file what was captured, where a transaction was
+   * @throws PrimaryError `disk-full`, or the system's error: nothing has changed
+   */
+  advance(position: Position, changes: LedgerChanges, file?: SpoolFile): void {
+    const record = encodeJournalRecord(this.#sequence + 1, position, changes)
+    if (this.#seat === undefined) {
+      try {
+        this.#journal.append(record, this.#failpoint)
+      } catch (error) {
+        throw wrapFileError(error, this.#folder.journal)
+      }
+    } else {
+      this.#seat.append(record, file?.content)
+      this.#unwritten.push(record)
     }
     this.#sequence++
     applyChanges(this.#ledger, position.commit, changes)
     this.#position = position
-    const limit = Math.max(JOURNAL_LIMIT, this.#ledger.pageCount * 4, this.#rewriteFrom)
-    if (this.#journal.length > limit) this.#rewrite(position)
+    if (this.#seat === undefined) this.#rewriteIfLong()
+  }
+
+  /** Resolves when every capture up to now is durable. @throws the system's error; may be called again */
+  async synced(): Promise<void> {
+    await this.#seat?.synced()
+  }
+
+  /** Resolves when there is room for another capture. @throws why there is none */
+  async room(): Promise<void> {
+    await this.#seat?.room()
+  }
+
+  /** The replica has everything up to here: after a crash it need not be uploaded. */
+  acknowledge(txid: TXID): void {
+    this.#seat?.acknowledge(txid)
+  }
+
+  /** Makes durable in the files of this database what only the log has. @throws PrimaryError `disk-full`, or the system's error */
+  async flush(): Promise<void> {
+    if (this.#write()) await this.#journal.sync().catch(() => this.#rewriteAfterFailure())
+  }
+
+  #flushNow(): void {
+    if (!this.#write()) return
+    try {
+      this.#journal.syncNow()
+    } catch {
+      this.#rewriteAfterFailure()
+    }
+  }
+
+  /** Files first: the journal is never ahead of what the spool or the replica holds (SPEC.md, L1). Returns whether the journal has to be synced. */
+  #write(): boolean {
+    this.spool.spill()
+    if (this.#doubtful) this.#rewriteAfterFailure()
+    const records = this.#unwritten
+    if (records.length === 0) return false
+    try {
+      this.#journal.write(Buffer.concat(records), this.#failpoint)
+    } catch (error) {
+      throw wrapFileError(error, this.#folder.journal)
+    }
+    this.#unwritten = []
+    return !this.#rewriteIfLong()
+  }
+
+  /** Whether the journal said it was durable or not: the ledger is. */
+  #rewriteAfterFailure(): void {
+    this.#doubtful = true
+    if (this.#position === undefined) return
+    try {
+      this.#writeLedger(this.#position)
+    } catch (error) {
+      throw wrapFileError(error, this.#folder.ledger)
+    }
+    this.#doubtful = false
   }
 
   /** Moves the place in the WAL without a new transaction. */
@@ -81,21 +186,31 @@ export class CaptureState {
     this.advance({ ...this.#position, wal }, NO_CHANGES)
   }
 
+  /** Whether the ledger was written. */
+  #rewriteIfLong(): boolean {
+    const limit = Math.max(JOURNAL_LIMIT, this.#ledger.pageCount * 4, this.#rewriteFrom)
+    if (this.#position === undefined || this.#journal.length <= limit) return false
+    try {
+      this.#writeLedger(this.#position)
+      return true
+    } catch {
+      // The capture is in the journal, and an error would undo it. Tried again when that has grown.
+      this.#rewriteFrom = this.#journal.length + JOURNAL_LIMIT
+      return false
+    }
+  }
+
   /**
    * Writes what the journal has led to as the ledger file. It carries the sequence number of the last
    * record, so the old file with the journal and the new one without it lead to the same.
    */
-  #rewrite(position: Position): void {
-    try {
-      const content = { sequence: this.#sequence, position, ledger: this.#ledger }
-      writeLedgerFile(this.#folder.ledger, content, this.#failpoint)
-      this.#journal.clear()
-      this.#rewriteFrom = 0
-      this.#failpoint?.('ledger:after-truncate')
-    } catch {
-      // The capture is in the journal, and an error would undo it. Tried again when that has grown.
-      this.#rewriteFrom = this.#journal.length + JOURNAL_LIMIT
-    }
+  #writeLedger(position: Position): void {
+    const content = { sequence: this.#sequence, position, ledger: this.#ledger }
+    writeLedgerFile(this.#folder.ledger, content, this.#failpoint)
+    this.#journal.clear()
+    this.#unwritten = []
+    this.#rewriteFrom = 0
+    this.#failpoint?.('ledger:after-truncate')
   }
 
   /** Starts over from a whole ledger. */
@@ -115,6 +230,7 @@ export class CaptureState {
     this.#position = position
     this.#ledger = ledger
     this.#journal.clear()
+    this.#unwritten = []
     this.#failpoint?.('ledger:after-truncate')
   }
 
@@ -122,11 +238,20 @@ export class CaptureState {
   reset(): void {
     rmSync(this.#folder.ledger, { force: true })
     this.#journal.clear()
+    this.#unwritten = []
     this.#position = undefined
     this.#ledger = new Ledger()
   }
 
+  /** Flushes and closes. What cannot be flushed stays in the log, which tries again before it is opened the next time. */
   close(): void {
+    try {
+      if (this.#seat !== undefined) this.#flushNow()
+    } catch (error) {
+      this.#seat?.leave(error)
+      return
+    }
+    this.#seat?.leave()
     this.#journal.close()
   }
 }

@@ -1,9 +1,11 @@
+import { randomInt } from 'node:crypto'
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { crc64 } from '@sqlstream/ltx'
 import type { FailpointHook } from '../failpoint.ts'
 import type { Ledger } from './ledger.ts'
 import type { Position } from './position.ts'
 import { decodePosition, encodePosition, POSITION_SIZE } from './position-bytes.ts'
+import { syncLater } from './sync-later.ts'
 
 const POSITION = 16
 const FIXED = POSITION + POSITION_SIZE
@@ -27,6 +29,76 @@ export function applyChanges(ledger: Ledger, commit: number, changes: LedgerChan
   }
 }
 
+/** A record of the journal, in memory of its own. */
+export function encodeJournalRecord(
+  sequence: number,
+  position: Position,
+  changes: LedgerChanges,
+): Uint8Array {
+  const length = FIXED + changes.count * 12 + CRC
+  const bytes = new Uint8Array(length)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, length)
+  view.setUint32(4, changes.count)
+  view.setBigUint64(8, BigInt(sequence))
+  encodePosition(view, POSITION, position)
+  let at = FIXED
+  for (let i = 0; i < changes.count; i++) {
+    view.setUint32(at, changes.pgnos[i]!)
+    view.setUint32(at + 4, changes.sums[i * 2]!)
+    view.setUint32(at + 8, changes.sums[i * 2 + 1]!)
+    at += 12
+  }
+  view.setBigUint64(at, crc64(bytes.subarray(0, at)))
+  return bytes
+}
+
+/** Where the numbers of a new ledger begin: anywhere, so that no record of a former one is ever the next. */
+export function newSequence(): number {
+  return randomInt(2 ** 47)
+}
+
+/** The number of a whole record. */
+export function sequenceOf(journalRecord: Uint8Array): number {
+  return Number(new DataView(journalRecord.buffer, journalRecord.byteOffset).getBigUint64(8))
+}
+
+/** Where records have led to. */
+export interface Reached {
+  sequence: number
+  position: Position
+  readonly ledger: Ledger
+}
+
+/**
+ * Applies one record to what the records before it have led to.
+ *
+ * @returns `known` for one that is older; `torn` where it is not whole or not the next one; `contradicts` when it leads to another checksum than it says
+ */
+export function replayRecord(
+  bytes: Uint8Array,
+  reached: Reached,
+): 'applied' | 'known' | 'torn' | 'contradicts' {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const end = bytes.length - CRC
+  if (view.getBigUint64(end) !== crc64(bytes.subarray(0, end))) return 'torn'
+  const recorded = Number(view.getBigUint64(8))
+  if (recorded <= reached.sequence) return 'known'
+  const count = view.getUint32(4)
+  const position = decodePosition(view, POSITION)
+  if (
+    recorded !== reached.sequence + 1 ||
+    position === undefined ||
+    bytes.length !== FIXED + count * 12 + CRC
+  )
+    return 'torn'
+  applyChanges(reached.ledger, position.commit, readChanges(view, count))
+  if (reached.ledger.checksum !== position.postApplyChecksum) return 'contradicts'
+  reached.sequence = recorded
+  reached.position = position
+  return 'applied'
+}
+
 /**
  * Append-only record of the captures since the ledger file was written: position and changed page
  * checksums, each record closed by a CRC-64. A torn last record is as if it had not been written;
@@ -36,7 +108,8 @@ export class Journal {
   readonly #fd: number
   #length = 0
   #torn = false
-  #buffer = new Uint8Array(4096)
+  #syncs = 0
+  #closed = false
 
   constructor(path: string) {
     this.#fd = openSync(path, 'a+')
@@ -56,38 +129,44 @@ export class Journal {
   }
 
   /** Makes one record durable. */
-  append(sequence: number, position: Position, changes: LedgerChanges, failpoint?: FailpointHook): void {
-    const length = FIXED + changes.count * 12 + CRC
-    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length * 2)
-    const bytes = this.#buffer.subarray(0, length)
-    const view = new DataView(bytes.buffer, 0, length)
-    view.setUint32(0, length)
-    view.setUint32(4, changes.count)
-    view.setBigUint64(8, BigInt(sequence))
-    encodePosition(view, POSITION, position)
-    let at = FIXED
-    for (let i = 0; i < changes.count; i++) {
-      view.setUint32(at, changes.pgnos[i]!)
-      view.setUint32(at + 4, changes.sums[i * 2]!)
-      view.setUint32(at + 8, changes.sums[i * 2 + 1]!)
-      at += 12
-    }
-    view.setBigUint64(at, crc64(bytes.subarray(0, at)))
+  append(record: Uint8Array, failpoint?: FailpointHook): void {
+    this.write(record, failpoint)
+    fdatasyncSync(this.#fd)
+    failpoint?.('journal:after-append')
+  }
+
+  /** Appends records; {@link sync} makes them durable. */
+  write(records: Uint8Array, failpoint?: FailpointHook): void {
+    const { length } = records
     failpoint?.('journal:before-append')
     // Whole records may lie behind a damaged one; they must not become the continuation of this one.
     if (this.#torn) ftruncateSync(this.#fd, this.#length)
     this.#torn = true
     if (failpoint) {
-      writeSync(this.#fd, bytes, 0, length >> 1, this.#length)
+      writeSync(this.#fd, records, 0, length >> 1, this.#length)
       failpoint('journal:torn-append')
     }
     for (let done = 0; done < length; ) {
-      done += writeSync(this.#fd, bytes, done, length - done, this.#length + done)
+      done += writeSync(this.#fd, records, done, length - done, this.#length + done)
     }
-    fdatasyncSync(this.#fd)
     this.#length += length
     this.#torn = false
-    failpoint?.('journal:after-append')
+  }
+
+  /** Makes durable what was written, without holding up this thread. */
+  async sync(): Promise<void> {
+    this.#syncs++
+    try {
+      await syncLater(this.#fd)
+    } finally {
+      this.#syncs--
+      this.#end()
+    }
+  }
+
+  /** The same, at once. */
+  syncNow(): void {
+    fdatasyncSync(this.#fd)
   }
 
   /**
@@ -96,12 +175,11 @@ export class Journal {
    */
   replay(
     sequence: number,
-    start: Position,
+    position: Position,
     ledger: Ledger,
   ): { sequence: number; position: Position } | undefined {
     const size = fstatSync(this.#fd).size
-    let position = start
-    let next = sequence
+    const reached: Reached = { sequence, position, ledger }
     this.#length = 0
     this.#torn = false
     const head = new Uint8Array(4)
@@ -111,24 +189,13 @@ export class Journal {
       if (length < FIXED + CRC || this.#length + length > size) break
       const bytes = new Uint8Array(length)
       readSync(this.#fd, bytes, 0, length, this.#length)
-      const view = new DataView(bytes.buffer)
-      if (view.getBigUint64(length - CRC) !== crc64(bytes.subarray(0, length - CRC))) break
-      const recorded = Number(view.getBigUint64(8))
-      if (recorded > next) {
-        if (recorded !== next + 1) break
-        const count = view.getUint32(4)
-        const recordedPosition = decodePosition(view, POSITION)
-        if (recordedPosition === undefined || length !== FIXED + count * 12 + CRC) break
-        const changes = readChanges(view, count)
-        position = recordedPosition
-        applyChanges(ledger, position.commit, changes)
-        if (ledger.checksum !== position.postApplyChecksum) return undefined
-        next = recorded
-      }
+      const outcome = replayRecord(bytes, reached)
+      if (outcome === 'contradicts') return undefined
+      if (outcome === 'torn') break
       this.#length += length
     }
     this.#torn = this.#length < size
-    return { sequence: next, position }
+    return { sequence: reached.sequence, position: reached.position }
   }
 
   /** Forgets all records: the ledger file holds what they said. */
@@ -139,7 +206,13 @@ export class Journal {
   }
 
   close(): void {
-    closeSync(this.#fd)
+    this.#closed = true
+    this.#end()
+  }
+
+  /** Not while a sync uses the descriptor: its number may be another file's by then. */
+  #end(): void {
+    if (this.#closed && this.#syncs === 0) closeSync(this.#fd)
   }
 }
 

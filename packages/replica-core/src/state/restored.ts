@@ -2,9 +2,10 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatTXID, parseTXID, type TXID } from '@sqlstream/ltx'
 import type { RestoreResult } from '@sqlstream/replica'
-import { Journal } from './journal.ts'
+import { Journal, newSequence } from './journal.ts'
 import { Ledger } from './ledger.ts'
 import { writeLedgerFile } from './ledger-file.ts'
+import { repairFromSeat } from './repair.ts'
 import { type KeptFiles, Spool } from './spool.ts'
 import { createStateFolder, type StateFolder, stateFolder, takeLocalLock } from './state-folder.ts'
 
@@ -31,9 +32,11 @@ export async function adoptRestored(
   createStateFolder(folder)
   const lock = takeLocalLock(folder)
   try {
+    repairFromSeat(folder)
     const kept = new Spool(folder.spool).keepAll(folder.kept)
     rmSync(folder.spool, { recursive: true, force: true })
     rmSync(folder.identity, { force: true })
+    rmSync(folder.rest, { force: true })
     createStateFolder(folder)
     const journal = new Journal(folder.journal)
     journal.clear()
@@ -46,7 +49,7 @@ export async function adoptRestored(
     const ledger = Ledger.from(result.pageSums, result.commit)
     const nowhere = { salt1: 0, salt2: 0, frame: 0, checksum1: 0, checksum2: 0 }
     writeLedgerFile(folder.ledger, {
-      sequence: 0,
+      sequence: newSequence(),
       ledger,
       position: {
         txid: result.pos.txid,

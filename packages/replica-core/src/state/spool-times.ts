@@ -1,15 +1,20 @@
-import { existsSync, statSync } from 'node:fs'
-import type { TXID } from '@sqlstream/ltx'
-import { Spool } from './spool.ts'
+import { existsSync } from 'node:fs'
+import { isLTXError, type TXID } from '@sqlstream/ltx'
+import { readSpoolHeader, Spool } from './spool.ts'
 import { stateFolder } from './state-folder.ts'
 
 /** When each file of a spool folder was captured, ms since the epoch, oldest first. */
 export function spoolTimes(folder: string): { readonly txid: TXID; readonly since: number }[] {
   if (!existsSync(folder)) return []
-  return Spool.read(folder).flatMap(({ path, maxTXID }) => {
-    // It may have been uploaded meanwhile.
-    const found = statSync(path, { throwIfNoEntry: false })
-    return found === undefined ? [] : [{ txid: maxTXID, since: found.mtimeMs }]
+  return Spool.read(folder).flatMap((file) => {
+    try {
+      // Not the time of the file: it may have come out of a log long after its capture.
+      return [{ txid: file.maxTXID, since: readSpoolHeader(file).timestamp }]
+    } catch (error) {
+      // It was uploaded meanwhile, or is damaged, which its upload will tell.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || isLTXError(error)) return []
+      throw error
+    }
   })
 }
 

@@ -11,7 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writevSync,
+  unlinkSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import {
@@ -26,14 +26,20 @@ import type { BlobBody } from '@sqlstream/storage'
 import { PrimaryError, wrapFileError } from '../errors.ts'
 import type { FailpointHook } from '../failpoint.ts'
 import { syncFolder } from './state-folder.ts'
+import { writeAll } from './write-all.ts'
 
 const WHOLE_BODY = 1 << 20
 const TEMP = '.capture.tmp'
+const SPILL_TEMP = '.spill.tmp'
+/** A file up to this size is kept in memory where a log makes it durable. */
+const LOGGED_BYTES = 256 * 1024
 
 /** A level-0 file that waits for its upload. */
 export interface SpoolFile extends TXIDRange {
   readonly path: string
   readonly size: number
+  /** Its bytes, as long as they are in a log and not under its path. */
+  content?: Uint8Array | undefined
 }
 
 /** Files that were moved out of the spool. */
@@ -50,7 +56,7 @@ export interface SpoolWriter {
    * @throws PrimaryError `disk-full`, or the system's error
    */
   write(...parts: readonly Uint8Array[]): void
-  /** Makes the file durable under its name. */
+  /** Makes the file durable under its name, or gives it back with its content: then a log has to. */
   finish(range: TXIDRange): SpoolFile
   abort(): void
 }
@@ -59,16 +65,21 @@ export interface SpoolWriter {
 export class Spool {
   readonly #path: string
   readonly #failpoint: FailpointHook | undefined
+  readonly #logged: boolean
+  /** Files that are in a log and not yet in the folder, by path. */
+  readonly #held = new Map<string, SpoolFile>()
 
-  constructor(path: string, failpoint?: FailpointHook) {
+  /** @param options.logged small files are kept in memory until {@link spill}: a log makes them durable before */
+  constructor(path: string, failpoint?: FailpointHook, options: { readonly logged?: boolean } = {}) {
     this.#path = path
     this.#failpoint = failpoint
-    rmSync(join(path, TEMP), { force: true })
+    this.#logged = options.logged ?? false
+    for (const name of [TEMP, SPILL_TEMP]) rmSync(join(path, name), { force: true })
   }
 
   /** What is there, in TXID order. */
   list(): SpoolFile[] {
-    return Spool.read(this.#path)
+    return inOrder([...Spool.read(this.#path), ...this.#held.values()])
   }
 
   /**
@@ -90,27 +101,44 @@ export class Spool {
       // It was uploaded and removed just now.
       if (stat !== undefined) files.push({ ...range, path, size: stat.size })
     }
-    return files.sort((a, b) => (a.minTXID < b.minTXID ? -1 : a.minTXID > b.minTXID ? 1 : 0))
+    return inOrder(files)
   }
 
   create(): SpoolWriter {
     const temp = join(this.#path, TEMP)
-    let fd = openTemp(temp)
+    const held: Uint8Array[] = []
+    let fd = this.#logged ? -1 : openTemp(temp)
     let size = 0
     const close = (): void => {
       if (fd >= 0) closeSync(fd)
       fd = -1
     }
+    const write = (parts: readonly Uint8Array[]): void => {
+      try {
+        if (fd < 0) fd = openTemp(temp)
+        writeAll(fd, parts)
+      } catch (error) {
+        throw wrapFileError(error, temp)
+      }
+    }
     return {
       write: (...parts) => {
-        try {
-          size += writeAll(fd, parts)
-        } catch (error) {
-          throw wrapFileError(error, temp)
+        const before = size
+        for (const { length } of parts) size += length
+        if (this.#logged && size <= LOGGED_BYTES) {
+          // They are views of memory that is used again.
+          for (const part of parts) held.push(part.slice())
+          return
         }
+        write(this.#logged && before <= LOGGED_BYTES ? [...held.splice(0), ...parts] : parts)
       },
       finish: (range) => {
         const path = join(this.#path, formatFilename(range))
+        if (fd < 0) {
+          const file: SpoolFile = { ...range, path, size, content: joined(held, size) }
+          this.#held.set(path, file)
+          return file
+        }
         try {
           this.#failpoint?.('spool:before-sync')
           fsyncSync(fd)
@@ -132,10 +160,24 @@ export class Spool {
   }
 
   /**
+   * Makes durable in the folder what was kept in memory.
+   * @throws PrimaryError `disk-full`, or the system's error: what is not in the folder then is still kept
+   */
+  spill(): void {
+    if (this.#held.size === 0) return
+    for (const file of this.#held.values()) writeDurable(join(this.#path, SPILL_TEMP), file, this.#failpoint)
+    syncFolder(this.#path)
+    this.#failpoint?.('spool:after-rename')
+    for (const file of this.#held.values()) file.content = undefined
+    this.#held.clear()
+  }
+
+  /**
    * Moves all files into a folder of their own below `folder`, named by their range; undefined when there is none.
    * @throws the system's error
    */
   keepAll(folder: string): KeptFiles | undefined {
+    this.spill()
     const files = this.list()
     const [first, last] = [files[0], files.at(-1)]
     if (first === undefined || last === undefined) return undefined
@@ -153,26 +195,46 @@ export class Spool {
   }
 
   remove(file: SpoolFile): void {
-    rmSync(file.path, { force: true })
+    if (this.#held.delete(file.path)) return
+    try {
+      unlinkSync(file.path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
   }
 }
 
-/** Writes all bytes of all parts and returns their number. */
-function writeAll(fd: number, parts: readonly Uint8Array[]): number {
-  let left = parts.filter(({ length }) => length > 0)
-  let size = 0
-  while (left.length > 0) {
-    let written = writevSync(fd, left)
-    size += written
-    // It may have stopped anywhere, within a part too.
-    const next = left.findIndex(({ length }) => {
-      if (written < length) return true
-      written -= length
-      return false
-    })
-    left = next === -1 ? [] : [left[next]!.subarray(written), ...left.slice(next + 1)]
+function inOrder(files: SpoolFile[]): SpoolFile[] {
+  return files.sort((a, b) => (a.minTXID < b.minTXID ? -1 : a.minTXID > b.minTXID ? 1 : 0))
+}
+
+/** Its name is not yet durable. */
+function writeDurable(temp: string, file: SpoolFile, failpoint: FailpointHook | undefined): void {
+  try {
+    const fd = openSync(temp, 'w')
+    try {
+      writeAll(fd, [file.content as Uint8Array])
+      failpoint?.('spool:before-sync')
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    failpoint?.('spool:before-rename')
+    renameSync(temp, file.path)
+  } catch (error) {
+    throw wrapFileError(error, file.path)
   }
-  return size
+}
+
+function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
+  if (parts.length === 1) return parts[0] as Uint8Array
+  const whole = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }
 
 function openTemp(path: string): number {
@@ -185,6 +247,7 @@ function openTemp(path: string): number {
 
 /** The header of a spooled file. @throws LTXError when it is damaged */
 export function readSpoolHeader(file: SpoolFile): Header {
+  if (file.content) return decodeHeader(file.content.subarray(0, HEADER_SIZE))
   const fd = openSync(file.path, 'r')
   try {
     const bytes = new Uint8Array(HEADER_SIZE)
@@ -197,6 +260,7 @@ export function readSpoolHeader(file: SpoolFile): Header {
 
 /** The file as an upload that can be repeated. Small ones are read at once. */
 export function spoolBody(file: SpoolFile): BlobBody {
+  if (file.content) return file.content
   if (file.size <= WHOLE_BODY) return new Uint8Array(readFileSync(file.path))
   return { size: file.size, open: () => createReadStream(file.path, { highWaterMark: 256 * 1024 }) }
 }

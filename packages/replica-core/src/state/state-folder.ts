@@ -18,6 +18,10 @@ export interface StateFolder {
   readonly place: string
   /** Files that were captured, never uploaded, and are no part of the replica's history. */
   readonly kept: string
+  /** Says that captures are in a log that is shared with other databases. */
+  readonly seat: string
+  /** How the database was left when it was let go; there only while it rests. */
+  readonly rest: string
   readonly lock: string
   readonly lockOwner: string
 }
@@ -25,7 +29,13 @@ export interface StateFolder {
 /** The default state folder of a database: `.<file>-sqlstream` beside it. */
 export function stateFolder(database: string, path?: string): StateFolder {
   const full = resolve(database)
-  const folder = path === undefined ? join(dirname(full), `.${basename(full)}-sqlstream`) : resolve(path)
+  return stateFolderAt(
+    path === undefined ? join(dirname(full), `.${basename(full)}-sqlstream`) : resolve(path),
+  )
+}
+
+/** The state folder with this absolute path. */
+export function stateFolderAt(folder: string): StateFolder {
   return {
     path: folder,
     ledger: join(folder, 'ledger'),
@@ -34,6 +44,8 @@ export function stateFolder(database: string, path?: string): StateFolder {
     identity: join(folder, 'identity.json'),
     place: join(folder, 'place'),
     kept: join(folder, 'kept'),
+    seat: join(folder, 'seat'),
+    rest: join(folder, 'rest.json'),
     lock: join(folder, 'lock'),
     lockOwner: join(folder, 'lock-owner'),
   }
@@ -71,7 +83,7 @@ export interface LocalLock {
  *
  * @throws PrimaryError `locked` when another process holds it
  */
-export function takeLocalLock(folder: StateFolder): LocalLock {
+export function takeLocalLock(folder: Pick<StateFolder, 'lock' | 'lockOwner'>): LocalLock {
   let db: Database.Database
   try {
     db = new Database(folder.lock, { timeout: 1000 })
@@ -113,7 +125,7 @@ export function isLocked(folder: StateFolder): boolean {
 }
 
 /** Who holds the lock, as text for people. */
-export function lockOwner(folder: StateFolder): string {
+export function lockOwner(folder: Pick<StateFolder, 'lockOwner'>): string {
   try {
     return readFileSync(folder.lockOwner, 'utf8').trim()
   } catch {

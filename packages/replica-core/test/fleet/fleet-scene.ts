@@ -21,7 +21,7 @@ export class FleetScene implements AsyncDisposable {
   readonly #looks = new Set<() => void>()
   readonly #fleets = new Set<Fleet>()
 
-  private constructor(app: Application, wrap: (store: BlobStore) => BlobStore) {
+  protected constructor(app: Application, wrap: (store: BlobStore) => BlobStore) {
     this.app = app
     mkdirSync(this.root)
     this.store = withObserver(wrap(new MemoryStore()), ({ operation, key }) =>

@@ -1,5 +1,6 @@
-import { copyFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readLog } from '../../src/state/read-log.ts'
 import { FleetScene } from './fleet-scene.ts'
 
 let scene: FleetScene
@@ -176,6 +177,38 @@ describe('a fleet', () => {
       pendingFiles: 0,
       incomplete: [{ relpath: 'a.db' }],
     })
+  })
+
+  it('shares a log of captures among its databases, one for each process, and leaves none at its end (L5)', async () => {
+    for (const name of ['a.db', 'b.db', 'c.db']) scene.create(name)
+    const first = await scene.replicate({
+      folder: { path: scene.root, include: ['a.db', 'b.db'] },
+      restAfterMs: 60_000,
+    })
+    const second = await scene.replicate({
+      folder: { path: scene.root, include: ['c.db'] },
+      restAfterMs: 60_000,
+    })
+    await first.settled()
+    await second.settled()
+    for (const name of ['a.db', 'b.db', 'c.db']) scene.add(name)
+    await first.durable()
+    await second.durable()
+    const logs = ['.sqlstream-log', '.sqlstream-log-2'].map((name) => readLog(scene.path(name)))
+    expect(logs.map(({ databases }) => databases.size)).toEqual([2, 1])
+    await first.close()
+    await second.close()
+    for (const name of ['.sqlstream-log', '.sqlstream-log-2'])
+      expect(readLog(scene.path(name)).segments).toEqual([])
+  })
+
+  it('replicates without a shared log where there can be none (L5)', async () => {
+    scene.create('a.db')
+    symlinkSync('/proc/self/none', scene.path('.sqlstream-log'))
+    const fleet = await scene.replicate()
+    await fleet.durable()
+    expect(await scene.ask('a.db/')).toBe(1)
+    expect(scene.events).toContainEqual(expect.objectContaining({ type: 'warning', code: 'no-shared-log' }))
   })
 
   it('goes on after its end from where it was, and uploads what came meanwhile', async () => {

@@ -5,7 +5,7 @@ import { stealLease } from '../../src/lease/operate-lease.ts'
 import { FleetScene } from './fleet-scene.ts'
 
 describe('one database of a fleet', () => {
-  it('is stopped with everything in its replica, and stays so while it is written and scanned (G8)', async () => {
+  it('is stopped with everything in its replica, and stays so while it is written and scanned (G9)', async () => {
     await using scene = await FleetScene.begin()
     for (const name of ['a.db', 'b.db']) scene.create(name)
     const fleet = await scene.replicate({ restAfterMs: 3_600_000 })
@@ -24,7 +24,7 @@ describe('one database of a fleet', () => {
     })
   })
 
-  it('is taken up again, however many ask at once, with what was committed meanwhile (G8)', async () => {
+  it('is taken up again, however many ask at once, with what was committed meanwhile (G9)', async () => {
     await using scene = await FleetScene.begin()
     scene.create('a.db')
     const fleet = await scene.replicate()
@@ -40,7 +40,7 @@ describe('one database of a fleet', () => {
     expect(await fleet.close()).toEqual({ databases: 1, pendingFiles: 0, incomplete: [] })
   })
 
-  it('that was stopped stays so when its file is made anew (G8)', async () => {
+  it('that was stopped stays so when its file is made anew (G9)', async () => {
     await using scene = await FleetScene.begin()
     scene.create('a.db')
     const fleet = await scene.replicate()
@@ -58,7 +58,7 @@ describe('one database of a fleet', () => {
     expect(await scene.ask('a.db/')).toBe(2)
   })
 
-  it('that is fenced is taken up again when the operator says so (G8)', async () => {
+  it('that is fenced is taken up again when the operator says so (G9)', async () => {
     await using scene = await FleetScene.begin()
     scene.create('a.db')
     const fleet = await scene.replicate({ restAfterMs: 3_600_000, primary: { lease: { ttlMs: 100 } } })

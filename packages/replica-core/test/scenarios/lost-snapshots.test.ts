@@ -70,7 +70,7 @@ describe('the queue of uploads', () => {
     const uploader = new Uploader(
       {
         writer: replica.writer(assumeSoleWriter('test')),
-        spool,
+        captureState: { spool, synced: async () => undefined, acknowledge: () => undefined },
         emit: () => undefined,
         judge: async () => 'foreign',
         onFenced: () => undefined,

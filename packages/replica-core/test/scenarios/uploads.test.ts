@@ -22,6 +22,72 @@ async function problems(scene: Scene): Promise<string[]> {
   return found
 }
 
+describe('captures that had to wait', () => {
+  const MANY = 20
+
+  it('P2: go up merged, a few puts for all of them, and lead to the same pages', async () => {
+    const { scene, store } = await faultyScene()
+    await using _ = scene
+    const primary = await scene.replicate({ syncIntervalMs: 60_000, maintenance: 'never' })
+    await primary.durable()
+    store.setPlan([{ operation: 'put', key: /\.ltx$/, at: [1, 3], fault: 'fail' }])
+    for (let i = 0; i < MANY; i++) {
+      insert(scene, `word${i}`)
+      await primary.sync()
+    }
+    const { txid } = await primary.durable()
+    const captures = scene.seen('uploaded').map((event) => event.captures)
+    // The first was tried alone before the others came, and is never put as another range.
+    expect(captures).toEqual([1, MANY - 1])
+    expect(restorableTXIDs(await scene.replica.catalog()).at(-1)).toBe(txid)
+    expect(await problems(scene)).toEqual([])
+    await scene.expectSamePages()
+  })
+
+  it('P2: are tried again as the same range when the answer was lost, whatever came meanwhile', async () => {
+    const { scene, store } = await faultyScene()
+    await using _ = scene
+    const primary = await scene.replicate({ syncIntervalMs: 60_000, maintenance: 'never' })
+    await primary.durable()
+    // The first fails until all wait; the merged one arrives, but nobody hears of it, and it cannot be read back at once.
+    store.setPlan([
+      { operation: 'put', key: /\.ltx$/, at: 1, fault: 'fail' },
+      { operation: 'put', key: /\.ltx$/, at: 3, fault: 'applied-but-failed' },
+      { operation: 'get', key: /\.ltx$/, at: [1, 2], fault: 'fail' },
+    ])
+    for (let i = 0; i < MANY; i++) {
+      insert(scene, `word${i}`)
+      await primary.sync()
+    }
+    await scene.event(() => scene.seen('failed').length >= 2)
+    insert(scene, 'later')
+    await primary.durable()
+    expect(scene.seen('uploaded').map((event) => event.captures)).toEqual([1, MANY - 1, 1])
+    expect(await problems(scene)).toEqual([])
+    await scene.expectSamePages()
+  })
+
+  it('P2: and are left when the process ends: the next start puts them merged', async () => {
+    const { scene, store } = await faultyScene()
+    await using _ = scene
+    const primary = await scene.replicate({ syncIntervalMs: 60_000, maintenance: 'never' })
+    await primary.durable()
+    store.setPlan([{ operation: 'put', key: /\.ltx$/, fault: 'fail' }])
+    for (let i = 0; i < MANY; i++) {
+      insert(scene, `word${i}`)
+      await primary.sync()
+    }
+    expect((await primary.close({ signal: AbortSignal.abort() })).pendingFiles).toBe(MANY)
+    store.setPlan([])
+    const again = await scene.replicate({ maintenance: 'never' })
+    await again.durable()
+    expect(scene.seen('snapshot-started')).toHaveLength(1)
+    expect(scene.seen('uploaded').map((event) => event.captures)).toEqual([MANY])
+    expect(await problems(scene)).toEqual([])
+    await scene.expectSamePages()
+  })
+})
+
 describe('T30: an upload that fails while later ones are ready', () => {
   it('is repeated, and nothing goes before it', async () => {
     const { scene, store } = await faultyScene()

@@ -4,8 +4,8 @@ import { TempFolder } from '@sqlstream/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FrameTable } from '../../src/capture/frame-table.ts'
-import { frameOffset } from '../../src/capture/scan.ts'
-import { Journal } from '../../src/state/journal.ts'
+import { frameOffset } from '../../src/sqlite/wal-end.ts'
+import { encodeJournalRecord, Journal } from '../../src/state/journal.ts'
 import { Ledger } from '../../src/state/ledger.ts'
 import { readLedgerFile, writeLedgerFile } from '../../src/state/ledger-file.ts'
 import type { Position } from '../../src/state/position.ts'
@@ -76,7 +76,7 @@ describe('numbers at the limit of their width', () => {
           pgnos: Uint32Array.from(changed, (_, i) => i + 1),
           sums: Uint32Array.from(changed.flat()),
         }
-        journal.append(number + 1, next, changes)
+        journal.append(encodeJournalRecord(number + 1, next, changes))
         const replayed = new Journal(path).replay(number, start.position, start.ledger)
         journal.close()
         expect(replayed).toEqual({ sequence: number + 1, position: next })

@@ -30,7 +30,7 @@ function newFolder(folder: TempFolder): StateFolder {
 
 /** A state folder that holds the steps: the first as the ledger, the others in the journal. */
 function prepared(folder: TempFolder, steps: readonly Step[], failpoint?: FailpointHook): CaptureState {
-  const state = CaptureState.open(newFolder(folder), failpoint)
+  const state = CaptureState.open(newFolder(folder), { failpoint })
   state.replace(steps[0]!.position, ledgerAfter(steps.slice(0, 1)))
   for (const step of steps.slice(1)) state.advance(step.position, step.changes)
   return state
@@ -274,7 +274,7 @@ describe('damage', () => {
     first.close()
     const path = newFolder(folder).ledger
     writeFileSync(path, readFileSync(path).subarray(1))
-    const second = CaptureState.open(newFolder(folder), death.hook)
+    const second = CaptureState.open(newFolder(folder), { failpoint: death.hook })
     death.armed = true
     const base = { ...steps[0]!.position, txid: steps[4]!.position.txid, wal: walAt(4000) }
     expect(() => second.replace(base, ledgerAfter(steps.slice(0, 1)))).toThrow(Died)

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { TempFolder } from '@sqlstream/testkit'
 import { describe, expect, it } from 'vitest'
-import { Journal, NO_CHANGES } from '../../src/state/journal.ts'
+import { encodeJournalRecord, Journal, NO_CHANGES } from '../../src/state/journal.ts'
 import type { Ledger } from '../../src/state/ledger.ts'
 import type { Position } from '../../src/state/position.ts'
 import { history, ledgerAfter, type Step, walAt } from '../support/samples.ts'
@@ -12,7 +12,7 @@ function write(path: string, steps: readonly Step[]): number[] {
   const ends = [0]
   for (const [i, { position, changes }] of steps.entries()) {
     if (i === 0) continue
-    journal.append(i, position, changes)
+    journal.append(encodeJournalRecord(i, position, changes))
     ends.push(journal.length)
   }
   journal.close()
@@ -86,7 +86,7 @@ describe('the journal', () => {
       const at = journal.replay(0, steps[0]!.position, ledger)!
       expect(at.sequence).toBe(2)
       const moved = { ...at.position, wal: walAt(1000) }
-      journal.append(3, moved, NO_CHANGES)
+      journal.append(encodeJournalRecord(3, moved, NO_CHANGES))
       journal.close()
       expect(replay(path, steps)!.position).toEqual(moved)
       write(path, steps)
@@ -124,7 +124,7 @@ describe('the journal', () => {
     const path = folder.join('journal')
     const steps = history(8, 4)
     const journal = new Journal(path)
-    for (const i of [1, 3]) journal.append(i, steps[i]!.position, steps[i]!.changes)
+    for (const i of [1, 3]) journal.append(encodeJournalRecord(i, steps[i]!.position, steps[i]!.changes))
     journal.close()
     expect(replay(path, steps)!.sequence).toBe(1)
   })

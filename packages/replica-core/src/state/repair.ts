@@ -1,0 +1,118 @@
+import { existsSync } from 'node:fs'
+import { decodeHeader, HEADER_SIZE } from '@sqlstream/ltx'
+import { isPrimaryError } from '../errors.ts'
+import type { FailpointHook } from '../failpoint.ts'
+import { Journal } from './journal.ts'
+import { readLedgerFile } from './ledger-file.ts'
+import { type LogContent, type LoggedDatabase, readLog } from './read-log.ts'
+import { readSeat, removeSeat, seatKey } from './seat.ts'
+import { Spool } from './spool.ts'
+import { type StateFolder, stateFolderAt, takeLocalLock } from './state-folder.ts'
+
+/**
+ * Brings into the files of a database what only a log has of it: the level-0 files into the spool, then their records into
+ * the journal (SPEC.md, L5). Done again it changes nothing. The caller holds the local lock.
+ *
+ * @returns false when the log was damaged or torn: then captures may be lost that were uploaded
+ */
+export function repairState(
+  folder: StateFolder,
+  database: LoggedDatabase,
+  failpoint?: FailpointHook,
+): boolean {
+  const file = readLedgerFile(folder.ledger)
+  // Without a ledger nothing can follow it; the next start makes a new one.
+  if (file === undefined) return true
+  const journal = new Journal(folder.journal)
+  try {
+    const replayed = journal.replay(file.sequence, file.position, file.ledger)
+    if (replayed === undefined) return true
+    const spool = new Spool(folder.spool, failpoint)
+    let { sequence } = replayed
+    for (const capture of database.captures) {
+      if (capture.sequence !== sequence + 1) continue
+      if (capture.content.length > 0) bringIn(spool, capture.content, database.acknowledged ?? 0n)
+      journal.write(capture.journalRecord, failpoint)
+      sequence++
+    }
+    if (sequence > replayed.sequence) journal.syncNow()
+    const last = database.captures.at(-1)
+    return !database.torn && (last === undefined || last.sequence <= sequence)
+  } finally {
+    journal.close()
+  }
+}
+
+function bringIn(spool: Spool, content: Uint8Array, acknowledged: bigint): void {
+  const { minTXID, maxTXID } = decodeHeader(content.subarray(0, HEADER_SIZE))
+  if (maxTXID <= acknowledged) return
+  const writer = spool.create()
+  try {
+    writer.write(content)
+    writer.finish({ minTXID, maxTXID })
+  } catch (error) {
+    writer.abort()
+    throw error
+  }
+}
+
+/**
+ * Repairs the state of a database whose last process kept a log somewhere, if it is there still. The caller holds the local lock.
+ *
+ * @returns false when the log is gone, or knows nothing of it: then captures may be lost that were uploaded
+ */
+export function repairFromSeat(folder: StateFolder, failpoint?: FailpointHook): boolean {
+  const seat = readSeat(folder)
+  if (seat === undefined) return true
+  const database = readLog(seat.log).databases.get(seatKey(seat.name))
+  const whole = database !== undefined && repairState(folder, database, failpoint)
+  removeSeat(folder)
+  return whole
+}
+
+/**
+ * Repairs all databases of which a log knows something: its process died.
+ *
+ * @param onRepaired called after each, to give way to others
+ * @returns whether the segments can go: false while another process may need them
+ */
+export async function repairAll(
+  log: string,
+  content: LogContent,
+  onRepaired: () => Promise<void>,
+): Promise<boolean> {
+  let complete = true
+  for (const [key, database] of content.databases) {
+    const folder = stateFolderAt(database.stateFolder)
+    // Deleted, or moved: then it is found to know too little, and compared.
+    if (!existsSync(folder.path) || !isSeatedIn(folder, log, key)) continue
+    complete = repairLocked(folder, database, log, key) && complete
+    await onRepaired()
+  }
+  return complete
+}
+
+function isSeatedIn(folder: StateFolder, log: string, key: string): boolean {
+  const seat = readSeat(folder)
+  return seat !== undefined && seat.log === log && seatKey(seat.name) === key
+}
+
+/** False when another process has the database, which repairs it itself. */
+function repairLocked(folder: StateFolder, database: LoggedDatabase, log: string, key: string): boolean {
+  let lock: ReturnType<typeof takeLocalLock>
+  try {
+    lock = takeLocalLock(folder)
+  } catch (error) {
+    if (isPrimaryError(error, 'locked')) return false
+    throw error
+  }
+  try {
+    // It may have been repaired by another process just now, and gone on since.
+    if (!isSeatedIn(folder, log, key)) return true
+    // One that stays will be found to be unknown to the log: that is how the next start hears of the damage.
+    if (repairState(folder, database)) removeSeat(folder)
+    return true
+  } finally {
+    lock.release()
+  }
+}

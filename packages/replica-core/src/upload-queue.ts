@@ -1,0 +1,107 @@
+import type { TXIDRange } from '@sqlstream/ltx'
+import type { LiveSnapshot } from './capture/context.ts'
+import { type BatchLimits, batchLength } from './plan-batch.ts'
+import type { SpoolFile } from './state/spool.ts'
+
+/** Something to be uploaded, in order. */
+export type Pending =
+  | { readonly kind: 'file'; readonly file: SpoolFile }
+  | {
+      readonly kind: 'snapshot'
+      readonly snapshot: LiveSnapshot
+      /** Called when it needs the live database no longer: it is in the replica, or was dropped. */
+      done(): void
+      /** Called when the live database could not be read as promised: take another one. */
+      broken(error: Error): void
+    }
+
+/** What goes up with one put: a snapshot, or files one behind the other, which are merged when they are more than one. */
+export type Upload =
+  | { readonly kind: 'files'; readonly files: readonly SpoolFile[] }
+  | Extract<Pending, { kind: 'snapshot' }>
+
+/** From the first transaction of the first of these files to the last of the last. */
+export function rangeOf(files: readonly SpoolFile[]): TXIDRange {
+  return { minTXID: (files[0] as SpoolFile).minTXID, maxTXID: (files.at(-1) as SpoolFile).maxTXID }
+}
+
+/** What waits to be uploaded, oldest first, and the upload that is tried. */
+export class UploadQueue {
+  readonly #waiting: Pending[] = []
+  readonly #limits: BatchLimits | undefined
+  #current: Upload | undefined
+  #files = 0
+  #bytes = 0
+
+  constructor(limits?: BatchLimits) {
+    this.#limits = limits
+  }
+
+  get isEmpty(): boolean {
+    return this.#current === undefined && this.#waiting.length === 0
+  }
+
+  /** Files and snapshots that are not in the replica. */
+  get count(): number {
+    return this.#files
+  }
+
+  /** Bytes of the files among them. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  push(pending: Pending): void {
+    this.#waiting.push(pending)
+    this.#files++
+    if (pending.kind === 'file') this.#bytes += pending.file.size
+  }
+
+  /**
+   * What is to be tried now. It stays the same until it is done or dropped: an attempt whose outcome is not known may have put
+   * it, and another range over the same transactions would stand beside it.
+   */
+  next(): Upload | undefined {
+    if (this.#current !== undefined) return this.#current
+    const files: SpoolFile[] = []
+    for (const pending of this.#waiting) {
+      if (pending.kind === 'snapshot') break
+      files.push(pending.file)
+    }
+    if (files.length > 0) {
+      const length = batchLength(files, this.#limits)
+      this.#waiting.splice(0, length)
+      this.#current = { kind: 'files', files: files.slice(0, length) }
+    } else {
+      this.#current = this.#waiting.shift() as Extract<Pending, { kind: 'snapshot' }> | undefined
+    }
+    return this.#current
+  }
+
+  /** Whether this is still what is tried. */
+  isCurrent(upload: Upload): boolean {
+    return this.#current === upload
+  }
+
+  /** It is in the replica, or given up. */
+  done(upload: Upload): void {
+    if (this.#current !== upload) return
+    this.#current = undefined
+    this.#count(upload)
+  }
+
+  /** Drops everything, and returns it. */
+  drop(): Upload[] {
+    const dropped: Upload[] = []
+    for (let upload = this.next(); upload !== undefined; upload = this.next()) {
+      this.done(upload)
+      dropped.push(upload)
+    }
+    return dropped
+  }
+
+  #count(upload: Upload): void {
+    this.#files -= upload.kind === 'files' ? upload.files.length : 1
+    if (upload.kind === 'files') for (const { size } of upload.files) this.#bytes -= size
+  }
+}
