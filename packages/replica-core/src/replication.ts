@@ -211,10 +211,7 @@ export class Replication {
       const captured = this.pos
       if (attachment === undefined || captured === undefined || this.state !== 'idle') return undefined
       const { uploader } = this
-      const isFlushed = await this.#captureState.flush().then(
-        () => true,
-        () => false,
-      )
+      const isFlushed = await this.#captureState.tryFlush()
       const left = isFlushed && restableSignatures({ attachment, captured, uploader, now: Date.now() })
       if (!left) return undefined
       await this.#detach()
