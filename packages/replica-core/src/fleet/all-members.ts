@@ -40,3 +40,13 @@ export function membersToRest(
   open.sort((a, b) => a.lastCommit - b.lastCommit)
   return open.filter(({ lastCommit }, i) => now - lastCommit >= restAfterMs || i < waiting)
 }
+
+/** Opens those that rest since an earlier process, and whose maintenance has something to do at this time, ms since 1970. */
+export async function maintainAll(members: Iterable<Member>, time: number): Promise<void> {
+  const due: Promise<void>[] = []
+  for (const member of members) {
+    const work = member.maintain(time)
+    if (work !== undefined) due.push(work)
+  }
+  await Promise.all(due)
+}

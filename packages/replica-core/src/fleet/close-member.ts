@@ -11,11 +11,18 @@ export interface Closable {
   readonly parked: Parked | undefined
 }
 
+/** How a member is closed. */
+export interface CloseOptions {
+  /** Ends the wait for the uploads. */
+  readonly signal?: AbortSignal | undefined
+  /** The process ends, and the next one is to find it at rest if that can be done in this time. */
+  readonly inTime?: LastRests
+}
+
 /** Uploads what is left of a database and lets it go, or ends its rest. Undefined if it never was open. */
 export async function closeMember(
   { primary, resting, parked }: Closable,
-  signal: AbortSignal | undefined,
-  inTime: LastRests | undefined,
+  { signal, inTime }: CloseOptions,
 ): Promise<CloseReport | undefined> {
   if (primary !== undefined) {
     const last = inTime && (await restAtEnd(primary, signal, inTime))

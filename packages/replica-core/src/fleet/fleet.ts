@@ -4,7 +4,7 @@ import { assertLeases } from '../lease/obtain-lease.ts'
 import { type CloseReport, isComplete } from '../report.ts'
 import { assertSafeEngine } from '../sqlite/engine-gate.ts'
 import { SQLiteThreads } from '../sqlite/sqlite-threads.ts'
-import { countStates, durableAll, membersToRest } from './all-members.ts'
+import { countStates, durableAll, maintainAll, membersToRest } from './all-members.ts'
 import { destinationOf } from './destination.ts'
 import { Discovery } from './discovery.ts'
 import type { DiscoveryEvent } from './discovery-events.ts'
@@ -131,13 +131,7 @@ export class Fleet {
   /** Opens those that rest since an earlier process, and whose maintenance has something to do. Happens by itself every second. */
   async maintain(): Promise<void> {
     const { now = Date.now } = this.#o.primary ?? {}
-    const time = now()
-    const due: Promise<void>[] = []
-    for (const member of this.#members.values()) {
-      const work = member.maintain(time)
-      if (work !== undefined) due.push(work)
-    }
-    await Promise.all(due)
+    await maintainAll(this.members, now())
   }
 
   /** The database at an absolute path; undefined when it is not one of the fleet. */
@@ -154,7 +148,7 @@ export class Fleet {
   stop(path: string, options: { readonly signal?: AbortSignal } = {}): Promise<CloseReport | undefined> {
     const member = this.#known(path)
     this.#stopped.add(path)
-    return member.close('stopped', options.signal)
+    return member.close('stopped', options)
   }
 
   /**
@@ -199,7 +193,7 @@ export class Fleet {
     const inTime = { signal: AbortSignal.timeout(lastRestsMs), eachMs: lastRestsMs / 6 }
     // What fails with one must not leave the others open.
     const close = async (member: Member): Promise<number> => {
-      const report = await member.close('queued', signal, inTime).catch(() => undefined)
+      const report = await member.close('queued', { signal, inTime }).catch(() => undefined)
       if (report === undefined || !isComplete(report) || member.state === 'fenced')
         incomplete.push(member.database)
       return report?.pendingFiles ?? 0

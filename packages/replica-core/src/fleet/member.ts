@@ -6,9 +6,8 @@ import type { PrimaryEvent } from '../events.ts'
 import { Primary } from '../primary.ts'
 import type { CloseReport } from '../report.ts'
 import { isUnwritten, type Resting } from '../rest.ts'
-import type { LastRests } from '../rest-keeper.ts'
 import { pendingSince } from '../state/spool-times.ts'
-import { closeMember } from './close-member.ts'
+import { type CloseOptions, closeMember } from './close-member.ts'
 import type { FleetDatabase, MemberState } from './fleet-events.ts'
 import { type MemberContext, primaryOptionsOf } from './member-context.ts'
 import { type ClosedState, canBecome, type MemberStatus, memberStatus } from './member-status.ts'
@@ -63,13 +62,12 @@ export class Member {
   /** How it stands. Takes no request, and opens nothing. */
   get status(): MemberStatus {
     const primary = this.#primary?.status
-    const lastError = this.#lastError ?? primary?.lastError
     return memberStatus(this.database, this.#state, {
       primary,
       resting: this.#resting,
       since: this.#since,
       report: this.#report,
-      lastError,
+      lastError: this.#lastError ?? primary?.lastError,
     })
   }
 
@@ -111,10 +109,10 @@ export class Member {
   }
 
   async #begin(seen: Candidate): Promise<void> {
+    const { reads, options } = this.#c
+    const read = reads.run(async () => park(primaryOptionsOf(options, this.database), seen))
     // What fails here fails again when it is opened, and is told then.
-    const parked = await this.#c.reads
-      .run(async () => park(primaryOptionsOf(this.#c.options, this.database), seen))
-      .catch(() => undefined)
+    const parked = await read.catch(() => undefined)
     if (parked === undefined || this.#touched || this.#closed.signal.aborted) return this.open()
     // Somebody wanted it open.
     if (this.#opening !== undefined || this.#state !== 'queued') return this.#opening
@@ -178,8 +176,8 @@ export class Member {
 
   /** Lets it go if everything is in its replica. Returns whether it did. */
   rest(): Promise<boolean> {
-    const primary = this.#state === 'open' ? this.#primary : undefined
-    if (primary === undefined) return Promise.resolve(false)
+    const primary = this.#primary
+    if (this.#state !== 'open' || primary === undefined) return Promise.resolve(false)
     this.#lettingGo ??= this.#letGo(primary).finally(() => {
       this.#lettingGo = undefined
     })
@@ -199,26 +197,15 @@ export class Member {
     return true
   }
 
-  /**
-   * Uploads what is left and ends, once. The signal ends the wait for the uploads. Returns undefined if it never was open.
-   * @param inTime the process ends, and the next one is to find it at rest if that can be done in this time
-   */
-  close(
-    state: ClosedState = 'queued',
-    signal?: AbortSignal,
-    inTime?: LastRests,
-  ): Promise<CloseReport | undefined> {
+  /** Uploads what is left and ends, once. Returns undefined if it never was open. */
+  close(state: ClosedState = 'queued', options: CloseOptions = {}): Promise<CloseReport | undefined> {
     this.#closed.abort()
-    this.#closing ??= this.#close(state, signal, inTime)
+    this.#closing ??= this.#close(state, options)
     // The file of one that was stopped may go.
     return state === 'gone' ? this.#closing.finally(() => this.#become(state)) : this.#closing
   }
 
-  async #close(
-    state: ClosedState,
-    signal: AbortSignal | undefined,
-    inTime: LastRests | undefined,
-  ): Promise<CloseReport | undefined> {
+  async #close(state: ClosedState, options: CloseOptions): Promise<CloseReport | undefined> {
     await this.#opening
     await this.#lettingGo?.catch(() => false)
     const left = { primary: this.#primary, resting: this.#resting, parked: this.#parked }
@@ -228,7 +215,7 @@ export class Member {
     this.#parked = undefined
     this.#become(state)
     try {
-      this.#report = await closeMember(left, signal, inTime)
+      this.#report = await closeMember(left, options)
       return this.#report
     } finally {
       if (left.primary !== undefined) this.#c.budget.leave()
@@ -291,7 +278,7 @@ export class Member {
     this.#c.emit({ type: 'primary', database: this.database, event })
     if (event.type === 'state' && event.to === 'fenced') {
       this.#lastError = this.#primary?.status.lastError
-      void this.close('fenced', AbortSignal.abort())
+      void this.close('fenced', { signal: AbortSignal.abort() })
     }
   }
 
