@@ -214,6 +214,28 @@ describe('the death of its process', () => {
     await log.close()
   })
 
+  it.each(['log', 'database'])(
+    'L5: a spool folder that was deleted is made anew for what only the log has, by who opens the %s',
+    async (who) => {
+      using folder = new TempFolder('log')
+      const log = await CaptureLog.open(folder.join('log'))
+      const tenant = new Tenant(folder.path, 'a.db', 3, log)
+      for (let i = 0; i < 5; i++) tenant.capture()
+      await afterDeath(folder, async (root) => {
+        const state = stateFolder(`${root}/a.db`)
+        rmSync(state.spool, { recursive: true })
+        const next = await CaptureLog.open(`${root}/${who === 'log' ? 'log' : 'other'}`)
+        const again = CaptureState.open(state, { log: next })
+        expect(again.position).toEqual(tenant.steps[5]!.position)
+        expect(again.spool.list().map(({ minTXID }) => Number(minTXID))).toEqual([2, 3, 4, 5, 6])
+        again.close()
+        await next.close()
+      })
+      tenant.state.close()
+      await log.close()
+    },
+  )
+
   it.each(['with another log', 'without a log'])(
     'L5: one that is opened %s brings in its own',
     async (how) => {
