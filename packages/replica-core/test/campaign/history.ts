@@ -19,7 +19,7 @@ import Database from 'better-sqlite3'
 import { Subject } from './subject.ts'
 import type { SubjectArguments } from './subject-main.ts'
 
-const PATIENCE_MS = Number(process.env['SQLSTREAM_PATIENCE_MS'] ?? 60_000)
+const PATIENCE_MS = Number(process.env['SQLSTREAM_PATIENCE_MS'] ?? 180_000)
 const MIX = { ...HOSTILE_MIX, largeRow: 0.002, bulk: 0.002 }
 /** Refusals that a person has to answer; others are retried. */
 const NEED_AN_ANSWER = new Set(['behind', 'diverged', 'wrong-database', 'fenced'])
