@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { isPrimaryError } from '../errors.ts'
 import { CaptureLog, type LogOptions } from '../state/capture-log.ts'
@@ -43,7 +42,7 @@ export class SharedLog {
       } catch (error) {
         if (isPrimaryError(error, 'locked') && n < MOST) continue
         // What a former process left in a log that is there cannot be passed over; a full disk may have room soon.
-        if (isPrimaryError(error, 'disk-full') || existsSync(join(path, 'lock'))) throw error
+        if (isPrimaryError(error, 'disk-full') || CaptureLog.existsIn(path)) throw error
         const reason = error instanceof Error ? error : new Error(String(error))
         this.#onNone(path, reason)
         return undefined

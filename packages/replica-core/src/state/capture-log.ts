@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { TXID } from '@sqlstream/ltx'
 import { Slots } from '@sqlstream/storage'
@@ -114,6 +114,11 @@ export class CaptureLog {
       lock.release()
       throw error
     }
+  }
+
+  /** Whether a folder has been a log before. */
+  static existsIn(folder: string): boolean {
+    return existsSync(join(folder, 'lock'))
   }
 
   /** Bytes in segments that are not dropped yet. */
