@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { isPrimaryError } from '../errors.ts'
 import { CaptureLog, type LogOptions } from '../state/capture-log.ts'
+import { LOG_FOLDER } from './match-path.ts'
 
-const NAME = '.sqlstream-log'
 /** So many processes may replicate databases of one folder, each with patterns of its own. */
 const MOST = 16
 
@@ -36,7 +36,7 @@ export class SharedLog {
 
   async #open(): Promise<CaptureLog | undefined> {
     for (let n = 1; ; n++) {
-      const path = join(this.#folder, n === 1 ? NAME : `${NAME}-${n}`)
+      const path = join(this.#folder, n === 1 ? LOG_FOLDER : `${LOG_FOLDER}-${n}`)
       try {
         return await CaptureLog.open(path, this.#options)
       } catch (error) {
