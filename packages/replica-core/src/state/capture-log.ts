@@ -121,11 +121,6 @@ export class CaptureLog {
     return existsSync(join(folder, 'lock'))
   }
 
-  /** Bytes in segments that are not dropped yet. */
-  get length(): number {
-    return this.#segments.reduce((sum, { length }) => sum + length, 0)
-  }
-
   /**
    * Gives a database its seat. The caller holds its local lock and has repaired it.
    * @throws the system's error, also of what the last seat of this database left to be flushed
