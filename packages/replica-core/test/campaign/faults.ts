@@ -41,7 +41,7 @@ const STORES = ['failing', 'answers lost', 'cut lists and bodies', 'slow'] as co
 const BEHIND = ['behind', 'diverged'] as const
 
 async function killAll(history: History): Promise<void> {
-  await history.subject.kill()
+  await history.subject.killed()
   await Promise.all(history.names.map((name) => history.killWriters(name)))
 }
 
@@ -62,13 +62,13 @@ const kinds: Record<string, { readonly weight: number; readonly burst?: true; re
     weight: 8,
     run: async (history) => {
       const { random } = history
-      await history.subject.kill()
+      await history.subject.killed()
       history.count('SIGKILL of the replicator at a random moment')
       await history.check(random.pick(history.names))
       const at = FAILPOINTS.filter((name) => history.mode === 'fleet' || !name.startsWith('rest:'))
       history.start({ failpoint: `${random.pick(at)}=${1 + random.below(4)}` })
       await Promise.race([history.subject.exited, sleep(1500)])
-      await history.subject.kill()
+      await history.subject.killed()
       history.start()
       return []
     },
@@ -95,10 +95,10 @@ const kinds: Record<string, { readonly weight: number; readonly burst?: true; re
     weight: 5,
     burst: true,
     run: async (history) => {
-      history.subject.signal('SIGSTOP')
+      history.subject.kill('SIGSTOP')
       await sleep(history.random.below(150))
       await history.maybeCheck()
-      history.subject.signal('SIGCONT')
+      history.subject.kill('SIGCONT')
       return []
     },
   },
@@ -170,7 +170,7 @@ const kinds: Record<string, { readonly weight: number; readonly burst?: true; re
     weight: 2,
     run: async (history) => {
       if (history.small === undefined) return []
-      await history.subject.kill()
+      await history.subject.killed()
       const mount = (how: string): void => {
         const { status, stderr } = spawnSync('mount', ['-o', `remount,${how}`, history.small as string])
         if (status !== 0) throw new Error(`remount: ${stderr}`)
@@ -178,7 +178,7 @@ const kinds: Record<string, { readonly weight: number; readonly burst?: true; re
       mount('ro')
       history.start()
       await Promise.race([history.subject.exited, sleep(800)])
-      await history.subject.kill()
+      await history.subject.killed()
       mount('rw')
       await history.checkAll()
       history.start()
@@ -195,7 +195,7 @@ const kinds: Record<string, { readonly weight: number; readonly burst?: true; re
       point('nothing')
       await sleep(20 + history.random.below(130))
       if (history.random.chance(0.3)) {
-        await history.subject.kill()
+        await history.subject.killed()
         history.start()
         await sleep(500)
       }
@@ -271,7 +271,7 @@ const kinds: Record<string, { readonly weight: number; readonly burst?: true; re
     weight: 3,
     run: async (history) => {
       const { random } = history
-      await history.subject.kill()
+      await history.subject.killed()
       await history.checkAll()
       const name = random.pick(history.names)
       const state = history.stateOf(name)

@@ -172,7 +172,7 @@ export class History {
         if (!allowed.includes(refusal.refused))
           throw new Error(`${refusal.database} was refused: ${refusal.refused}: ${refusal.message}`)
         this.tally.refusals.set(refusal.refused, (this.tally.refusals.get(refusal.refused) ?? 0) + 1)
-        await this.subject.kill()
+        await this.subject.killed()
         this.start({ policy: 'snapshot' })
       } else if (this.subject.ended === 4) {
         // Refused for a reason that is over by now; a supervisor starts it again.
@@ -251,8 +251,8 @@ export class History {
     for (const name of this.names) await this.killWriters(name)
     await this.settle()
     this.subject.order('stop')
-    const end = await this.subject.exited
-    if (end !== 0) throw new Error(`the process ended with ${end}: ${this.subject.stderr}`)
+    const { code, signal } = await this.subject.exited
+    if (code !== 0) throw new Error(`the process ended with ${code ?? signal}: ${this.subject.stderr}`)
     for (const name of this.names) {
       await this.check(name)
       const image = await databaseImage(this.database(name), this.folder.join('image.db'))
@@ -266,8 +266,8 @@ export class History {
 
   /** Ends all processes and removes all files, or keeps them where `keep` says. */
   async dispose(keep?: string): Promise<void> {
-    this.subject?.signal('SIGCONT')
-    await this.subject?.kill()
+    this.subject?.kill('SIGCONT')
+    await this.subject?.killed()
     for (const name of this.names) {
       for (const writer of this.writers.get(name) ?? []) writer.resume()
       await this.killWriters(name)

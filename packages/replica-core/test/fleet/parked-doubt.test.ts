@@ -232,13 +232,7 @@ describe('a file that is not the one that rested', () => {
       1,
     ],
   ])('is opened: %s (Q4)', async (_what, act, rows) => {
-    await scene.restOnce(['a.db'])
-    await act()
-    const fleet = await scene.replicate()
-    await fleet.settled()
-    expect(scene.states('a.db')).toContain('open')
-    await fleet.durable()
-    expect(await scene.ask('a.db/')).toBe(rows)
+    await scene.expectOpenedAfter(act, rows)
   })
 
   it('goes up as a whole where its replica was emptied by hand, as soon as somebody asks (Q5, S1)', async () => {

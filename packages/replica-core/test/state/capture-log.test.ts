@@ -98,18 +98,24 @@ function nameOf(txid: TXID): string {
   return formatFilename({ minTXID: txid, maxTXID: txid })
 }
 
-/** Counts the syncs of this process, and fails them when told to. */
-function watchSyncs(): { count: number; fail: boolean } & Disposable {
+/** Fails the syncs of this process while told to. */
+function failingSyncs(): { fail: boolean } & Disposable {
   const { fdatasync } = fs
-  const watch = {
-    count: 0,
+  const syncs = {
     fail: false,
     [Symbol.dispose]() {
       Object.assign(fs, { fdatasync })
       syncBuiltinESMExports()
     },
   }
-  return watch
+  Object.assign(fs, {
+    fdatasync: (fd: number, done: (error: Error | null) => void) => {
+      if (syncs.fail) setImmediate(() => done(Object.assign(new Error('EIO'), { code: 'EIO' })))
+      else fdatasync(fd, done)
+    },
+  })
+  syncBuiltinESMExports()
+  return syncs
 }
 
 describe('a log of captures', () => {
@@ -441,16 +447,7 @@ describe('a disk that fails', () => {
     using folder = new TempFolder('log')
     const log = await CaptureLog.open(folder.join('log'))
     const tenant = new Tenant(folder.path, 'a.db', 3, log)
-    const { fdatasync } = fs
-    using syncs = watchSyncs()
-    Object.assign(fs, {
-      fdatasync: (fd: number, done: (error: Error | null) => void) => {
-        syncs.count++
-        if (syncs.fail) setImmediate(() => done(Object.assign(new Error('EIO'), { code: 'EIO' })))
-        else fdatasync(fd, done)
-      },
-    })
-    syncBuiltinESMExports()
+    using syncs = failingSyncs()
     tenant.capture()
     syncs.fail = true
     symlinkSync('/dev/full', `${tenant.folder.spool}/.spill.tmp`)
