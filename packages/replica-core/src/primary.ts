@@ -4,7 +4,7 @@ import { checkReplicable } from './attachment.ts'
 import { Backlog } from './backlog.ts'
 import { PrimaryError, wrapFileError } from './errors.ts'
 import type { FolderWatches } from './fleet/folder-watches.ts'
-import { obtainLease, returnLease } from './lease/obtain-lease.ts'
+import { obtainLease, returnLeaseInTime } from './lease/obtain-lease.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { PrimaryContext } from './primary-context.ts'
@@ -28,7 +28,6 @@ import { Upkeep } from './upkeep.ts'
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 10_000
-const RETURN_LIMIT_MS = 5000
 
 /** What excludes others, on this machine and at the replica, and what else ends with this primary. */
 interface Rights {
@@ -117,7 +116,7 @@ export class Primary {
       await replication?.close(AbortSignal.abort())
       await resting?.maintenance?.stop()
       await own?.end()
-      if (lease !== undefined) await returnLease(lease, AbortSignal.timeout(RETURN_LIMIT_MS))
+      if (lease !== undefined) await returnLeaseInTime(lease)
       lock?.release()
       throw wrapFileError(error, folder.path)
     }
@@ -281,7 +280,7 @@ export class Primary {
   async #close(signal?: AbortSignal): Promise<CloseReport> {
     this.#schedule?.close()
     await this.#replication.close(signal)
-    await returnLease(this.#rights.lease, AbortSignal.timeout(RETURN_LIMIT_MS))
+    await returnLeaseInTime(this.#rights.lease)
     await this.#letGo()
     return reportOf(this.#replication)
   }

@@ -16,6 +16,7 @@ export {
   compact,
   type Merged,
 } from './compaction/compact.ts'
+export { InputList } from './compaction/input-list.ts'
 export { type CompactionLevels, checkLevels, DEFAULT_LEVELS } from './compaction/levels.ts'
 export { type MakeSnapshotOptions, makeSnapshot, type SnapshotResult } from './compaction/make-snapshot.ts'
 export { runMerge } from './compaction/merge.ts'

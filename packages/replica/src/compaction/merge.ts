@@ -4,7 +4,8 @@ import { corruptFile } from '../errors.ts'
 import { decodeWhole } from '../inspect-file.ts'
 import type { Replica } from '../replica.ts'
 import type { ReplicaWriter } from '../writer.ts'
-import { type MergeRunOptions, mergeInputs, streamOf } from './merge-inputs.ts'
+import { streamOf } from './input-list.ts'
+import { type MergeRunOptions, mergeInputs } from './merge-inputs.ts'
 import type { Merge } from './plan-compaction.ts'
 
 /**
@@ -53,7 +54,8 @@ async function blame(
 ): Promise<void> {
   for (const file of inputs) {
     try {
-      await decodeWhole(file, streamOf(replica, file, local?.(file), signal), { signal })
+      const bytes = local?.(file)
+      await decodeWhole(file, bytes ? streamOf(bytes) : replica.open(file, { signal }), { signal })
     } catch (error) {
       throw isLTXError(error) ? corruptFile(file, error) : error
     }
