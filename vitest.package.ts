@@ -14,8 +14,8 @@ export function packageTests(name: string): ViteUserConfig {
       include: ['test/**/*.test.ts'],
       exclude: ['test/**/*.soak.test.ts', '**/node_modules/**'],
       passWithNoTests: false,
-      testTimeout: 60_000,
-      hookTimeout: 60_000,
+      testTimeout: 240_000,
+      hookTimeout: 240_000,
       pool: 'forks',
     },
   })

@@ -69,7 +69,7 @@ test('pages of one file can be read without the writing half, the pool and the k
   expect(code.length).toBeLessThan(12_000)
 })
 
-test.each(['pool', 'lz4'])(
+test.each(['pool', 'lz4', 'small-files'])(
   'the entry @sqlstream/ltx/%s can be bundled beside the main one',
   async (entry) => {
     const code = await minified(`export * from '@sqlstream/ltx'; export * from '@sqlstream/ltx/${entry}'`)

@@ -120,7 +120,12 @@ describe('installed with npm from the packed files into an empty folder', () => 
 
   test('the libraries can be imported', () => {
     const names = packages.map((each) => each.manifest.name)
-    const entries = ['@sqlstream/replica/node', '@sqlstream/ltx/lz4', '@sqlstream/ltx/pool']
+    const entries = [
+      '@sqlstream/replica/node',
+      '@sqlstream/ltx/lz4',
+      '@sqlstream/ltx/pool',
+      '@sqlstream/ltx/small-files',
+    ]
     const script = `for (const name of ${JSON.stringify([...names, ...entries])}) await import(name)`
     execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: home, stdio: 'pipe' })
     expect(existsSync(join(home, 'node_modules/@sqlstream/testkit'))).toBe(false)

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseFilename } from '@sqlstream/ltx'
 import type { LitestreamCLI } from '@sqlstream/testkit'
@@ -56,19 +56,25 @@ export async function litestreamCaptures(
 }
 
 /**
- * Starts Litestream, which merges level 0 into level 1 at once, and stops it. The time is from the creation of its temporary file,
- * when its inputs are open and their headers read, to the renaming.
+ * Starts Litestream, which merges level 0 into level 1 at once, and stops it. The time is from its first reading of the first input, when
+ * all are open, to its last change of the result, when that and its name are synced. It reads its own copies of what it captured.
  */
 export async function litestreamMerge(cli: LitestreamCLI, place: LitestreamPlace): Promise<LitestreamMerge> {
   const folder = join(place.replica, 'ltx', '1')
   rmSync(folder, { recursive: true, force: true })
+  const own = join(dirname(place.database), `.${basename(place.database)}-litestream`, 'ltx', '0')
+  const first = join(own, readdirSync(own).sort()[0]!)
+  // The system notes when a file is read if that was not noted since it was changed.
+  utimesSync(first, 0, statSync(first).mtime)
   await using replication = await cli.replicateConfigured(`${place.replica}.yml`)
   const until = performance.now() + LIMIT_MS
   for (;;) {
     const [name] = namesIn(place.replica, 1)
     if (name !== undefined) {
       const { birthtimeMs, ctimeMs, size } = statSync(join(folder, name))
-      return { milliseconds: ctimeMs - birthtimeMs, bytes: size, ...parseFilename(name)! }
+      // Where reading is not noted, its temporary file is made as soon as all headers are read.
+      const start = statSync(first).atimeMs || birthtimeMs
+      return { milliseconds: ctimeMs - start, bytes: size, ...parseFilename(name)! }
     }
     if (performance.now() > until) throw new Error(`Litestream merged nothing\n${replication.output}`)
     await sleep(POLL_MS)

@@ -18,15 +18,24 @@ const COMPLETE_ALONE = new Set([
   'T32',
   'T33',
   'T34',
+  'T35',
+  'T36',
+  'T37',
+  'T38',
   'T39',
   'T40',
+  'T43',
+  'T44',
+  'T45',
   'T54',
+  'T70',
   'T71',
   'T74',
+  'T75',
 ])
 
 /**
- * Fills the columns "state" and "tests" of the table in docs/scenarios.md: a scenario is done when
+ * Fills the columns "state" and "tests" of the table in docs/reliability.md: a scenario is done when
  * a test names it in its title and it or its issue is complete, begun when only the first holds, else it waits.
  */
 export function fillScenarios(markdown: string, titles: readonly TestTitle[]): string {

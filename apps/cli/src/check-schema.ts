@@ -87,6 +87,8 @@ const shownSettings = {
 export const configShow = z.strictObject({
   ...configHead,
   drivers: z.array(z.string()),
+  socket: z.string().optional(),
+  metrics: z.strictObject({ listen: z.string(), perDatabase: z.boolean() }).optional(),
   databases: z.array(z.strictObject({ ...shownSettings, stateDir: z.string().optional() })),
   folders: z.array(
     z.strictObject({

@@ -14,6 +14,17 @@ export type CLIErrorCode =
   | 'target-exists'
   | 'output-closed'
   | 'interrupted'
+  | 'no-process'
+  | 'several-processes'
+  | 'unknown-database'
+  | 'already-registered'
+  | 'database-stopped'
+  | 'member-of-folder'
+  | 'socket-in-use'
+  | 'address-in-use'
+  | 'no-answer'
+  | 'stopping'
+  | 'timed-out'
 
 /** An error of the command line: one sentence, and a hint on what a person can do. */
 export class CLIError extends Error {

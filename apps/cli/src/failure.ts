@@ -15,6 +15,8 @@ interface ErrorLike {
   readonly message?: string
   readonly code?: unknown
   readonly hint?: unknown
+  /** Of an error that another process has described. */
+  readonly exit?: unknown
   readonly syscall?: unknown
   readonly oclif?: { readonly exit?: number }
   readonly cause?: unknown
@@ -40,7 +42,8 @@ export function describeFailure(error: unknown): Failure {
   const name = e.syscall === undefined ? (e.name ?? 'Error') : 'SystemError'
   const message = oneLine(e.message ?? '') || 'unknown error'
   const hint = typeof e.hint === 'string' ? oneLine(e.hint) : (hintFrom(e.cause) ?? hintFor(code))
-  const failure = { message, code, exit: exitCodeOf(name, code) }
+  const exit = name === 'RemoteError' ? (e.exit as ExitCode) : exitCodeOf(name, code)
+  const failure = { message, code, exit }
   return hint === undefined ? failure : { ...failure, hint }
 }
 

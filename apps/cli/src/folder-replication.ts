@@ -8,11 +8,14 @@ import {
   type FleetFailure,
   type FleetListener,
   type FleetReport,
+  type Member,
 } from '@sqlstream/replica-core'
-import { type BlobStore, withPrefix } from '@sqlstream/storage'
+import { type BlobStore, type StorageOperation, withObserver, withPrefix } from '@sqlstream/storage'
 import { CLIError } from './cli-error.ts'
+import type { ControlledDatabase, DatabaseRow } from './control/database-row.ts'
 import type { Drivers } from './drivers.ts'
 import type { Location } from './location.ts'
+import { stopped } from './pair-run.ts'
 import type { Pair } from './replication.ts'
 import { displayOf } from './url-template.ts'
 
@@ -41,10 +44,9 @@ export interface FolderReplicationOptions {
   readonly drivers: Drivers
   readonly signal: AbortSignal
   readonly onEvent: FleetListener
+  /** Learns of every call of the store. */
+  readonly onOperation?: (operation: StorageOperation) => void
 }
-
-/** A database of the folder. */
-export type FleetMember = Fleet['members'] extends Iterable<infer Each> ? Each : never
 
 /** A running replication of the databases in a folder. */
 export class FolderReplication {
@@ -59,11 +61,12 @@ export class FolderReplication {
   }
 
   static async start(watched: WatchedFolder, options: FolderReplicationOptions): Promise<FolderReplication> {
-    const { drivers, signal, onEvent } = options
+    const { drivers, signal, onEvent, onOperation } = options
     const { folder, location, template, environment, recursive, include, exclude, maxOpen, restAfterMs } =
       watched
     await assertNoFile(folder)
-    const store = await drivers.open(location, { signal, environment })
+    const opened = await drivers.open(location, { signal, environment })
+    const store = onOperation === undefined ? opened : withObserver(opened, onOperation)
     try {
       const fleet = await Fleet.open({
         folder: {
@@ -93,8 +96,41 @@ export class FolderReplication {
   }
 
   /** Those that are known now. */
-  get members(): Iterable<FleetMember> {
+  get members(): Iterable<Member> {
     return this.#fleet.members
+  }
+
+  /** How all databases stand. */
+  *rows(): Iterable<DatabaseRow> {
+    for (const member of this.#fleet.members) yield this.#row(member)
+  }
+
+  /** The database at an absolute path; undefined when it is not one of them. */
+  database(path: string): ControlledDatabase | undefined {
+    const found = this.#fleet.member(path)
+    if (found === undefined) return undefined
+    const member = (): Member => {
+      const now = this.#fleet.member(path)
+      if (now === undefined) throw new CLIError('unknown-database', `${path} is not there any more`)
+      return now
+    }
+    const row = (): DatabaseRow => this.#row(member())
+    return {
+      get row() {
+        return row()
+      },
+      sync: async (signal) => {
+        if (member().status.state === 'stopped') throw stopped(path)
+        return (await member().durable(signal)).txid
+      },
+      start: (signal) => this.#fleet.start(path, { signal }),
+      stop: (signal) => this.#fleet.stop(path, { signal }),
+    }
+  }
+
+  #row(member: Member): DatabaseRow {
+    const { database, ...status } = member.status
+    return { ...status, ...sourceOf(this.watched, database) }
   }
 
   /** Resolves when everything that was committed before is in the replicas, with the databases where it is not. */

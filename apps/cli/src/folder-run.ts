@@ -1,24 +1,15 @@
+import { join, relative } from 'node:path'
 import type { FleetEvent } from '@sqlstream/replica-core'
-import type { Drivers } from './drivers.ts'
+import type { ControlledDatabase, DatabaseRow } from './control/database-row.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { describeFailure } from './failure.ts'
 import { FolderReplication, sourceOf, type WatchedFolder } from './folder-replication.ts'
 import { FolderLines, fleetEventJSON, folderStoppedLine } from './output/folder-lines.ts'
 import { formatCount } from './output/units.ts'
-import type { EventJSON } from './schema.ts'
+import { realPath } from './real-path.ts'
+import type { RunOptions } from './run-options.ts'
 
 const EVERY_MS = 10_000
-
-/** Where the lines of a run go, and what it is started with. */
-export interface FolderRunOptions {
-  readonly drivers: Drivers
-  readonly signal: AbortSignal
-  readonly json: boolean
-  /** For people. */
-  readonly say: (line: string) => void
-  /** For `--json`. */
-  readonly tell: (event: EventJSON) => void
-}
 
 /** What a warning means for a run that must say whether everything was done. */
 const WARNING_EXIT: Readonly<Record<string, ExitCode>> = {
@@ -32,7 +23,7 @@ const WARNING_EXIT: Readonly<Record<string, ExitCode>> = {
 
 /** The replication of a folder as `replicate` carries it out: with its lines, and the exit code. */
 export class FolderRun {
-  readonly #o: FolderRunOptions
+  readonly #o: RunOptions
   readonly #watched: WatchedFolder
   readonly #lines = new FolderLines()
   readonly #warned = new Set<string>()
@@ -40,20 +31,44 @@ export class FolderRun {
   #replication: FolderReplication | undefined
   #failed = false
 
-  private constructor(watched: WatchedFolder, options: FolderRunOptions) {
+  private constructor(watched: WatchedFolder, options: RunOptions) {
     this.#watched = watched
     this.#o = options
   }
 
-  static async start(watched: WatchedFolder, options: FolderRunOptions): Promise<FolderRun> {
+  static async start(watched: WatchedFolder, options: RunOptions): Promise<FolderRun> {
     const run = new FolderRun(watched, options)
     run.#replication = await FolderReplication.start(watched, {
       drivers: options.drivers,
       signal: options.signal,
+      onOperation: options.activity.operation,
       onEvent: (event) => run.#onEvent(event),
     })
     run.#begun(run.#replication.databases)
     return run
+  }
+
+  /** How all databases stand. */
+  rows(): Iterable<DatabaseRow> {
+    return this.#replication?.rows() ?? []
+  }
+
+  /**
+   * The database at an absolute path; undefined when it is not one of the folder.
+   * @param real the same without links
+   */
+  database(path: string, real: string): ControlledDatabase | undefined {
+    const { folder } = this.#watched
+    const inside = join(folder, relative(this.#realFolder, real))
+    for (const each of [path, real, inside]) {
+      const found = this.#replication?.database(each)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  get #realFolder(): string {
+    return realPath(this.#watched.folder)
   }
 
   /** Resolves when everything that was committed before is in the replicas. What is not becomes the exit code. */
@@ -65,8 +80,8 @@ export class FolderRun {
     this.#failed = failures.length > 0
   }
 
-  /** Uploads what is left and says what is safe. */
-  async stop(): Promise<void> {
+  /** Uploads what is left and says what is safe, at the end of the process. */
+  async end(): Promise<void> {
     clearInterval(this.#timer)
     const report = await this.#replication?.stop()
     if (report === undefined) return
@@ -102,6 +117,8 @@ export class FolderRun {
   }
 
   #onEvent(event: FleetEvent): void {
+    if (event.type === 'primary') this.#o.activity.event(event.event)
+    if (event.type === 'open-failed') this.#o.activity.openFailed(event.error)
     if (event.type === 'member' && event.state === 'fenced') process.exitCode = EXIT.fenced
     if (event.type === 'warning') this.#warned.add(event.code)
     if (this.#o.json) {

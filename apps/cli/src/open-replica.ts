@@ -1,5 +1,11 @@
 import { type Catalog, type GenerationCatalog, type LTXFile, Replica } from '@sqlstream/replica'
-import type { AbortOptions, BlobStore, OpenOptions } from '@sqlstream/storage'
+import {
+  type AbortOptions,
+  type BlobStore,
+  type OpenOptions,
+  type StorageOperation,
+  withObserver,
+} from '@sqlstream/storage'
 import { CLIError } from './cli-error.ts'
 import type { Drivers } from './drivers.ts'
 import type { Location } from './location.ts'
@@ -14,13 +20,16 @@ export interface NamedReplica extends AsyncDisposable {
 /** How a replica is opened. */
 export interface OpenReplicaOptions extends OpenOptions {
   readonly drivers: Drivers
+  /** Learns of every call of the store. */
+  readonly onOperation?: ((operation: StorageOperation) => void) | undefined
 }
 
 /** Opens the replica at a URL or path. @throws CLIError `unknown-scheme`, `bad-url` */
 export async function openReplica(text: string, options: OpenReplicaOptions): Promise<NamedReplica> {
-  const { drivers, ...rest } = options
+  const { drivers, onOperation, ...rest } = options
   const location = await drivers.locate(text)
-  const store = await drivers.open(location, rest)
+  const opened = await drivers.open(location, rest)
+  const store = onOperation === undefined ? opened : withObserver(opened, onOperation)
   return {
     location,
     store,

@@ -8,6 +8,7 @@ import {
   type PrimaryOptions,
   type PrimaryStatus,
 } from '@sqlstream/replica-core'
+import type { StorageOperation } from '@sqlstream/storage'
 import type { Drivers } from './drivers.ts'
 import { type NamedReplica, openReplica } from './open-replica.ts'
 
@@ -33,6 +34,8 @@ export interface ReplicationOptions {
   readonly drivers: Drivers
   readonly signal: AbortSignal
   readonly onEvent: PairListener
+  /** Learns of every call of the store. */
+  readonly onOperation?: (operation: StorageOperation) => void
 }
 
 /** A running replication of one database. */
@@ -40,13 +43,11 @@ export class Replication {
   readonly pair: Pair
   readonly #named: NamedReplica
   readonly #primary: Primary
-  readonly #fenced: Promise<void>
 
-  private constructor(pair: Pair, named: NamedReplica, primary: Primary, fenced: Promise<void>) {
+  private constructor(pair: Pair, named: NamedReplica, primary: Primary) {
     this.pair = pair
     this.#named = named
     this.#primary = primary
-    this.#fenced = fenced
   }
 
   /** The replica's URL without credentials. */
@@ -54,31 +55,19 @@ export class Replication {
     return this.#named.location.display
   }
 
-  /** Resolves when another writer has taken over; never otherwise. */
-  get fenced(): Promise<void> {
-    return this.#fenced
-  }
-
   static async start(pair: Pair, options: ReplicationOptions): Promise<Replication> {
-    const { drivers, signal, onEvent } = options
+    const { drivers, signal, onEvent, onOperation } = options
     const { database, url, display: _display, environment, ...rest } = pair
-    const named = await openReplica(url, { drivers, signal, environment })
-    let fence = (): void => undefined
-    const fenced = new Promise<void>((resolve) => {
-      fence = resolve
-    })
+    const named = await openReplica(url, { drivers, signal, environment, onOperation })
     try {
       const primary = await Primary.open({
         ...rest,
         database,
         replica: named.replica,
         signal,
-        onEvent: (event) => {
-          onEvent(pair, event)
-          if (event.type === 'state' && event.to === 'fenced') fence()
-        },
+        onEvent: (event) => onEvent(pair, event),
       })
-      return new Replication(pair, named, primary, fenced)
+      return new Replication(pair, named, primary)
     } catch (error) {
       await named[Symbol.asyncDispose]()
       throw error

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
+import { change, info, liveStatus, sync } from './control/api-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
 import { replicaList } from './replica-schema.ts'
 import { restore, restoreTree } from './restore-schema.ts'
@@ -110,7 +111,14 @@ const event = z.discriminatedUnion('type', [
     bytes: count,
     milliseconds,
   }),
-  z.strictObject({ ...eventHead, type: z.literal('uploaded'), file, bytes: count, milliseconds }),
+  z.strictObject({
+    ...eventHead,
+    type: z.literal('uploaded'),
+    file,
+    bytes: count,
+    captures: count.describe('How many captures are in it: more than one where many had to wait.'),
+    milliseconds,
+  }),
   z.strictObject({ ...eventHead, type: z.literal('snapshot-started'), txid: hex64, reason: z.string() }),
   z.strictObject({ ...eventHead, type: z.literal('snapshot-progress'), pages: count, totalPages: count }),
   z.strictObject({ ...eventHead, type: z.literal('snapshotted'), file, bytes: count, milliseconds }),
@@ -201,7 +209,15 @@ const event = z.discriminatedUnion('type', [
     ...eventHead,
     type: z.literal('member'),
     /** Of a database in a folder. */
-    state: z.enum(['queued', 'opening', 'open', 'resting', 'failed', 'fenced', 'gone']),
+    state: z.enum(['queued', 'opening', 'open', 'resting', 'failed', 'fenced', 'stopped', 'gone']),
+  }),
+  /** Where the figures are. */
+  z.strictObject({ time: instant, type: z.literal('metrics'), url: z.string() }),
+  z.strictObject({
+    time: instant,
+    type: z.literal('control-warning'),
+    code: z.string(),
+    message: z.string(),
   }),
   z.strictObject({ time: instant, type: z.literal('watching'), folder: z.string(), databases: count }),
   z.strictObject({
@@ -267,6 +283,10 @@ export const SCHEMAS = {
   'config-check': configCheck,
   'config-show': configShow,
   'config-file': configFile,
+  sync,
+  'control-change': change,
+  'control-info': info,
+  'status-live': liveStatus,
   'replicate-event': event,
   error: failure,
 } as const

@@ -56,7 +56,7 @@ describe('replicate refuses', () => {
     )
   })
 
-  test('a database that is not in WAL mode', async () => {
+  test('T75: a database that is not in WAL mode', async () => {
     const db = new Database(folder.join('delete.db'))
     db.exec('CREATE TABLE t (n)')
     db.close()

@@ -88,7 +88,7 @@ describe('replicate', () => {
     expect(await restored()).toEqual({ ...contents(app.path), problems: 'ok' })
   })
 
-  test('SIGTERM is as good as Ctrl-C', async () => {
+  test('T38: SIGTERM is as good as Ctrl-C', async () => {
     app.commit(3)
     const cli = startCLI(['replicate', app.path, backup])
     await cli.line(/replicating to/)

@@ -6,7 +6,7 @@ import { hashPage, startPage, storePageSum } from './page-sum'
 
 export { decode } from './decode'
 export { encode } from './encode'
-export { FILE_STATE, HEAP, place, RESULT, SHIFT, SLACK } from './memory'
+export { FILE_STATE, HEAP, place, RESULT, SLACK } from './memory'
 
 /** Adds bytes of this memory to the file checksum. */
 export function hash(at: usize, size: usize): void {

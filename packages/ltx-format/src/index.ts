@@ -24,7 +24,7 @@ export {
   type HeaderInit,
 } from './header.ts'
 export { createKernel, type DecodeStep, type KernelOptions, type PageKernel } from './kernel/page-kernel.ts'
-export { type MergeOptions, mergeFiles } from './merge.ts'
+export { type MergedInput, type MergeGroup, type MergeOptions, mergeFiles } from './merge.ts'
 export { PageIndex, type PageIndexEntry } from './page-index.ts'
 export { isPageSize, lockPgno, type Page, type PageSize, type Pgno } from './page-size.ts'
 export type { DoneBlock, KernelPool } from './pool/kernel-pool.ts'

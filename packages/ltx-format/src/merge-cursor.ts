@@ -1,6 +1,6 @@
-import type { Decoder } from './decoder.ts'
 import { PAGE_FLAG_SIZE } from './frame.ts'
 import type { PageBatch } from './frame-source.ts'
+import type { PageKernel } from './kernel/page-kernel.ts'
 import type { MergedFile } from './merged-file.ts'
 
 /** Pages of an input, and for each the raw CRC state of its data, two words. */
@@ -8,30 +8,36 @@ export interface HashedBatch extends PageBatch {
   readonly dataSums: Uint32Array
 }
 
+type Batches = AsyncGenerator<PageBatch | HashedBatch, void, undefined>
+
 /** Where the merge stands in one input. */
 export class MergeCursor {
-  readonly decoder: Decoder
+  /** Which file it is, or the newest of those that it stands for. */
+  readonly file: number
   /** The page it stands on; Infinity after the last. */
   pgno: number = Infinity
   /** It has passed all pages of its batch: load is due. */
   isPassed: boolean = false
   /** The last page that no later input truncates away. */
   alive: number = Infinity
-  readonly #batches: AsyncGenerator<PageBatch, void, undefined>
+  readonly #batches: Batches
+  readonly #kernel: PageKernel | undefined
   #batch: HashedBatch | undefined
   #i = 0
   #frameAt = 0
 
-  constructor(decoder: Decoder) {
-    this.decoder = decoder
-    this.#batches = decoder.batches()
+  /** Batches without sums of their data are made by `kernel`, which has them. */
+  constructor(file: number, batches: Batches, kernel?: PageKernel) {
+    this.file = file
+    this.#batches = batches
+    this.#kernel = kernel
   }
 
   /** To the first page of the next batch. */
   async load(): Promise<void> {
     const { value } = await this.#batches.next()
-    // Without a pool the decoder's kernel is the one that made the batch.
-    this.#batch = value ? { ...value, dataSums: this.decoder.kernel.dataSums } : undefined
+    // Without a pool the kernel of a decoder is the one that made the batch.
+    this.#batch = value ? { dataSums: this.#kernel!.dataSums, ...value } : undefined
     this.#i = 0
     this.#frameAt = 0
     this.pgno = value ? value.pgnos[0]! : Infinity

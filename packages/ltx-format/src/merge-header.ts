@@ -8,7 +8,7 @@ export function mergeHeaders(headers: readonly Header[], overlapping: boolean): 
   const first = headers[0]!
   const last = headers.at(-1)!
   for (let i = 1; i < headers.length; i++) expectFollows(headers[i - 1]!, headers[i]!, overlapping)
-  const proven = headers.every((header) => header.proof !== undefined)
+  const proven = headers.every((header) => header.proof)
   return createHeader({
     pageSize: first.pageSize,
     commit: last.commit,
@@ -45,17 +45,4 @@ function expectFollows(previous: Header, next: Header, overlapping: boolean): vo
 export function notMeeting(previous: Header, before: Checksum, next: Header, after: Checksum): LTXError {
   const text = `TXID ${previous.maxTXID} ends at checksum ${formatChecksum(before)}, ${next.minTXID} starts at ${formatChecksum(after)}`
   return new LTXError('checksum-mismatch', text, { hint: 'the files are from different histories' })
-}
-
-/** For each input the last page that no later input truncates away; pages above are dead even if nothing replaces them. */
-export function lastAlivePages(headers: readonly Header[]): readonly number[] {
-  let least = Infinity
-  return headers
-    .toReversed()
-    .map(({ commit }) => {
-      const alive = least
-      least = Math.min(least, commit)
-      return alive
-    })
-    .toReversed()
 }

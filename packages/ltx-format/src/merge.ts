@@ -3,11 +3,31 @@ import type { Checksum } from './checksum.ts'
 import { Decoder } from './decoder.ts'
 import { type Header, tracksChecksums } from './header.ts'
 import type { PageKernel } from './kernel/page-kernel.ts'
-import { MergeCursor } from './merge-cursor.ts'
-import { lastAlivePages, mergeHeaders, notMeeting } from './merge-header.ts'
+import { type HashedBatch, MergeCursor } from './merge-cursor.ts'
+import { mergeHeaders, notMeeting } from './merge-header.ts'
 import { MergedFile } from './merged-file.ts'
 import type { Pgno } from './page-size.ts'
+import type { Trailer } from './trailer.ts'
 import { isContiguous } from './txid.ts'
+
+/** A file of a merge that says how it ends. */
+export interface MergedInput {
+  readonly header: Header
+  /** What it ends with, once it is proven to. */
+  finish(): Promise<Trailer>
+  close(): Promise<void>
+}
+
+/** Contiguous files that are one input of a merge: each is verified, and `batches` has the newest copy of each of their pages. */
+export interface MergeGroup {
+  /** Oldest first, at least one. */
+  readonly files: readonly MergedInput[]
+  /** Of the files' page size. */
+  readonly kernel: PageKernel | undefined
+  readonly hasPages: true
+  /** By ascending page number, without those that one of `files` truncated away. */
+  batches(): AsyncGenerator<HashedBatch, void, undefined>
+}
 
 /** How mergeFiles works. */
 export interface MergeOptions {
@@ -37,24 +57,31 @@ const HELD_MEMORY = 16 * 1024 * 1024
  * LTXError 'non-contiguous', 'page-size-mismatch', 'checksum-mismatch' (a file, or proofs that do not meet), 'page-missing' (a
  * snapshot, or pages that grew back after a shrink, would have a hole), and whatever Decoder throws.
  */
-export function mergeFiles(inputs: readonly ByteStream[], options: MergeOptions = {}): ByteStream {
+export function mergeFiles(
+  inputs: readonly (ByteStream | MergeGroup)[],
+  options: MergeOptions = {},
+): ByteStream {
   if (inputs.length === 0) throw new RangeError('nothing to merge')
   return merge(inputs, options)
 }
 
 async function* merge(
-  inputs: readonly ByteStream[],
+  inputs: readonly (ByteStream | MergeGroup)[],
   { signal, onProgress, overlapping = false }: MergeOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const decoders: Decoder[] = []
+  const decoders: MergedInput[] = []
   try {
     const cursors = await openAll(inputs, decoders, signal)
     const headers = decoders.map(({ header }) => header)
-    const output = new MergedFile(
-      mergeHeaders(headers, overlapping),
-      Math.min(...headers.map((h) => h.commit)),
-    )
-    for (const [i, last] of lastAlivePages(headers).entries()) cursors[i]!.alive = last
+    // For each input the last page that no later one truncates away; pages above are dead even if nothing replaces them.
+    const alive: number[] = []
+    let smallest = Infinity
+    for (let i = headers.length - 1; i >= 0; i--) {
+      alive[i] = smallest
+      smallest = Math.min(smallest, headers[i]!.commit)
+    }
+    for (const cursor of cursors) cursor.alive = alive[cursor.file]!
+    const output = new MergedFile(mergeHeaders(headers, overlapping), smallest)
     while (takeFront(cursors, output)) {
       for (const cursor of cursors) if (cursor.isPassed) await cursor.load()
       if (output.pending >= CHUNK_SIZE) {
@@ -77,8 +104,8 @@ async function* merge(
  * kernel for each of many small files would cost more than their pages. Decoders go to `decoders` as they are opened.
  */
 async function openAll(
-  inputs: readonly ByteStream[],
-  decoders: Decoder[],
+  inputs: readonly (ByteStream | MergeGroup)[],
+  decoders: MergedInput[],
   signal: AbortSignal | undefined,
 ): Promise<MergeCursor[]> {
   const cursors: MergeCursor[] = []
@@ -88,17 +115,17 @@ async function openAll(
   for (const input of inputs) {
     // Of inputs that stay open eight have a whole chunk, eight half of it and so on: a thousand together 11 MiB.
     const batchBytes = CHUNK_SIZE / (1 + (kept >> 3))
-    const decoder = await Decoder.open(input, { kernel, signal, batchBytes })
-    decoders.push(decoder)
-    const cursor = new MergeCursor(decoder)
+    const source = 'files' in input ? input : await Decoder.open(input, { kernel, signal, batchBytes })
+    const newest = decoders.push(...('files' in source ? source.files : [source])) - 1
+    const cursor = new MergeCursor(newest, source.batches(), source.kernel)
     cursors.push(cursor)
     await cursor.load()
     kernel = undefined
-    if (decoder.hasPages || held > HELD_MEMORY) kept++
+    if (source.hasPages || held > HELD_MEMORY) kept++
     else {
       held += cursor.hold()
-      await decoder.finish()
-      kernel = decoder.kernel
+      await source.finish()
+      kernel = source.kernel
     }
   }
   return cursors
@@ -137,7 +164,7 @@ function takeFront(cursors: readonly MergeCursor[], output: MergedFile): boolean
 }
 
 /** Verifies the ends of all inputs, and that apply-checksums meet where LTX's own fields track them. */
-async function finishAll(decoders: readonly Decoder[]): Promise<void> {
+async function finishAll(decoders: readonly MergedInput[]): Promise<void> {
   let previous: Header | undefined
   let before: Checksum
   for (const decoder of decoders) {

@@ -9,7 +9,7 @@ export {
   type FoundDatabases,
   findDatabases,
 } from './fleet/find-databases.ts'
-export { Fleet, type FleetReport } from './fleet/fleet.ts'
+export { Fleet } from './fleet/fleet.ts'
 export type {
   FleetDatabase,
   FleetEvent,
@@ -18,7 +18,10 @@ export type {
   MemberState,
 } from './fleet/fleet-events.ts'
 export type { FleetFolder, FleetOptions } from './fleet/fleet-options.ts'
+export type { FleetReport } from './fleet/fleet-report.ts'
 export { pathMatcher } from './fleet/match-path.ts'
+export type { Member } from './fleet/member.ts'
+export type { MemberStatus } from './fleet/member-status.ts'
 export { sqliteCheck } from './integrity.ts'
 export type { LeaseWait } from './lease/acquire-lease.ts'
 export { type BorrowOptions, withBorrowedLease } from './lease/borrow-lease.ts'
@@ -36,5 +39,6 @@ export type { CheckpointMode } from './sqlite/checkpointer.ts'
 export type { WALPosition } from './state/position.ts'
 export { adoptRestored } from './state/restored.ts'
 export type { KeptFiles } from './state/spool.ts'
+export { pendingSince } from './state/spool-times.ts'
 export type { PrimaryState } from './state-machine.ts'
 export { type LocalStatus, readStatus, type StatusOptions } from './status.ts'

@@ -1,5 +1,6 @@
-import { type ByteStream, mergeFiles } from '@sqlstream/ltx'
-import type { BlobBody } from '@sqlstream/storage'
+import { mergeFiles } from '@sqlstream/ltx'
+import { InputList } from '@sqlstream/replica'
+import { type BlobBody, collectBody } from '@sqlstream/storage'
 import { type SpoolFile, spoolBody } from './state/spool.ts'
 
 /**
@@ -12,16 +13,11 @@ export async function mergeSpooled(files: readonly SpoolFile[], signal: AbortSig
   const [first] = files
   if (first === undefined) throw new RangeError('nothing to upload')
   if (files.length === 1) return spoolBody(first)
-  const chunks: Uint8Array[] = []
-  for await (const chunk of mergeFiles(files.map(bytesOf), { signal })) chunks.push(chunk)
-  return Buffer.concat(chunks)
-}
-
-function bytesOf(file: SpoolFile): ByteStream {
-  const body = spoolBody(file)
-  return body instanceof Uint8Array ? once(body) : body.open()
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
+  const inputs = new InputList()
+  for (const file of files) {
+    const body = spoolBody(file)
+    if (body instanceof Uint8Array) inputs.addBytes(body)
+    else inputs.addStream(body.open())
+  }
+  return collectBody({ open: () => mergeFiles(inputs.end(), { signal }) })
 }

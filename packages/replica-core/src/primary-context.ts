@@ -28,6 +28,8 @@ export interface PrimaryContext {
   readonly limits?: Limits | undefined
   /** What the last primary of this database left when it rested. The lease in it is given back if the start fails. */
   readonly resting?: Resting | undefined
+  /** Since when something may have been committed that was not captured, ms since the epoch. Default: now. */
+  readonly since?: number | undefined
   /** Makes sure that the store keeps two writers apart. Default: by a probe. */
   readonly assertLeases?: ObtainContext['assertLeases']
 }

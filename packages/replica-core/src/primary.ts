@@ -1,20 +1,22 @@
 import type { Pos } from '@sqlstream/ltx'
 import type { Lease } from '@sqlstream/replica'
 import { checkReplicable } from './attachment.ts'
+import { Backlog } from './backlog.ts'
 import { PrimaryError, wrapFileError } from './errors.ts'
 import type { FolderWatches } from './fleet/folder-watches.ts'
-import { obtainLease, returnLease } from './lease/obtain-lease.ts'
+import { obtainLease, returnLeaseInTime } from './lease/obtain-lease.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { PrimaryContext } from './primary-context.ts'
 import { Replication } from './replication.ts'
-import type { CloseReport, PrimaryStatus } from './report.ts'
+import { type CloseReport, type PrimaryStatus, reportOf, statusOf } from './report.ts'
 import type { Resting } from './rest.ts'
 import { RestKeeper, takeRestRecord } from './rest-keeper.ts'
 import { WALSchedule } from './schedule.ts'
 import type { CheckpointMode } from './sqlite/checkpointer.ts'
 import { assertSafeEngine } from './sqlite/engine-gate.ts'
 import { SQLiteThreads } from './sqlite/sqlite-threads.ts'
+import { spoolTimes } from './state/spool-times.ts'
 import {
   createStateFolder,
   type LocalLock,
@@ -26,7 +28,6 @@ import { Upkeep } from './upkeep.ts'
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 10_000
-const RETURN_LIMIT_MS = 5000
 
 /** What excludes others, on this machine and at the replica, and what else ends with this primary. */
 interface Rights {
@@ -46,6 +47,7 @@ export class Primary {
   readonly #rights: Rights
   readonly #replication: Replication
   readonly #upkeep: Upkeep
+  readonly #backlog: Backlog
   #schedule: WALSchedule | undefined
   #closing: Promise<CloseReport> | undefined
   /** Callers of `sync`: they do not wait for the interval. */
@@ -53,9 +55,10 @@ export class Primary {
   #retryMs = FIRST_RETRY_MS
   #retryAt = 0
 
-  private constructor(options: PrimaryOptions, rights: Rights, replication: Replication) {
+  private constructor(options: PrimaryOptions, rights: Rights, replication: Replication, backlog: Backlog) {
     this.#o = options
     this.#rights = rights
+    this.#backlog = backlog
     this.#replication = replication
     this.#upkeep = new Upkeep({
       serial: replication.serial,
@@ -84,12 +87,17 @@ export class Primary {
     let lock: LocalLock | undefined
     let lease = resting?.lease
     let replication: Replication | undefined
+    const backlog = new Backlog(options.now ?? Date.now)
     try {
       // Refuse what is not a WAL database before anything is created beside it.
       checkReplicable(options.database)
       createStateFolder(folder)
       lock = takeLocalLock(folder)
-      const lifecycle = new Lifecycle(options.onEvent)
+      backlog.behind(context.since)
+      const lifecycle = new Lifecycle((event) => {
+        backlog.observe(event)
+        options.onEvent?.(event)
+      })
       const { signal } = options
       lease ??= await obtainLease(
         { store: options.replica.store, folder, emit: lifecycle.emit, signal, assertLeases },
@@ -99,32 +107,26 @@ export class Primary {
       const recorded = await takeRestRecord(options, folder, resting)
       const parts = { folder, lifecycle, lease, threads, log, limits, resting, recorded }
       replication = new Replication(options, parts)
+      for (const { txid, since } of spoolTimes(folder.spool)) backlog.found(txid, since)
       await replication.start()
+      const { uploaded } = replication.uploader
+      if (uploaded !== undefined) backlog.acknowledged(uploaded)
+      backlog.current()
     } catch (error) {
       await replication?.close(AbortSignal.abort())
       await resting?.maintenance?.stop()
       await own?.end()
-      if (lease !== undefined) await returnLease(lease, AbortSignal.timeout(RETURN_LIMIT_MS))
+      if (lease !== undefined) await returnLeaseInTime(lease)
       lock?.release()
       throw wrapFileError(error, folder.path)
     }
-    const primary = new Primary(options, { folder, lock, lease, threads: own }, replication)
+    const primary = new Primary(options, { folder, lock, lease, threads: own }, replication, backlog)
     primary.#listen(context.watches)
     return primary
   }
 
   get status(): PrimaryStatus {
-    const { state, pos, uploader, lastError, attachment } = this.#replication
-    return {
-      database: this.#o.database,
-      state,
-      ...(pos && { captured: pos }),
-      ...(uploader.uploaded !== undefined && { uploaded: uploader.uploaded }),
-      pendingFiles: uploader.pendingFiles,
-      pendingBytes: uploader.pendingBytes,
-      walFrames: attachment?.files.index().mxFrame ?? 0,
-      ...(lastError && { lastError }),
-    }
+    return statusOf(this.#o.database, this.#replication, this.#backlog)
   }
 
   /** Captures every commit that is visible now. Calls that wait for the same capture share it. */
@@ -183,7 +185,7 @@ export class Primary {
     const rest = await this.#replication.rest()
     if (rest === undefined) return undefined
     this.#schedule?.close()
-    this.#closing = Promise.resolve(this.#report())
+    this.#closing = Promise.resolve(reportOf(this.#replication))
     const resting = { ...rest, lease: this.#rights.lease }
     const keeper = await RestKeeper.begin(this.#o, this.#rights.folder, resting)
     await this.#letGo()
@@ -230,7 +232,11 @@ export class Primary {
     const now = performance.now()
     if (now < this.#retryAt) return this.#retryAt - now
     try {
-      if (!attachment.capture.isBehind()) return 'soon'
+      if (!attachment.capture.isBehind()) {
+        this.#backlog.current()
+        return 'soon'
+      }
+      this.#backlog.behind()
       this.#upkeep.active()
       await this.#upkeep.pin()
       const due = this.#replication.lastCapture + (this.#o.syncIntervalMs ?? 1000)
@@ -245,9 +251,11 @@ export class Primary {
   async #capture(): Promise<void> {
     try {
       await this.#replication.captureNow()
+      this.#backlog.current()
       this.#retryMs = FIRST_RETRY_MS
       this.#retryAt = 0
     } catch (error) {
+      this.#backlog.doubtful()
       if (this.#replication.state === 'failed' && performance.now() >= this.#retryAt) {
         this.#retryAt = performance.now() + this.#retryMs
         const failed = { type: 'failed', operation: 'capture', error: error as Error } as const
@@ -272,23 +280,14 @@ export class Primary {
   async #close(signal?: AbortSignal): Promise<CloseReport> {
     this.#schedule?.close()
     await this.#replication.close(signal)
-    await returnLease(this.#rights.lease, AbortSignal.timeout(RETURN_LIMIT_MS))
+    await returnLeaseInTime(this.#rights.lease)
     await this.#letGo()
-    return this.#report()
+    return reportOf(this.#replication)
   }
 
   async #letGo(): Promise<void> {
     this.#rights.lock.release()
     await this.#rights.threads?.end()
-  }
-
-  #report(): CloseReport {
-    const { pos, uploader } = this.#replication
-    return {
-      ...(pos && { captured: pos }),
-      ...(uploader.uploaded !== undefined && { uploaded: uploader.uploaded }),
-      pendingFiles: uploader.pendingFiles,
-    }
   }
 
   #assertOpen(): void {

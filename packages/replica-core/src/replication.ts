@@ -23,6 +23,7 @@ import { Uploader } from './upload.ts'
  */
 export class Replication {
   readonly serial: Serial = new Serial()
+  readonly emit: PrimaryListener
   readonly #o: PrimaryOptions
   readonly #parts: ReplicationParts
   readonly #lifecycle: Lifecycle
@@ -30,7 +31,8 @@ export class Replication {
   readonly #recovery: Recovery
   readonly #captureState: CaptureState
   #uploader: Uploader | undefined
-  #maintenance: Maintenance | undefined
+  /** Of the replica, once it has started. */
+  maintenance: Maintenance | undefined
   #attachment: Attachment | undefined
   #lastError: Error | undefined
   #fenced: Error | undefined
@@ -43,6 +45,7 @@ export class Replication {
     this.#o = options
     this.#parts = parts
     this.#lifecycle = lifecycle
+    this.emit = lifecycle.emit
     this.#captureState = CaptureState.open(folder, { log, failpoint })
     this.#rebuild = new Rebuild({
       lifecycle: this.#lifecycle,
@@ -75,10 +78,6 @@ export class Replication {
 
   get lastError(): Error | undefined {
     return this.#fenced ?? this.#lastError ?? this.#uploader?.lastError
-  }
-
-  get emit(): PrimaryListener {
-    return this.#lifecycle.emit
   }
 
   /** When the last capture began, on the clock of `performance.now`. */
@@ -141,10 +140,10 @@ export class Replication {
         emit,
         slots: limits?.uploads,
         failpoint: this.#o.failpoint,
-        onUploaded: (file, bytes) => this.#maintenance?.uploaded(file, bytes),
+        onUploaded: (file, bytes) => this.maintenance?.uploaded(file, bytes),
         onFenced: (error) => {
           this.#fenced = error
-          void this.#maintenance?.stopVerifying()
+          void this.maintenance?.stopVerifying()
           this.#lifecycle.transition('fence')
         },
         onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
@@ -152,10 +151,10 @@ export class Replication {
       },
       found.decision.head,
     )
-    if (catalog === undefined) this.#maintenance = resting?.maintenance
+    if (catalog === undefined) this.maintenance = resting?.maintenance
     else {
       await resting?.maintenance?.stop()
-      this.#maintenance = startMaintenance(this.#o, { writer, emit, catalog, known, limits })
+      this.maintenance = startMaintenance(this.#o, { writer, emit, catalog, known, limits })
     }
     await this.serial.run(() => this.#begin(attachment, found))
   }
@@ -212,23 +211,20 @@ export class Replication {
       const captured = this.pos
       if (attachment === undefined || captured === undefined || this.state !== 'idle') return undefined
       const { uploader } = this
-      const isFlushed = await this.#captureState.flush().then(
-        () => true,
-        () => false,
-      )
+      const isFlushed = await this.#captureState.tryFlush()
       const left = isFlushed && restableSignatures({ attachment, captured, uploader, now: Date.now() })
       if (!left) return undefined
       await this.#detach()
       await uploader.stop()
       this.#captureState.close()
       this.#lifecycle.transition('close')
-      return { pos: captured, ...left, maintenance: this.#maintenance }
+      return { pos: captured, ...left, maintenance: this.maintenance }
     })
   }
 
   /** Uploads what is left and lets go of everything but the local lock. */
   async close(signal?: AbortSignal): Promise<void> {
-    await this.#maintenance?.stopVerifying()
+    await this.maintenance?.stopVerifying()
     await this.#attachment?.cycle.settled().catch(() => undefined)
     if (this.#lifecycle.state !== 'fenced' && this.#uploader !== undefined) {
       await this.serial.run(this.capture).catch((error: Error) => {
@@ -239,7 +235,7 @@ export class Replication {
         await this.#uploader.waitFor(pos.txid, signal).catch(() => undefined)
       }
     }
-    await this.#maintenance?.stop()
+    await this.maintenance?.stop()
     await this.#uploader?.stop()
     await this.#detach()
     this.#captureState.close()

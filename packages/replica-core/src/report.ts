@@ -1,4 +1,6 @@
 import type { Pos, TXID } from '@sqlstream/ltx'
+import type { Backlog } from './backlog.ts'
+import type { Replication } from './replication.ts'
 import type { PrimaryState } from './state-machine.ts'
 
 /** How replication stands. */
@@ -12,6 +14,13 @@ export interface PrimaryStatus {
   readonly pendingBytes: number
   /** Frames in the current generation of the WAL. */
   readonly walFrames: number
+  /**
+   * When the oldest commit that the replica lacks was first seen, ms since the epoch; absent when it lacks none. A database that cannot
+   * be read, or whose replica another writer has, counts as behind since that began at the latest.
+   */
+  readonly unreplicatedSince?: number
+  /** When the newest state was last proven restorable, ms since the epoch; absent where that is not known. */
+  readonly provenAt?: number
   readonly lastError?: Error
 }
 
@@ -26,4 +35,31 @@ export interface CloseReport {
 /** Whether everything that was captured is in the replica. */
 export function isComplete({ captured, uploaded, pendingFiles }: CloseReport): boolean {
   return pendingFiles === 0 && uploaded === captured?.txid
+}
+
+/** What a replication leaves behind if it ends now. */
+export function reportOf({ pos, uploader }: Replication): CloseReport {
+  return {
+    ...(pos && { captured: pos }),
+    ...(uploader.uploaded !== undefined && { uploaded: uploader.uploaded }),
+    pendingFiles: uploader.pendingFiles,
+  }
+}
+
+/** How a replication stands. */
+export function statusOf(database: string, replication: Replication, { since }: Backlog): PrimaryStatus {
+  const { state, pos, uploader, lastError, attachment, maintenance } = replication
+  const provenAt = maintenance?.provenAt
+  return {
+    database,
+    state,
+    ...(pos && { captured: pos }),
+    ...(uploader.uploaded !== undefined && { uploaded: uploader.uploaded }),
+    pendingFiles: uploader.pendingFiles,
+    pendingBytes: uploader.pendingBytes,
+    walFrames: attachment?.files.index().mxFrame ?? 0,
+    ...(since !== undefined && { unreplicatedSince: since }),
+    ...(provenAt !== undefined && { provenAt }),
+    ...(lastError && { lastError }),
+  }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { abortable } from '@sqlstream/storage'
 import { HeldLease } from './lease/held-lease.ts'
-import { returnLease } from './lease/obtain-lease.ts'
+import { returnLeaseInTime } from './lease/obtain-lease.ts'
 import type { KnowledgeKeeper } from './maintenance/maintenance.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { Primary } from './primary.ts'
@@ -17,7 +17,6 @@ import {
 } from './state/rest-record.ts'
 import type { StateFolder } from './state/state-folder.ts'
 
-const RETURN_LIMIT_MS = 5000
 const LAST_LOOK_MS = 10
 
 /** Keeps the record of a database that rests, for the next process, for as long as it is true. */
@@ -151,7 +150,7 @@ export async function endRest({ maintenance, lease, keeper }: Resting, isNew = f
   await maintenance?.stop()
   // A lease whose time is over keeps nobody out.
   if (lease instanceof HeldLease && (lease.fresh || isNew)) {
-    await returnLease(lease, AbortSignal.timeout(RETURN_LIMIT_MS))
+    await returnLeaseInTime(lease)
     // It names the version that was written last.
     await keeper?.keep(known)
   }

@@ -30,7 +30,7 @@ export class UploadQueue {
   readonly #waiting: Pending[] = []
   readonly #limits: BatchLimits | undefined
   #current: Upload | undefined
-  #files = 0
+  #count = 0
   #bytes = 0
 
   constructor(limits?: BatchLimits) {
@@ -43,7 +43,7 @@ export class UploadQueue {
 
   /** Files and snapshots that are not in the replica. */
   get count(): number {
-    return this.#files
+    return this.#count
   }
 
   /** Bytes of the files among them. */
@@ -53,7 +53,7 @@ export class UploadQueue {
 
   push(pending: Pending): void {
     this.#waiting.push(pending)
-    this.#files++
+    this.#count++
     if (pending.kind === 'file') this.#bytes += pending.file.size
   }
 
@@ -87,7 +87,12 @@ export class UploadQueue {
   done(upload: Upload): void {
     if (this.#current !== upload) return
     this.#current = undefined
-    this.#count(upload)
+    if (upload.kind === 'snapshot') {
+      this.#count--
+      return
+    }
+    this.#count -= upload.files.length
+    for (const { size } of upload.files) this.#bytes -= size
   }
 
   /** Drops everything, and returns it. */
@@ -98,10 +103,5 @@ export class UploadQueue {
       dropped.push(upload)
     }
     return dropped
-  }
-
-  #count(upload: Upload): void {
-    this.#files -= upload.kind === 'files' ? upload.files.length : 1
-    if (upload.kind === 'files') for (const { size } of upload.files) this.#bytes -= size
   }
 }

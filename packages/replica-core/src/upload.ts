@@ -218,11 +218,9 @@ export class Uploader {
     }
     this.#c.failpoint?.('put:after')
     this.#uploaded = file.maxTXID
-    // What was dropped on its way has been accounted for.
     const dropped = !this.#queue.isCurrent(upload)
     this.#queue.done(upload)
-    const milliseconds = performance.now() - started
-    const report = { file, bytes: file.size, milliseconds }
+    const report = { file, bytes: file.size, milliseconds: performance.now() - started }
     this.#c.onUploaded?.(file, body instanceof Uint8Array ? body : undefined)
     if (upload.kind === 'files') {
       this.#remove(upload.files)

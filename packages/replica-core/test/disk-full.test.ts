@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { addRows, Scene } from './scenarios/support/scene.ts'
 
-it.each(['spool:before-sync', 'journal:before-append'] as const)(
-  'K3, T2: while the disk is full (%s) the WAL keeps everything, and all of it is captured afterwards',
+it.each(['spool:before-sync', 'spool:before-rename', 'journal:before-append'] as const)(
+  'K3, T2, T35: while the disk is full (%s) the WAL keeps everything, and all of it is captured afterwards',
   async (where) => {
     await using scene = await Scene.begin()
     let full = false

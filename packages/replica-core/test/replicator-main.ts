@@ -44,6 +44,8 @@ const options: PrimaryOptions = {
   },
   onEvent: (event) => {
     if (event.type === 'failed') console.error(event.operation, event.error)
+    if (event.type === 'checkpointed' && event.barrierMs !== undefined)
+      process.send?.({ barrierMs: event.barrierMs })
     if (event.type === 'resynced')
       process.send?.({ resynced: event.reason, changedPages: event.changedPages })
     if (event.type === 'snapshot-started') process.send?.({ snapshot: event.reason })

@@ -16,9 +16,11 @@ export {
   compact,
   type Merged,
 } from './compaction/compact.ts'
+export { InputList } from './compaction/input-list.ts'
 export { type CompactionLevels, checkLevels, DEFAULT_LEVELS } from './compaction/levels.ts'
 export { type MakeSnapshotOptions, makeSnapshot, type SnapshotResult } from './compaction/make-snapshot.ts'
-export { type MergeRunOptions, runMerge } from './compaction/merge.ts'
+export { runMerge } from './compaction/merge.ts'
+export type { MergeRunOptions } from './compaction/merge-inputs.ts'
 export {
   type CompactionPlan,
   type CompactionPolicy,

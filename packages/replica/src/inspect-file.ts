@@ -9,6 +9,7 @@ import {
 import { isStorageError } from '@sqlstream/storage'
 import { isLongEnough, type LTXFile } from './catalog.ts'
 import { isReplicaError } from './errors.ts'
+import { inOrder } from './in-order.ts'
 import { PoolOnDemand } from './pool.ts'
 import { proofOf } from './proof.ts'
 import { checkRange, type Replica } from './replica.ts'
@@ -105,24 +106,5 @@ async function reportOn(file: LTXFile, read: () => Promise<FileReport>): Promise
       return { file, finding: { kind: 'corrupt', severity: 'error', message: error.message, file } }
     }
     throw error
-  }
-}
-
-/** Runs up to `limit` calls at a time and yields their results in the order of the items. */
-async function* inOrder<T, R>(
-  items: readonly T[],
-  limit: number,
-  run: (item: T) => Promise<R>,
-): AsyncGenerator<R, void, void> {
-  const running: Promise<R>[] = []
-  let next = 0
-  while (next < items.length || running.length > 0) {
-    while (next < items.length && running.length < limit) {
-      const result = run(items[next++] as T)
-      // The first failure is thrown below; later ones must not count as unhandled meanwhile.
-      result.catch(() => undefined)
-      running.push(result)
-    }
-    yield await (running.shift() as Promise<R>)
   }
 }

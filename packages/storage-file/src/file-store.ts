@@ -20,6 +20,7 @@ import {
 import { Folders, syncFolder } from './folders.ts'
 import { tempName } from './hidden-names.ts'
 import { removeIfThere, statIfThere } from './if-there.ts'
+import { isOnLocalDisk } from './local-disk.ts'
 import { readFile } from './read-file.ts'
 import { replaceVersion } from './replace-version.ts'
 import { type SweepOptions, type SweepResult, sweepFolder } from './sweep.ts'
@@ -48,6 +49,7 @@ export class FileStore implements BlobStore {
   /** Absolute path of the folder. */
   readonly root: string
   readonly #folders: Folders
+  #local: boolean | undefined
 
   constructor(root: string, options: FileStoreOptions = {}) {
     if (root === '' || root.includes('\0')) throw new TypeError('root is not a path')
@@ -87,7 +89,7 @@ export class FileStore implements BlobStore {
   get(key: string, options: GetOptions = {}): Promise<BlobContent> {
     return this.#call({ operation: 'get', key }, options, async (path) => {
       if (options.range !== undefined) checkRange(options.range)
-      return readFile(path, key, options)
+      return readFile(path, key, options, this.#local ?? (await this.#isLocal(dirname(path))))
     })
   }
 
@@ -149,13 +151,22 @@ export class FileStore implements BlobStore {
     options.signal?.throwIfAborted()
     try {
       const path = join(this.root, context.key)
-      await this.#folders.checkRoot(context.operation)
-      await this.#folders.checkInside(dirname(path), context)
+      const folder = dirname(path)
+      if (!this.#folders.isProven(folder)) {
+        await this.#folders.checkRoot(context.operation)
+        await this.#folders.checkInside(folder, context)
+      }
       return await task(path, context)
     } catch (error) {
       if (error instanceof BodyFailure) throw error.error
       throw translateError(error, context)
     }
+  }
+
+  /** Below the root there are no mounts, so what holds for one file holds for all. */
+  async #isLocal(folder: string): Promise<boolean> {
+    this.#local = await isOnLocalDisk(folder)
+    return this.#local ?? false
   }
 
   async #stat(keys: readonly string[]): Promise<BlobInfo[]> {

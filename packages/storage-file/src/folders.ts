@@ -35,6 +35,11 @@ export class Folders {
     remember(this.#durable, folder)
   }
 
+  /** Whether `checkRoot` and `checkInside` would find nothing wrong, as far as it was found before. */
+  isProven(folder: string): boolean {
+    return this.#createRoot && (folder === this.#root || this.#inside.has(folder))
+  }
+
   /** Rejects when the folder, or one between it and the root, is a symbolic link: it may lead anywhere. */
   async checkInside(folder: string, context: CallContext): Promise<void> {
     if (folder === this.#root || this.#inside.has(folder)) return

@@ -10,6 +10,9 @@ export class BodyFailure {
   }
 }
 
+/** Bytes after which the disk begins to make durable what there is. At the end little is left to wait for. */
+const SYNC_EVERY = 4 * 1024 * 1024
+
 /**
  * Writes a new file and makes its bytes durable; its name is not durable yet.
  * @throws BodyFailure when the body failed or was aborted
@@ -20,14 +23,56 @@ export async function writeFile(
   options: AbortOptions & { readonly timestamp?: Date | undefined },
 ): Promise<BigIntStats> {
   const handle = await open(path, 'wx')
+  const writer = new FileWriter(handle)
+  let writing = Promise.resolve()
   try {
-    for await (const chunk of guard(readBody(body, options))) await writeAll(handle, chunk)
+    const chunksStay = !(body instanceof Uint8Array) && body.chunksStay === true
+    for await (const chunk of guard(readBody(body, options))) {
+      // One chunk may be on its way while the body makes the next.
+      await writing
+      writing = writer.write(chunk)
+      writing.catch(() => {})
+      if (!chunksStay) await writing
+    }
+    await writing
+    await writer.synced()
     const seconds = modificationSeconds(options.timestamp)
     await handle.utimes(seconds, seconds)
     await handle.sync()
     return await handle.stat({ bigint: true })
   } finally {
+    // After a failure too, nothing may use a descriptor that is closed.
+    await Promise.allSettled([writing, writer.synced()])
     await handle.close()
+  }
+}
+
+/** Writes chunks while the disk makes durable what came before them. */
+class FileWriter {
+  readonly #handle: FileHandle
+  #syncing: Promise<void> | undefined
+  #unsynced = 0
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    for (let written = 0; written < chunk.length; ) {
+      written += (await this.#handle.write(chunk, written)).bytesWritten
+    }
+    this.#unsynced += chunk.length
+    if (this.#unsynced < SYNC_EVERY) return
+    this.#unsynced = 0
+    // What the disk cannot take yet must not pile up in memory; and an error that it told once it may not tell again.
+    await this.#syncing
+    this.#syncing = this.#handle.datasync()
+    this.#syncing.catch(() => {})
+  }
+
+  /** Rejects when what was written cannot be made durable. */
+  async synced(): Promise<void> {
+    await this.#syncing
   }
 }
 
@@ -36,12 +81,6 @@ async function* guard(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
     yield* chunks
   } catch (error) {
     throw new BodyFailure(error)
-  }
-}
-
-async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let written = 0; written < chunk.length; ) {
-    written += (await handle.write(chunk, written)).bytesWritten
   }
 }
 

@@ -209,3 +209,83 @@ test('what another program wrote is an object, unless its name is no key', async
   expect(await keysOf(store.list())).toEqual(['ltx/0/0000000000000001-0000000000000001.ltx'])
   expect(await getBytes(store, 'ltx/0/0000000000000001-0000000000000001.ltx')).toEqual(bytes)
 })
+
+describe('a large body', () => {
+  const CHUNK = 1024 * 1024
+  const chunkOf = (n: number) => new Uint8Array(CHUNK).fill(n)
+
+  test('whose chunks stay is made while the chunk before is written, one ahead and not more', async () => {
+    using calls = await watchSystemCalls()
+    const written = () => calls.log.filter((call) => call.startsWith('write')).length
+    const ahead: number[] = []
+    const body = {
+      chunksStay: true,
+      async *open() {
+        for (let n = 1; n <= 10; n++) {
+          ahead.push(n - written())
+          yield chunkOf(n)
+        }
+      },
+    }
+    await store.put('a', body)
+    // A write is begun before the next chunk is asked for.
+    expect(Math.max(...ahead)).toBe(1)
+    const stored = await getBytes(store, 'a')
+    for (let n = 1; n <= 10; n++) expect(stored[n * CHUNK - 1]).toBe(n)
+    expect(stored.length).toBe(10 * CHUNK)
+  })
+
+  test('whose chunks change is never asked for the next one before the last was written', async () => {
+    const chunk = new Uint8Array(CHUNK)
+    await store.put('a', {
+      async *open() {
+        for (let n = 1; n <= 10; n++) yield chunk.fill(n)
+      },
+    })
+    const stored = await getBytes(store, 'a')
+    for (let n = 1; n <= 10; n++) expect([stored[(n - 1) * CHUNK], stored[n * CHUNK - 1]]).toEqual([n, n])
+  })
+
+  test('is nowhere when any of its system calls fails, nor when it fails or is aborted itself', async () => {
+    const body = (signal?: () => void) => ({
+      chunksStay: true,
+      async *open() {
+        for (let n = 1; n <= 9; n++) {
+          if (n === 6) signal?.()
+          yield chunkOf(n)
+        }
+      },
+    })
+    await store.put('folder/other', bytes)
+    using calls = await watchSystemCalls()
+    await store.put('folder/a', body())
+    const wanted = calls.log.filter((call) => /^(write|utimes|sync|datasync) \.sqlstream/.test(call))
+    expect(wanted.filter((call) => call.startsWith('datasync')).length).toBe(2)
+    await store.delete(['folder/a'])
+    for (const failing of wanted.keys()) {
+      let seen = 0
+      calls.fail = (call) =>
+        /^(write|utimes|sync|datasync) \.sqlstream/.test(call) && seen++ === failing ? 'EIO' : undefined
+      await expect(store.put('folder/a', body())).rejects.toMatchObject({ code: 'unavailable' })
+      calls.fail = () => undefined
+      expect(filesIn(root)).toEqual(['folder/other'])
+    }
+    const broken = new Error('broken')
+    const failed = store.put(
+      'folder/a',
+      body(() => {
+        throw broken
+      }),
+    )
+    await expect(failed).rejects.toBe(broken)
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const aborted = store.put(
+      'folder/a',
+      body(() => controller.abort(reason)),
+      { signal: controller.signal },
+    )
+    await expect(aborted).rejects.toBe(reason)
+    expect(filesIn(root)).toEqual(['folder/other'])
+  })
+})

@@ -5,7 +5,7 @@ import { basename } from 'node:path'
 
 /** Calls that change something or make it durable, in the order in which a store makes them. */
 const FUNCTIONS = ['open', 'link', 'rename', 'unlink', 'mkdir', 'rmdir'] as const
-const METHODS = ['write', 'utimes', 'sync', 'close'] as const
+const METHODS = ['write', 'utimes', 'sync', 'datasync', 'close'] as const
 
 type AnyFunction = (...args: never[]) => unknown
 

@@ -22,6 +22,11 @@ export interface BlobInfo {
 export interface ReplayableBody {
   /** Bytes that each reading yields; absent when not known in advance. */
   readonly size?: number | undefined
+  /**
+   * Chunks stay as they are after the next one was asked for, so a driver need not wait with that until it is done with the one before.
+   * Default false: the memory of a chunk is used again.
+   */
+  readonly chunksStay?: boolean | undefined
   /** Starts a new reading from the first byte. May be called again after an earlier reading ended. */
   open(): AsyncIterable<Uint8Array>
 }
@@ -31,6 +36,8 @@ export type BlobBody = Uint8Array | ReplayableBody
 
 /** The bytes of an object or of a range of it, once, in order. */
 export interface BlobStream extends AsyncIterable<Uint8Array> {
+  /** Optional: all the bytes, where they are in memory already. Who takes them from here reads nothing and releases nothing. */
+  readonly whole?: Uint8Array | undefined
   /**
    * Optional, where it spares a copy: puts the next bytes at the beginning of `target` and resolves with their
    * number, which may be less than fits; 0 is the end. Throws RangeError when `target` has no room at all. It and the

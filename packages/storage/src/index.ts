@@ -5,6 +5,7 @@ export {
   BodyReader,
   type BodySource,
   collectBody,
+  concatBytes,
   createBody,
   discardBody,
   type RelayHooks,

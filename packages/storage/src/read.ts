@@ -20,8 +20,16 @@ export async function readResumable(
   key: string,
   options: ResumeOptions = {},
 ): Promise<BlobContent> {
-  const { range, signal, maxResumes = 4 } = options
-  const first = await store.get(key, { range, signal })
+  const { range, signal } = options
+  return await resumable(store, key, options, await store.get(key, { range, signal }))
+}
+
+async function resumable(
+  store: BlobStore,
+  key: string,
+  { range, signal, maxResumes = 4 }: ResumeOptions,
+  first: BlobContent,
+): Promise<BlobContent> {
   const { info } = first
   const interval = resolveRange(range, info.size)
   if (interval === undefined) {
@@ -102,8 +110,11 @@ export async function getBytes(
   key: string,
   options: ResumeOptions = {},
 ): Promise<Uint8Array> {
-  const { info, body } = await readResumable(store, key, options)
-  const { start, end } = resolveRange(options.range, info.size)!
+  const { range, signal } = options
+  const first = await store.get(key, { range, signal })
+  if (first.body.whole !== undefined) return first.body.whole
+  const { info, body } = await resumable(store, key, options, first)
+  const { start, end } = resolveRange(range, info.size)!
   const bytes = new Uint8Array(end - start)
   const reader = new BodyReader(body)
   for (let at = 0; at < bytes.length; ) at += await reader.readInto(bytes.subarray(at))

@@ -1,18 +1,23 @@
+import { join, resolve } from 'node:path'
 import { Args, Flags } from '@oclif/core'
-import { type CloseReport, isComplete, type PrimaryEvent } from '@sqlstream/replica-core'
 import { redactText } from '@sqlstream/storage'
 import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
+import type { MetricsConfig } from '../config/config.ts'
+import { Roster } from '../control/roster.ts'
+import { ControlServer } from '../control/server.ts'
+import { ownRuntimeFolder } from '../control/socket.ts'
 import { parseDuration } from '../duration.ts'
-import { EXIT } from '../exit-codes.ts'
+import { describeFailure } from '../failure.ts'
 import { folderFlags, selectionOf } from '../folder-flags.ts'
 import type { WatchedFolder } from '../folder-replication.ts'
-import { FolderRun } from '../folder-run.ts'
 import { folderFromWords, foldersFromConfig } from '../folders.ts'
-import { configWarningJSON, eventJSON, eventLine, stoppedJSON, stoppedLine } from '../output/events.ts'
-import { UploadSummary } from '../output/upload-summary.ts'
+import { MetricsEndpoint, parseListenAddress } from '../metrics/endpoint.ts'
+import { Metrics } from '../metrics/metrics.ts'
+import { configWarningJSON } from '../output/events.ts'
 import { type PairOptions, pairsFromConfig, pairsFromWords } from '../pairs.ts'
-import { type Pair, Replication, type ReplicationOptions } from '../replication.ts'
+import type { Pair } from '../replication.ts'
+import type { EventJSON } from '../schema.ts'
 import { verificationOf } from '../verification-flags.ts'
 
 export default class Replicate extends BaseCommand {
@@ -21,7 +26,7 @@ export default class Replicate extends BaseCommand {
   static override description =
     'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. A lease in the replica keeps a second writer out. Beside uploading it merges files into levels and snapshots, and removes what no state needs that is to stay restorable. With --watch it replicates every database of a folder, also those that come later. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
   static override usage =
-    'replicate [DATABASE URL ...] [--watch <dir> URL] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--verify-every <duration> --verify-budget <size>] [--state-dir <path>] [--json]'
+    'replicate [DATABASE URL ...] [--watch <dir> URL] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--verify-every <duration> --verify-budget <size>] [--state-dir <path>] [--socket <path> | --no-socket] [--metrics [<host>:]<port> [--metrics-per-database]] [--json]'
   static override examples = [
     {
       description: 'Replicate a database into a folder',
@@ -102,11 +107,22 @@ export default class Replicate extends BaseCommand {
       exclusive: ['watch'],
       description: 'folder for local state, default .<database>-sqlstream beside the database',
     }),
+    socket: Flags.string({
+      env: 'SQLSTREAM_SOCKET',
+      description:
+        'where commands are taken while it runs; default: "socket" of the configuration file, else one for each process of this user',
+    }),
+    'no-socket': Flags.boolean({ default: false, description: 'take no commands while it runs' }),
+    metrics: Flags.string({
+      description: 'offer figures to Prometheus at this port of this machine, or at this address and port',
+    }),
+    'metrics-per-database': Flags.boolean({
+      default: false,
+      description: 'a number for each database too, of which there may be many',
+    }),
     json: Flags.boolean({ default: false, description: 'one JSON object per event on standard output' }),
   }
   #json = false
-  readonly #folders: FolderRun[] = []
-  readonly #summaries = new Map<Pair, UploadSummary>()
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Replicate)
@@ -130,7 +146,7 @@ export default class Replicate extends BaseCommand {
       },
     }
     const words = args.pairs ?? []
-    const work =
+    const work: Work =
       flags.watch === undefined
         ? await this.#work(words, options)
         : {
@@ -139,18 +155,61 @@ export default class Replicate extends BaseCommand {
               await folderFromWords(flags.watch, words, this.drivers, { ...options, ...selectionOf(flags) }),
             ],
           }
-    const running = await this.#start(work.pairs, {
+    const figures = flags.metrics === undefined ? work.metrics : { listen: flags.metrics }
+    const perDatabase = flags['metrics-per-database'] || (work.metrics?.perDatabase ?? false)
+    const metrics = new Metrics({ version: this.config.version, perDatabase })
+    const runOptions = {
       drivers: this.drivers,
       signal: this.signal,
-      onEvent: (pair, event) => this.#onEvent(pair, event),
-    })
+      json: this.#json,
+      say: (line: string) => this.log(line),
+      tell: (event: EventJSON) => this.#line(event),
+      activity: metrics.activity,
+    }
+    const { stateDir: _stateDir, ...defaults } = options
+    const roster = new Roster(runOptions, defaults)
+    const text = (): string => metrics.text(roster.rows())
+    await using _control = await this.#control(text, roster, flags.socket ?? work.socket, flags)
+    await using _metrics = figures && (await this.#endpoint(text, figures.listen))
     try {
-      await this.#startFolders(work.folders)
-      const done = flags.once ? this.#durable(running) : this.#fenced(running)
+      await roster.start(work.pairs, work.folders)
+      const done = flags.once ? this.#durable(roster) : roster.fenced
       await Promise.race([aborted(this.signal), done])
     } finally {
-      await this.#stop(running)
+      await roster.close()
     }
+  }
+
+  /** The socket comes first: two processes that were given one path must not both begin. */
+  async #control(
+    metrics: () => string,
+    roster: Roster,
+    named: string | undefined,
+    { once, 'no-socket': off }: { readonly once: boolean; readonly 'no-socket': boolean },
+  ): Promise<ControlServer | undefined> {
+    // One that is about to end is not asked anything, unless somebody said where.
+    if (off || named === 'never' || (once && named === undefined)) return undefined
+    const context = { roster, version: this.config.version, metrics }
+    if (named !== undefined) return await ControlServer.open(context, resolve(named))
+    try {
+      return await ControlServer.open(context, join(await ownRuntimeFolder(), `${process.pid}.sock`))
+    } catch (error) {
+      // Nobody asked for it, and a backup without is better than none.
+      const { message, code } = describeFailure(error)
+      const text = `no commands will be taken while this runs: ${message}`
+      if (this.#json)
+        this.#line({ time: new Date().toISOString(), type: 'control-warning', code, message: text })
+      else this.log(`warning: ${text} (${code})`)
+      return undefined
+    }
+  }
+
+  async #endpoint(text: () => string, listen: string): Promise<MetricsEndpoint> {
+    const endpoint = await MetricsEndpoint.open(text, parseListenAddress(listen))
+    const { url } = endpoint
+    if (this.#json) this.#line({ time: new Date().toISOString(), type: 'metrics', url })
+    else this.log(`metrics at ${url}`)
+    return endpoint
   }
 
   async #work(words: readonly string[], options: PairOptions): Promise<Work> {
@@ -176,85 +235,21 @@ export default class Replicate extends BaseCommand {
     }
     const pairs = await pairsFromConfig(config, this.drivers, options)
     const { stateDir: _, ...rest } = options
-    return { pairs, folders: await foldersFromConfig(config, this.drivers, rest) }
-  }
-
-  /** A mistake in one of them is known before; what fails later concerns its own databases. */
-  async #startFolders(folders: readonly WatchedFolder[]): Promise<void> {
-    for (const folder of folders) {
-      const run = await FolderRun.start(folder, {
-        drivers: this.drivers,
-        signal: this.signal,
-        json: this.#json,
-        say: (line) => this.log(line),
-        tell: (event) => this.#line(event),
-      })
-      this.#folders.push(run)
+    const { socket, metrics } = config
+    return {
+      pairs,
+      folders: await foldersFromConfig(config, this.drivers, rest),
+      ...(socket !== undefined && { socket }),
+      ...(metrics !== undefined && { metrics }),
     }
   }
 
-  /** Resolves when nothing is left to replicate; in a folder there always may be. */
-  #fenced(running: readonly Replication[]): Promise<unknown> {
-    if (this.#folders.length > 0) return new Promise(() => undefined)
-    return Promise.all(running.map((each) => each.fenced))
-  }
-
-  /** Starts them all; when one cannot start, none runs: a mistake in a deployment must be seen at once. */
-  async #start(pairs: readonly Pair[], options: ReplicationOptions): Promise<Replication[]> {
-    const running: Replication[] = []
+  async #durable(roster: Roster): Promise<void> {
     try {
-      for (const pair of pairs) {
-        this.#summaries.set(pair, new UploadSummary())
-        const replication = await Replication.start(pair, options)
-        running.push(replication)
-        if (!this.#json) this.log(`${pair.database}: replicating to ${replication.display}`)
-      }
-    } catch (error) {
-      await this.#stop(running)
-      throw error
-    }
-    return running
-  }
-
-  async #durable(running: readonly Replication[]): Promise<void> {
-    try {
-      await Promise.all([
-        ...running.map((each) => each.durable(this.signal)),
-        ...this.#folders.map((each) => each.durable()),
-      ])
+      await roster.durable()
     } catch (error) {
       // After Ctrl-C the report says what is safe, and the exit code whether that is everything.
       if (!this.signal.aborted) throw error
-    }
-  }
-
-  async #stop(running: readonly Replication[]): Promise<void> {
-    const results = await Promise.allSettled([
-      ...running.map(async (each) => this.#report(each, await each.stop())),
-      ...this.#folders.map((each) => each.stop()),
-    ])
-    for (const result of results) if (result.status === 'rejected') throw result.reason
-  }
-
-  #report(replication: Replication, report: CloseReport): void {
-    const { pair } = replication
-    if (!isComplete(report)) process.exitCode ??= EXIT.interrupted
-    if (this.#json) this.#line(stoppedJSON(source(pair), new Date(), report))
-    else {
-      const uploads = this.#summaries.get(pair)?.flush()
-      if (uploads !== undefined) this.log(`${pair.database}: ${uploads}`)
-      this.log(`${pair.database}: ${stoppedLine(report)}`)
-    }
-  }
-
-  #onEvent(pair: Pair, event: PrimaryEvent): void {
-    if (event.type === 'state' && event.to === 'fenced') process.exitCode = EXIT.fenced
-    if (this.#json) {
-      this.#line(eventJSON(source(pair), new Date(), event))
-      return
-    }
-    for (const line of [eventLine(event), this.#summaries.get(pair)?.add(event)]) {
-      if (line !== undefined) this.log(`${pair.database}: ${line}`)
     }
   }
 
@@ -268,10 +263,8 @@ export default class Replicate extends BaseCommand {
 interface Work {
   readonly pairs: readonly Pair[]
   readonly folders: readonly WatchedFolder[]
-}
-
-function source({ database, display }: Pair): { database: string; replica: string } {
-  return { database, replica: display }
+  readonly socket?: string
+  readonly metrics?: MetricsConfig
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -4,24 +4,30 @@ import { Args, Flags } from '@oclif/core'
 import { formatChecksum, formatTXID, type TXID } from '@sqlstream/ltx'
 import { headOf } from '@sqlstream/replica'
 import { type LocalStatus, readStatus } from '@sqlstream/replica-core'
-import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
+import type { LiveStatusJSON } from '../control/api-schema.ts'
+import { ControlCommand, controlFlags } from '../control-command.ts'
 import { folderStatusLines, readFolderStatus } from '../folder-status.ts'
 import { checkPatterns } from '../folders.ts'
 import { lastProof, proofText } from '../last-proof.ts'
 import { allFiles, openReplica, readCatalog } from '../open-replica.ts'
+import { liveStatusLines } from '../output/live-status.ts'
 import { formatBytes, formatCount } from '../output/units.ts'
 import type { FolderStatusJSON, StatusJSON } from '../status-schema.ts'
 
+/** It answers from memory. */
+const LIVE_LIMIT_MS = 30_000
+
 type ReplicaStatus = NonNullable<StatusJSON['replica']>
 
-export default class Status extends BaseCommand {
+export default class Status extends ControlCommand {
   static override summary = 'Show how the replication of a database stands.'
   static override description =
-    'Reads the local state without opening the database, so it disturbs nobody. With a URL it also asks the replica what has arrived there, and which state was proven last. Of a folder it shows all databases, those first that wait for longest.'
+    'Reads the local state without opening the database, so it disturbs nobody. With a URL it also asks the replica what has arrived there, and which state was proven last. Of a folder it shows all databases, those first that wait for longest. With --live a running process is asked, about all that it replicates.'
   static override examples = [
     { description: 'What is captured, what waits', command: '<%= config.bin %> status app.db' },
     { description: 'Every database of a folder', command: '<%= config.bin %> status --watch /srv/tenants' },
+    { description: 'What a running process knows', command: '<%= config.bin %> status --live' },
     { description: 'And what has arrived', command: '<%= config.bin %> status app.db file:///backups/app' },
   ]
   static override args = {
@@ -39,15 +45,21 @@ export default class Status extends BaseCommand {
       description: 'pattern of what is left out of a folder, folders too',
     }),
     'no-recursive': Flags.boolean({ description: 'of a folder only what is in it itself' }),
+    live: Flags.boolean({
+      exclusive: ['watch', 'include', 'exclude', 'no-recursive', 'state-dir'],
+      description: 'what the running process knows, of all of its databases or of this one',
+    }),
+    ...controlFlags,
     'state-dir': Flags.string({
       exclusive: ['watch'],
       description: 'folder for local state, default .<database>-sqlstream beside the database',
     }),
   }
 
-  async run(): Promise<StatusJSON | FolderStatusJSON> {
+  async run(): Promise<StatusJSON | FolderStatusJSON | LiveStatusJSON> {
     const { args, flags } = await this.parse(Status)
     const { database } = args
+    if (flags.live) return this.#live(database, args.url, flags.socket)
     const stateDir = flags['state-dir']
     const folder =
       flags.watch ?? (database !== undefined && (await isFolder(database)) ? database : undefined)
@@ -69,7 +81,7 @@ export default class Status extends BaseCommand {
       throw new CLIError(
         'usage',
         'a database or a folder is missing',
-        'sqlstream status <db>, or --watch <dir>',
+        'sqlstream status <db>, or --watch <dir>; --live asks a running process about all of its own',
       )
     const local = await readStatus(database, stateDir === undefined ? {} : { stateDir })
     if (local === undefined) await assertExists(database)
@@ -83,6 +95,20 @@ export default class Status extends BaseCommand {
     }
     this.#print(result)
     return result
+  }
+
+  async #live(
+    database: string | undefined,
+    url: string | undefined,
+    socket: string | undefined,
+  ): Promise<LiveStatusJSON> {
+    if (url !== undefined)
+      throw new CLIError('usage', '--live takes no URL', 'sqlstream status <db> <url> asks the replica')
+    const client = await this.process(socket, database)
+    const path = database === undefined ? undefined : resolve(database)
+    const status = await client.status(path, { signal: this.signal, limitMs: LIVE_LIMIT_MS })
+    for (const line of liveStatusLines(status)) this.log(line)
+    return status
   }
 
   async #folder(

@@ -43,6 +43,17 @@ export interface Config {
   readonly drivers: readonly string[]
   readonly databases: readonly DatabaseConfig[]
   readonly folders: readonly FolderConfig[]
+  /** Where a running process takes commands, absolute; `never`: nowhere. */
+  readonly socket?: string
+  /** Where metrics are offered, and whether there is a number for each database. */
+  readonly metrics?: MetricsConfig
+}
+
+/** How a running process tells its figures. */
+export interface MetricsConfig {
+  /** A port of this machine, or an address and a port. */
+  readonly listen: string
+  readonly perDatabase: boolean
 }
 
 /** Where in a file something is: keys and indexes from the top. */

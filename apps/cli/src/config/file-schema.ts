@@ -81,6 +81,27 @@ export const configFile = z.strictObject(
       .array(text('the name of a package'), { error: 'expected a list of package names' })
       .describe('packages with storage drivers that are not built in')
       .optional(),
+    socket: text('the path of a socket, or never')
+      .describe('where commands are taken while it runs, relative to the folder of this file; never: nowhere')
+      .optional(),
+    metrics: z
+      .union(
+        [
+          scalar,
+          z.strictObject(
+            {
+              listen: scalar.describe('a port of this machine, or an address and a port'),
+              perDatabase: truth
+                .describe('a number for each database too, of which there may be many; default false')
+                .optional(),
+            },
+            mapping,
+          ),
+        ],
+        { error: 'expected a port, an address and a port, or a mapping' },
+      )
+      .describe('where figures are offered to Prometheus while it runs; default: nowhere')
+      .optional(),
     ...maintenanceSettings,
     databases: z
       .array(database, { error: 'expected a list of databases' })

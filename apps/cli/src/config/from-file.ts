@@ -3,6 +3,7 @@ import { CLIError } from '../cli-error.ts'
 import { parseDuration } from '../duration.ts'
 import { checkPatterns } from '../folders.ts'
 import { schemeOf } from '../location.ts'
+import { parseListenAddress } from '../metrics/endpoint.ts'
 import { splitTemplate } from '../url-template.ts'
 import {
   type Config,
@@ -10,6 +11,7 @@ import {
   type ConfigProblem,
   type DatabaseConfig,
   type FolderConfig,
+  type MetricsConfig,
   withoutRepeats,
 } from './config.ts'
 import type { ConfigFile } from './file-schema.ts'
@@ -79,7 +81,26 @@ export function fromFile(
       ...(restAfter === undefined ? {} : { restAfterMs: parseDuration(restAfter) }),
     }
   })
-  return { config: { drivers: file.drivers ?? [], databases, folders }, problems: withoutRepeats(problems) }
+  if (file.metrics !== undefined) {
+    const { listen } = metricsOf(file.metrics)
+    problems.push(...problemOf(() => parseListenAddress(listen), ['metrics']))
+  }
+  const socket =
+    file.socket === undefined || file.socket === 'never' ? file.socket : resolve(folder, file.socket)
+  const config = {
+    drivers: file.drivers ?? [],
+    databases,
+    folders,
+    ...(socket !== undefined && { socket }),
+    ...(file.metrics !== undefined && { metrics: metricsOf(file.metrics) }),
+  }
+  return { config, problems: withoutRepeats(problems) }
+}
+
+function metricsOf(metrics: NonNullable<ConfigFile['metrics']>): MetricsConfig {
+  return typeof metrics === 'object'
+    ? { listen: String(metrics.listen), perDatabase: metrics.perDatabase ?? false }
+    : { listen: String(metrics), perDatabase: false }
 }
 
 /** What a check finds wrong at a place of the file. */

@@ -37,9 +37,9 @@ const OF_0_3 = 'it is of Litestream 0.3; name snapshot.interval and snapshot.ret
 
 /** Keys that are read over, and why. */
 const UNHEEDED: Readonly<Record<string, string>> = {
-  addr: NOT_YET,
+  addr: 'sqlstream replicate --metrics offers figures',
   'mcp-addr': NOT_YET,
-  socket: NOT_YET,
+  socket: 'sqlstream has a control socket without being asked; --socket names it',
   'snapshot-interval': OF_0_3,
   retention: OF_0_3,
   'retention-check-interval': TIMING,

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { formatTXID, type TXID } from '@sqlstream/ltx'
 import { CLIError } from '../cli-error.ts'
 import { describeFailure } from '../failure.ts'
-import { type FolderReplication, sourceOf } from '../folder-replication.ts'
+import type { FolderReplication } from '../folder-replication.ts'
 import type { DatabaseStatus } from '../library/report.ts'
 import type { Wire } from '../library/wire.ts'
 import type { Replication } from '../replication.ts'
@@ -75,12 +75,18 @@ export function statusOf({ pairs, folders }: Work): Wire<readonly DatabaseStatus
     pendingFiles: status.pendingFiles,
     ...lastError(status.lastError),
   }))
-  const ofFolders = folders.flatMap(({ watched, members }) =>
-    [...members].map((member) => ({
-      ...sourceOf(watched, member.database),
-      state: member.state,
-      ...lastError(member.lastError),
-    })),
+  const ofFolders = folders.flatMap((folder) =>
+    [...folder.rows()].map(
+      ({ database, replica, state, captured, uploaded, pendingFiles, lastError: error }) => ({
+        database,
+        replica,
+        state,
+        ...(captured !== undefined && { captured: { txid: formatTXID(captured) } }),
+        ...(uploaded !== undefined && { uploaded: { txid: formatTXID(uploaded) } }),
+        pendingFiles,
+        ...lastError(error),
+      }),
+    ),
   )
   return [...ofPairs, ...ofFolders]
 }

@@ -16,8 +16,8 @@ export interface DatabaseStatus {
   readonly state: string
   readonly captured?: { readonly txid: bigint }
   readonly uploaded?: { readonly txid: bigint }
-  /** Captured, but not in the replica. Absent for one of a folder. */
-  readonly pendingFiles?: number
+  /** Captured, but not in the replica. */
+  readonly pendingFiles: number
   readonly lastError?: { readonly code: string; readonly message: string; readonly hint?: string }
 }
 

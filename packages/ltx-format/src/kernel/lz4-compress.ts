@@ -46,13 +46,12 @@ export class BlockCompressor {
     let at = start + 1
     let misses = 0
     while (at < limit) {
-      let tried = 0
-      while (tried < 4 && !this.#try(view, start, at + tried)) tried++
-      if (tried === 4) {
-        at += 4 + (misses++ >>> 2)
+      const next = at + 4
+      while (at < next && !this.#try(view, start, at)) at++
+      if (at === next) {
+        at += misses++ >> 1
         continue
       }
-      at += tried
       misses = 0
       let match = this.#match
       const stop = matchEnd(view, match + MIN_MATCH, at + MIN_MATCH, last)
@@ -70,26 +69,21 @@ export class BlockCompressor {
       if (length >= 15) to = writeLength(dst, to, length - 15)
       anchor = stop
       at = stop
-      if (at < limit) this.#exchange(view, start, at - 2)
     }
     this.#base += size
     to = writeLiterals(src, anchor, end, dst, to)
-    return anchor === start || to - out < literalSize(size) ? to : writeLiterals(src, start, end, dst, out)
+    const longest = out + size + (((size + 240) / 255) | 0) + 1
+    return anchor === start || to < longest ? to : writeLiterals(src, start, end, dst, out)
   }
 
-  /** Whether four bytes at `at` are also at the last position with the same hash. */
+  /** Puts `at` into the table; whether its four bytes are also at the last position with their hash. */
   #try(view: DataView, start: number, at: number): boolean {
-    this.#match = this.#exchange(view, start, at)
-    return view.getInt32(this.#match, true) === view.getInt32(at, true)
-  }
-
-  /** Puts `at` into the table and returns where the last position with the hash of its five bytes is. */
-  #exchange(view: DataView, start: number, at: number): number {
-    const five = view.getInt32(at, true) ^ view.getInt32(at + 1, true)
-    const entry = Math.imul(five, 0x9e3779b1) >>> (32 - HASH_BITS)
+    const bytes = view.getInt32(at, true)
+    const entry = Math.imul(bytes, 0x9e3779b1) >>> (32 - HASH_BITS)
     const old = this.#table[entry]! - this.#base
     this.#table[entry] = at - start + this.#base
-    return start + Math.max(old, 0)
+    this.#match = start + Math.max(old, 0)
+    return view.getInt32(this.#match, true) === bytes
   }
 }
 
@@ -106,11 +100,6 @@ function matchEnd(view: DataView, earlier: number, later: number, end: number): 
     b++
   }
   return b
-}
-
-/** Size of `size` bytes as one run of literals. */
-function literalSize(size: number): number {
-  return 1 + (size >= 15 ? Math.floor((size - 15) / 255) + 1 : 0) + size
 }
 
 /** A token without match length, the length of the run, its bytes. */

@@ -6,12 +6,11 @@ import { foldBytes } from './crc64.ts'
 import { decodeOldPage, type Windows } from './old-page.ts'
 import type { DecodeStep, KernelOptions, PageKernel } from './page-kernel.ts'
 import { badPage, PROBLEM } from './problem.ts'
-import { shiftTable } from './shift.ts'
 import { instantiate, type KernelExports } from './wasm-module.ts'
 import { checkCount, windowSizes } from './windows.ts'
 
 /** Where the windows begin, and the room behind each: HEAP and SLACK of kernel/memory.ts, which a test compares. */
-export const HEAP = 20480
+export const HEAP = 131136
 export const SLACK = 32
 
 /** The kernel in WebAssembly: all its arrays are views of one memory, which never grows. */
@@ -47,7 +46,6 @@ export class WasmKernel implements PageKernel {
     const { memory, exports } = instantiate(frameSizes + words)
     const { buffer } = memory
     exports.place(pageSize, pages, pgnos, frames, frameSizes, pageSums, dataSums)
-    new Int32Array(buffer, exports.SHIFT.value, 512).set(shiftTable(pageSize))
 
     this.pageSize = pageSize
     this.capacity = capacity

@@ -5,7 +5,6 @@ import { WASM_BASE64, WASM_SIZE } from './wasm-base64.ts'
 export interface KernelExports {
   readonly FILE_STATE: WebAssembly.Global
   readonly RESULT: WebAssembly.Global
-  readonly SHIFT: WebAssembly.Global
   readonly HEAP: WebAssembly.Global
   readonly SLACK: WebAssembly.Global
   place(

@@ -11,9 +11,10 @@ import type { Expected } from './reference-frames.ts'
  */
 const OVERSHOOT = { js: 3, wasm: 16 }
 
-/** What the WASM kernel changes before its windows, by kernel/memory.ts: FILE_STATE and RESULT in all calls, TABLE in encode. */
+/** What the WASM kernel changes before its windows, by kernel/memory.ts: FILE_STATE and RESULT in all calls, TABLE and PAGE in encode. */
 const STATE = { from: 1024, to: 1088 }
 const TABLE = { from: 4096, to: 20480 }
+const PAGE = { from: 65536, to: 131072 }
 
 /** One of the buffers in which a kernel's arrays lie, and what must be in it after a call, but for what the call may change. */
 interface Guarded {
@@ -32,7 +33,7 @@ export class Arena {
 
   constructor(backend: Backend, pageSize: PageSize, capacity: number, random: Random) {
     this.kernel = kernelOf(backend, pageSize, capacity)
-    this.#own = backend === 'wasm' ? [STATE, TABLE] : []
+    this.#own = backend === 'wasm' ? [STATE, TABLE, PAGE] : []
     this.#guarded = new Map(
       this.#views().map(({ buffer }) => {
         const memory = Buffer.from(buffer)

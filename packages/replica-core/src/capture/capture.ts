@@ -235,17 +235,9 @@ export class Capture {
       wal: range.end,
     }
     failpoint?.('encode:before')
-    const file = await writeFile(
-      spool,
-      this.#header(position, before, range),
-      source,
-      changes,
-      this.#kernel,
-      {
-        previousCommit: before.commit,
-        signal,
-      },
-    )
+    const header = this.#header(position, before, range)
+    const options = { previousCommit: before.commit, signal }
+    const file = await writeFile(spool, header, source, changes, this.#kernel, options)
     failpoint?.('encode:after')
     try {
       state.advance(position, changes, file)

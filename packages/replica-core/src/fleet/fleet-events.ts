@@ -18,9 +18,10 @@ export interface FleetDatabase {
  * - `resting`: everything is in its replica; nothing of it is open
  * - `failed`: could not be opened; tried again later
  * - `fenced`: another writer has its replica
+ * - `stopped`: let go on the operator's wish; what the application commits is not backed up
  * - `gone`: its file is not there any more
  */
-export type MemberState = 'queued' | 'opening' | 'open' | 'resting' | 'failed' | 'fenced' | 'gone'
+export type MemberState = 'queued' | 'opening' | 'open' | 'resting' | 'failed' | 'fenced' | 'stopped' | 'gone'
 
 /** A database of a fleet, and why it is not in its replica. */
 export interface FleetFailure {

@@ -1,16 +1,19 @@
 import { type BlobStore, Slots } from '@sqlstream/storage'
 import { tell } from '../events.ts'
 import { assertLeases } from '../lease/obtain-lease.ts'
-import { isComplete } from '../report.ts'
+import { type CloseReport, isComplete } from '../report.ts'
 import { assertSafeEngine } from '../sqlite/engine-gate.ts'
 import { SQLiteThreads } from '../sqlite/sqlite-threads.ts'
+import { countStates, durableAll, maintainAll, membersToRest } from './all-members.ts'
 import { destinationOf } from './destination.ts'
 import { Discovery } from './discovery.ts'
 import type { DiscoveryEvent } from './discovery-events.ts'
 import type { FleetDatabase, FleetEvent, FleetFailure, MemberState } from './fleet-events.ts'
 import type { FleetOptions } from './fleet-options.ts'
+import type { FleetReport } from './fleet-report.ts'
 import { FolderWatches } from './folder-watches.ts'
-import { Member, type MemberContext } from './member.ts'
+import { Member } from './member.ts'
+import type { MemberContext } from './member-context.ts'
 import { OpenBudget } from './open-budget.ts'
 import type { Candidate } from './scan-folder.ts'
 import { SharedLog } from './shared-log.ts'
@@ -28,15 +31,6 @@ const LAST_RESTS_MS = 3000
 /** While databases wait for others to rest. */
 const PRESSED_LOOK_MS = 100
 
-/** What is left when a fleet is closed. */
-export interface FleetReport {
-  readonly databases: number
-  /** Captured, but not in the replicas: they stay in the spools and go up at the next start. */
-  readonly pendingFiles: number
-  /** Those of which not everything is known to be in the replica: never opened, failed, or with files that wait. */
-  readonly incomplete: readonly FleetDatabase[]
-}
-
 /**
  * Every database of a folder, replicated in one process. What rests costs a small record: no connection, no descriptor, no
  * timer, no request. A file event opens it; one that fails does not hold up another (SPEC.md, "Fleet").
@@ -48,6 +42,8 @@ export class Fleet {
   readonly #destinations = new Map<string, string>()
   /** Databases whose destination is another's, by path. */
   readonly #outside = new Map<string, Candidate>()
+  /** Paths that the operator stopped. */
+  readonly #stopped = new Set<string>()
   readonly #threads = new SQLiteThreads()
   readonly #watches = new FolderWatches()
   readonly #log: SharedLog
@@ -114,9 +110,7 @@ export class Fleet {
 
   /** How many databases are in each state. */
   get counts(): Readonly<Record<MemberState, number>> {
-    const counts = { queued: 0, opening: 0, open: 0, resting: 0, failed: 0, fenced: 0, gone: 0 }
-    for (const { state } of this.#members.values()) counts[state]++
-    return counts
+    return countStates(this.members)
   }
 
   /** Resolves when each database was opened once, whether it is open now or rests. Those that fail are waited for. */
@@ -130,32 +124,53 @@ export class Fleet {
    *
    * @throws the reason of the signal
    */
-  async durable(options: { readonly signal?: AbortSignal } = {}): Promise<readonly FleetFailure[]> {
-    const { signal } = options
-    const failures: FleetFailure[] = []
-    // How many are open, and how many are being opened, is bounded for all of them.
-    const each = async (member: Member): Promise<void> => {
-      try {
-        await member.durable(signal)
-      } catch (error) {
-        signal?.throwIfAborted()
-        failures.push({ database: member.database, error: error as Error })
-      }
-    }
-    await Promise.all([...this.#members.values()].map(each))
-    return failures
+  durable(options: { readonly signal?: AbortSignal } = {}): Promise<readonly FleetFailure[]> {
+    return durableAll(this.members, options.signal)
   }
 
   /** Opens those that rest since an earlier process, and whose maintenance has something to do. Happens by itself every second. */
   async maintain(): Promise<void> {
     const { now = Date.now } = this.#o.primary ?? {}
-    const time = now()
-    const due: Promise<void>[] = []
-    for (const member of this.#members.values()) {
-      const work = member.maintain(time)
-      if (work !== undefined) due.push(work)
+    await maintainAll(this.members, now())
+  }
+
+  /** The database at an absolute path; undefined when it is not one of the fleet. */
+  member(path: string): Member | undefined {
+    return this.#members.get(path)
+  }
+
+  /**
+   * Uploads what is left of one database and lets it go, until {@link start}. The signal ends the wait for the uploads: the rest stays in
+   * the spool. Returns undefined if it never was open.
+   *
+   * @throws RangeError for a path that is not one of the fleet
+   */
+  stop(path: string, options: { readonly signal?: AbortSignal } = {}): Promise<CloseReport | undefined> {
+    const member = this.#known(path)
+    this.#stopped.add(path)
+    return member.close('stopped', options)
+  }
+
+  /**
+   * Takes up again a database that was stopped, or fenced; does nothing with any other. Resolves when it is open.
+   *
+   * @throws what keeps it from being opened now, though it is tried again; RangeError for a path that is not one of the fleet
+   */
+  async start(path: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#stopped.delete(path)
+    const member = this.#known(path)
+    if (member.closed) {
+      await member.close()
+      // Who else waited for that may have taken it up, or its file is gone.
+      if (this.#known(path) === member) this.#members.set(path, member.successor())
     }
-    await Promise.all(due)
+    await this.#known(path).started(options.signal)
+  }
+
+  #known(path: string): Member {
+    const member = this.#members.get(path)
+    if (member === undefined) throw new RangeError(`${path} is not one of the fleet`)
+    return member
   }
 
   /** Uploads what is left and lets all of them go. The signal ends the wait for the uploads. */
@@ -178,8 +193,9 @@ export class Fleet {
     const inTime = { signal: AbortSignal.timeout(lastRestsMs), eachMs: lastRestsMs / 6 }
     // What fails with one must not leave the others open.
     const close = async (member: Member): Promise<number> => {
-      const report = await member.close('queued', signal, inTime).catch(() => undefined)
-      if (report === undefined || !isComplete(report)) incomplete.push(member.database)
+      const report = await member.close('queued', { signal, inTime }).catch(() => undefined)
+      if (report === undefined || !isComplete(report) || member.state === 'fenced')
+        incomplete.push(member.database)
       return report?.pendingFiles ?? 0
     }
     const pending = await Promise.all(
@@ -238,7 +254,8 @@ export class Fleet {
     const member = new Member(database, this.#context)
     this.#members.set(path, member)
     this.#emit({ type: 'found', database })
-    void member.begin(candidate)
+    if (this.#stopped.has(path)) void member.close('stopped')
+    else void member.begin(candidate)
   }
 
   #remove(path: string): void {
@@ -261,14 +278,9 @@ export class Fleet {
     const pressed = this.#budget.waiting
     this.#timer = setTimeout(() => this.#look(), pressed > 0 ? PRESSED_LOOK_MS : LOOK_MS)
     void this.maintain()
-    const restAfterMs = this.#o.restAfterMs ?? REST_AFTER_MS
-    const now = performance.now()
-    const open = [...this.#members.values()].filter(({ state }) => state === 'open')
-    open.sort((a, b) => a.lastCommit - b.lastCommit)
-    for (const [i, member] of open.entries()) {
-      if (now - member.lastCommit < restAfterMs && i >= pressed) break
-      void member.rest()
-    }
+    const { restAfterMs = REST_AFTER_MS } = this.#o
+    const when = { now: performance.now(), restAfterMs, waiting: pressed }
+    for (const member of membersToRest(this.members, when)) void member.rest()
   }
 
   /** One probe for all: they are in one store. */

@@ -19,8 +19,10 @@ export interface PathMatcher {
 
 /** Files that belong to a database, and what a restore has not finished. */
 const COMPANION = /-(?:wal|shm|journal)$|^\..*\.sqlstream-restore|\.sqlstream-old-/
-/** Local state beside a database, ours and Litestream's. */
-const STATE = /^\..*-(?:sqlstream|litestream)$/
+/** Name of the folder with the log of captures of a fleet; a number follows where several processes have one. */
+export const LOG_FOLDER = '.sqlstream-log'
+/** Local state beside a database, ours and Litestream's, and logs. Who opens and closes a file in there as a reader would drop our own locks on it. */
+const STATE = /^\..*-(?:sqlstream|litestream)$|^\.sqlstream-log(?:-\d+)?$/
 
 /**
  * A pattern without a slash matches the name of a file or folder at any depth, one with a slash the whole relative

@@ -1,39 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pos } from '@sqlstream/ltx'
-import { abortable, type Slots } from '@sqlstream/storage'
+import { abortable } from '@sqlstream/storage'
 import { isPrimaryError, PrimaryError } from '../errors.ts'
 import type { PrimaryEvent } from '../events.ts'
-import type { PrimaryOptions } from '../options.ts'
 import { Primary } from '../primary.ts'
-import type { PrimaryContext } from '../primary-context.ts'
 import type { CloseReport } from '../report.ts'
 import { isUnwritten, type Resting } from '../rest.ts'
-import { endRest, type LastRests, restAtEnd } from '../rest-keeper.ts'
-import type { CaptureLog } from '../state/capture-log.ts'
-import type { FleetDatabase, FleetEvent, MemberState } from './fleet-events.ts'
-import type { FleetOptions } from './fleet-options.ts'
-import type { OpenBudget } from './open-budget.ts'
+import { pendingSince } from '../state/spool-times.ts'
+import { type CloseOptions, closeMember } from './close-member.ts'
+import type { FleetDatabase, MemberState } from './fleet-events.ts'
+import { type MemberContext, primaryOptionsOf } from './member-context.ts'
+import { type ClosedState, canBecome, type MemberStatus, memberStatus } from './member-status.ts'
 import { type Parked, park } from './parked.ts'
 import type { Candidate } from './scan-folder.ts'
 
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 300_000
-
-/** What the members of a fleet share. */
-export interface MemberContext {
-  readonly options: FleetOptions
-  readonly primary: Omit<PrimaryContext, 'resting' | 'log'>
-  /** The log of captures that they share. Undefined where there can be none. */
-  readonly log: () => Promise<CaptureLog | undefined>
-  readonly budget: OpenBudget
-  /** Of databases that are being opened. */
-  readonly openings: Slots
-  /** Of records that are read. */
-  readonly reads: Slots
-  readonly emit: (event: FleetEvent) => void
-  /** Ends what waits to be opened. */
-  readonly signal: AbortSignal
-}
 
 /** One database of a fleet: opened when it is written, let go when it rests. What fails with it is its own affair. */
 export class Member {
@@ -50,14 +32,21 @@ export class Member {
   /** The attempt to open it that is under way, or the last one. */
   #attempt: Promise<void> = Promise.resolve()
   #lettingGo: Promise<boolean> | undefined
+  #closing: Promise<CloseReport | undefined> | undefined
+  /** What it left when it was closed. */
+  #report: CloseReport | undefined
   /** Something was written since it began to be let go. */
   #touched = false
   #lastCommit = Number.NEGATIVE_INFINITY
   #retryMs = FIRST_RETRY_MS
   #lastError: Error | undefined
+  /** Since when something may have been committed that is not in the replica, while no primary tells. */
+  #since: number | undefined
 
-  constructor(database: FleetDatabase, context: MemberContext) {
+  /** @param since something may have been committed that is not in the replica, ms since the epoch */
+  constructor(database: FleetDatabase, context: MemberContext, since: number = Date.now()) {
     this.database = database
+    this.#since = since
     this.#c = context
   }
 
@@ -68,6 +57,18 @@ export class Member {
   /** Of the last attempt to open it, or of its primary. */
   get lastError(): Error | undefined {
     return this.#lastError ?? this.#primary?.status.lastError
+  }
+
+  /** How it stands. Takes no request, and opens nothing. */
+  get status(): MemberStatus {
+    const primary = this.#primary?.status
+    return memberStatus(this.database, this.#state, {
+      primary,
+      resting: this.#resting,
+      since: this.#since,
+      report: this.#report,
+      lastError: this.#lastError ?? primary?.lastError,
+    })
   }
 
   /** When it was last seen to be written, on the clock of `performance.now`; long ago when it never was. */
@@ -84,6 +85,7 @@ export class Member {
     if (seen && left && isUnwritten(seen, left)) return
     this.#touched = true
     if (this.#state !== 'resting') return
+    this.#since ??= Date.now()
     this.#lastCommit = performance.now()
     void this.open()
   }
@@ -107,10 +109,10 @@ export class Member {
   }
 
   async #begin(seen: Candidate): Promise<void> {
+    const { reads, options } = this.#c
+    const read = reads.run(async () => park(primaryOptionsOf(options, this.database), seen))
     // What fails here fails again when it is opened, and is told then.
-    const parked = await this.#c.reads
-      .run(async () => park(this.#primaryOptions(), seen))
-      .catch(() => undefined)
+    const parked = await read.catch(() => undefined)
     if (parked === undefined || this.#touched || this.#closed.signal.aborted) return this.open()
     // Somebody wanted it open.
     if (this.#opening !== undefined || this.#state !== 'queued') return this.#opening
@@ -128,6 +130,28 @@ export class Member {
     return this.#opening
   }
 
+  /** Another one in its place, to begin anew once it is closed. */
+  successor(): Member {
+    return new Member(this.database, this.#c, this.#since)
+  }
+
+  /** Whether it is closed, or being closed. */
+  get closed(): boolean {
+    return this.#closed.signal.aborted
+  }
+
+  /**
+   * Resolves when it is open, or was and rests already.
+   *
+   * @throws what keeps it from being opened now, though it is tried again later; the reason of the signal
+   */
+  async started(signal: AbortSignal | undefined): Promise<void> {
+    if (this.closed || this.#c.signal.aborted)
+      throw this.#lastError ?? new PrimaryError('closed', `${this.database.path} is not replicated any more`)
+    void this.open()
+    await abortable(this.#attempt, signal)
+  }
+
   /**
    * Resolves when everything that was committed before is in its replica, with where the newest of it is.
    *
@@ -137,12 +161,7 @@ export class Member {
     while (true) {
       signal?.throwIfAborted()
       if (this.#lettingGo !== undefined) await abortable(this.#lettingGo, signal)
-      if (this.#closed.signal.aborted || this.#c.signal.aborted)
-        throw (
-          this.#lastError ?? new PrimaryError('closed', `${this.database.path} is not replicated any more`)
-        )
-      void this.open()
-      await abortable(this.#attempt, signal)
+      await this.started(signal)
       const primary = this.#primary
       // It was let go at once.
       if (primary === undefined) continue
@@ -157,8 +176,8 @@ export class Member {
 
   /** Lets it go if everything is in its replica. Returns whether it did. */
   rest(): Promise<boolean> {
-    const primary = this.#state === 'open' ? this.#primary : undefined
-    if (primary === undefined) return Promise.resolve(false)
+    const primary = this.#primary
+    if (this.#state !== 'open' || primary === undefined) return Promise.resolve(false)
     this.#lettingGo ??= this.#letGo(primary).finally(() => {
       this.#lettingGo = undefined
     })
@@ -171,43 +190,36 @@ export class Member {
     if (resting === undefined) return false
     this.#primary = undefined
     this.#resting = resting
+    this.#since = undefined
     this.#c.budget.leave()
     this.#become('resting')
-    if (this.#touched) void this.open()
+    if (this.#touched) this.touch()
     return true
   }
 
-  /**
-   * Uploads what is left and ends. The signal ends the wait for the uploads.
-   * @param inTime the process ends, and the next one is to find it at rest if that can be done in this time
-   */
-  async close(
-    state: 'queued' | 'gone' | 'fenced' = 'queued',
-    signal?: AbortSignal,
-    inTime?: LastRests,
-  ): Promise<CloseReport | undefined> {
+  /** Uploads what is left and ends, once. Returns undefined if it never was open. */
+  close(state: ClosedState = 'queued', options: CloseOptions = {}): Promise<CloseReport | undefined> {
     this.#closed.abort()
+    this.#closing ??= this.#close(state, options)
+    // The file of one that was stopped may go.
+    return state === 'gone' ? this.#closing.finally(() => this.#become(state)) : this.#closing
+  }
+
+  async #close(state: ClosedState, options: CloseOptions): Promise<CloseReport | undefined> {
     await this.#opening
     await this.#lettingGo?.catch(() => false)
-    const primary = this.#primary
-    const resting = this.#resting
-    const left = resting ?? this.#parked
+    const left = { primary: this.#primary, resting: this.#resting, parked: this.#parked }
+    this.#since ??= left.primary?.status.unreplicatedSince ?? Date.now()
     this.#primary = undefined
     this.#resting = undefined
     this.#parked = undefined
     this.#become(state)
-    if (primary !== undefined) {
-      try {
-        const last = inTime && (await restAtEnd(primary, signal, inTime))
-        if (last === undefined) return await primary.close(signal && { signal })
-        await endRest(last, true)
-        return complete(last)
-      } finally {
-        this.#c.budget.leave()
-      }
+    try {
+      this.#report = await closeMember(left, options)
+      return this.#report
+    } finally {
+      if (left.primary !== undefined) this.#c.budget.leave()
     }
-    if (resting !== undefined) await endRest(resting)
-    return left && complete(left)
   }
 
   async #openUntilOpen(): Promise<void> {
@@ -220,6 +232,7 @@ export class Member {
       } catch (error) {
         if (signal.aborted) return
         this.#lastError = error as Error
+        this.#since = Math.min(this.#since ?? Date.now(), pendingSince(this.database.path) ?? Date.now())
         const retryInMs = this.#retryMs * (0.75 + Math.random() / 2)
         this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS)
         this.#become('failed')
@@ -244,8 +257,8 @@ export class Member {
           this.#resting = undefined
           this.#parked = undefined
           return Primary.open(
-            { ...this.#primaryOptions(), signal, onEvent: this.#onEvent },
-            { ...context, log, resting },
+            { ...primaryOptionsOf(this.#c.options, this.database), signal, onEvent: this.#onEvent },
+            { ...context, log, resting, since: this.#since },
           )
         },
         { signal },
@@ -254,16 +267,10 @@ export class Member {
       if (primary === undefined) budget.leave()
     }
     this.#primary = primary
+    this.#since = undefined
     this.#lastError = undefined
     this.#retryMs = FIRST_RETRY_MS
     this.#become('open')
-  }
-
-  #primaryOptions(): PrimaryOptions {
-    const { primary, replicaOf, storeName } = this.#c.options
-    const { path, destination } = this.database
-    const replicaName = storeName === undefined ? {} : { replicaName: `${storeName} ${destination}` }
-    return { ...primary, database: path, replica: replicaOf(this.database), ...replicaName }
   }
 
   readonly #onEvent = (event: PrimaryEvent): void => {
@@ -271,18 +278,13 @@ export class Member {
     this.#c.emit({ type: 'primary', database: this.database, event })
     if (event.type === 'state' && event.to === 'fenced') {
       this.#lastError = this.#primary?.status.lastError
-      void this.close('fenced', AbortSignal.abort())
+      void this.close('fenced', { signal: AbortSignal.abort() })
     }
   }
 
   #become(state: MemberState): void {
-    if (this.#state === state || this.#state === 'gone' || this.#state === 'fenced') return
+    if (!canBecome(this.#state, state)) return
     this.#state = state
     this.#c.emit({ type: 'member', database: this.database, state })
   }
-}
-
-/** Of a database that rests. */
-function complete({ pos }: Pick<Resting, 'pos'>): CloseReport {
-  return { captured: pos, uploaded: pos.txid, pendingFiles: 0 }
 }

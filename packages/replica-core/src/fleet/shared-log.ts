@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { isPrimaryError } from '../errors.ts'
 import { CaptureLog, type LogOptions } from '../state/capture-log.ts'
+import { LOG_FOLDER } from './match-path.ts'
 
-const NAME = '.sqlstream-log'
 /** So many processes may replicate databases of one folder, each with patterns of its own. */
 const MOST = 16
 
@@ -37,13 +36,13 @@ export class SharedLog {
 
   async #open(): Promise<CaptureLog | undefined> {
     for (let n = 1; ; n++) {
-      const path = join(this.#folder, n === 1 ? NAME : `${NAME}-${n}`)
+      const path = join(this.#folder, n === 1 ? LOG_FOLDER : `${LOG_FOLDER}-${n}`)
       try {
         return await CaptureLog.open(path, this.#options)
       } catch (error) {
         if (isPrimaryError(error, 'locked') && n < MOST) continue
         // What a former process left in a log that is there cannot be passed over; a full disk may have room soon.
-        if (isPrimaryError(error, 'disk-full') || existsSync(join(path, 'lock'))) throw error
+        if (isPrimaryError(error, 'disk-full') || CaptureLog.existsIn(path)) throw error
         const reason = error instanceof Error ? error : new Error(String(error))
         this.#onNone(path, reason)
         return undefined

@@ -9,6 +9,8 @@ import { acquireLease, type LeaseWait } from './acquire-lease.ts'
 import { HeldLease } from './held-lease.ts'
 import type { LeaseRecord } from './record.ts'
 
+const RETURN_LIMIT_MS = 5000
+
 /** How a primary gets the right to write. */
 export interface LeaseOptions {
   /**
@@ -75,6 +77,11 @@ export async function assertLeases(store: BlobStore, signal?: AbortSignal): Prom
 /** Gives a lease back where it is one of the store. A failure is no harm: it ends by itself. */
 export async function returnLease(lease: Lease, signal?: AbortSignal): Promise<void> {
   if (lease instanceof HeldLease) await lease.release({ signal }).catch(() => undefined)
+}
+
+/** At the end of the work under it: gives up when the store does not answer in time. */
+export function returnLeaseInTime(lease: Lease): Promise<void> {
+  return returnLease(lease, AbortSignal.timeout(RETURN_LIMIT_MS))
 }
 
 function unsupported(why: string): PrimaryError {

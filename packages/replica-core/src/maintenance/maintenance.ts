@@ -118,6 +118,11 @@ export class Maintenance {
     return compaction === 'never' ? NO_MERGES : { jitter: this.#jitter, ...compaction }
   }
 
+  /** When a state was last proven restorable, ms since the epoch; undefined where it is not verified, or not known yet. */
+  get provenAt(): number | undefined {
+    return this.#verification?.provenAt
+  }
+
   /** What is known of the replica; undefined while that changes, and when it ended in the middle of something. */
   get known(): KnownReplica | undefined {
     if (this.#running !== undefined || this.#isDoubtful) return undefined
@@ -234,7 +239,7 @@ export class Maintenance {
       policy,
       now,
       signal,
-      local: this.#recent.open,
+      local: this.#recent.bytesOf,
       onMerged: ({ file, inputs, milliseconds }) => {
         failpoint?.('merge:after')
         this.#catalog = withFiles(this.#catalog, [file])

@@ -1,4 +1,3 @@
-import type { ByteStream } from '@sqlstream/ltx'
 import type { LTXFile } from '@sqlstream/replica'
 
 /** Larger files are read from the store again: they are few. */
@@ -31,12 +30,5 @@ export class RecentFiles {
     }
   }
 
-  readonly open = (file: LTXFile): ByteStream | undefined => {
-    const bytes = this.#files.get(file.key)
-    return bytes && once(bytes)
-  }
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
+  readonly bytesOf = (file: LTXFile): Uint8Array | undefined => this.#files.get(file.key)
 }

@@ -79,6 +79,11 @@ export class Verification {
     this.#replica = new Replica(counting, { layout })
   }
 
+  /** When a state was last proven restorable, ms since the epoch, as far as is known. */
+  get provenAt(): number | undefined {
+    return this.#proof?.provenAt.getTime()
+  }
+
   /** The newest transaction in the replica; undefined when it is empty. */
   begin(head: TXID | undefined): void {
     this.#head = head

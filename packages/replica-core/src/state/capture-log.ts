@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { TXID } from '@sqlstream/ltx'
 import { Slots } from '@sqlstream/storage'
@@ -116,9 +116,9 @@ export class CaptureLog {
     }
   }
 
-  /** Bytes in segments that are not dropped yet. */
-  get length(): number {
-    return this.#segments.reduce((sum, { length }) => sum + length, 0)
+  /** Whether a folder has been a log before. */
+  static existsIn(folder: string): boolean {
+    return existsSync(join(folder, 'lock'))
   }
 
   /**

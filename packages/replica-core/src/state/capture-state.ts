@@ -144,6 +144,14 @@ export class CaptureState {
     if (this.#write()) await this.#journal.sync().catch(() => this.#rewriteAfterFailure())
   }
 
+  /** Flushes, and says whether that was possible. */
+  tryFlush(): Promise<boolean> {
+    return this.flush().then(
+      () => true,
+      () => false,
+    )
+  }
+
   #flushNow(): void {
     if (!this.#write()) return
     try {

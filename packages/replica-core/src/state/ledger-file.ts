@@ -1,11 +1,11 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { crc64 } from '@sqlstream/ltx'
 import type { FailpointHook } from '../failpoint.ts'
 import { Ledger } from './ledger.ts'
 import type { Position } from './position.ts'
 import { decodePosition, encodePosition, POSITION_SIZE } from './position-bytes.ts'
-import { syncFolder } from './state-folder.ts'
+import { replaceFile } from './replace-file.ts'
+import { writeAll } from './write-all.ts'
 
 const MAGIC = 'SQSLEDG1'
 const POSITION = 16
@@ -35,18 +35,11 @@ export function writeLedgerFile(path: string, content: LedgerFile, failpoint?: F
   view.setBigUint64(CRC, crc64(table, crc64(header.subarray(0, CRC))))
 
   failpoint?.('ledger:before-write')
-  const temp = `${path}.tmp`
-  const fd = openSync(temp, 'w')
-  try {
-    writeSync(fd, header)
-    for (let at = 0; at < table.length; ) at += writeSync(fd, table, at, table.length - at)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-  failpoint?.('ledger:before-rename')
-  renameSync(temp, path)
-  syncFolder(dirname(path))
+  replaceFile(
+    path,
+    (fd) => writeAll(fd, [header, table]),
+    () => failpoint?.('ledger:before-rename'),
+  )
   failpoint?.('ledger:after-rename')
 }
 

@@ -7,7 +7,7 @@ import { readLedgerFile } from './ledger-file.ts'
 import { type LogContent, type LoggedDatabase, readLog } from './read-log.ts'
 import { readSeat, removeSeat, seatKey } from './seat.ts'
 import { Spool } from './spool.ts'
-import { type StateFolder, stateFolderAt, takeLocalLock } from './state-folder.ts'
+import { createStateFolder, type StateFolder, stateFolderAt, takeLocalLock } from './state-folder.ts'
 
 /**
  * Brings into the files of a database what only a log has of it: the level-0 files into the spool, then their records into
@@ -27,6 +27,8 @@ export function repairState(
   try {
     const replayed = journal.replay(file.sequence, file.position, file.ledger)
     if (replayed === undefined) return true
+    // The spool may be what was lost, and the log the only place that has these captures.
+    if (!existsSync(folder.spool)) createStateFolder(folder)
     const spool = new Spool(folder.spool, failpoint)
     let { sequence } = replayed
     for (const capture of database.captures) {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import type { SeatName } from './log-record.ts'
-import { type StateFolder, syncFolder } from './state-folder.ts'
+import { replaceFile } from './replace-file.ts'
+import type { StateFolder } from './state-folder.ts'
 
 /** Says that captures of this database are in a log: there is one as long as they may not be anywhere else. */
 export interface Seat {
@@ -24,16 +25,8 @@ export function seatKey({ high, low }: SeatName): string {
 
 /** Notes the seat durably. The path of the log is kept relative, so that a tree of databases can be moved with its log. */
 export function writeSeat(folder: StateFolder, seat: Seat): void {
-  const temp = `${folder.seat}.tmp`
-  const fd = openSync(temp, 'w')
-  try {
-    writeSync(fd, `${JSON.stringify({ log: relative(folder.path, seat.log), seat: seatKey(seat.name) })}\n`)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-  renameSync(temp, folder.seat)
-  syncFolder(folder.path)
+  const content = { log: relative(folder.path, seat.log), seat: seatKey(seat.name) }
+  replaceFile(folder.seat, (fd) => writeFileSync(fd, `${JSON.stringify(content)}\n`))
 }
 
 /** Undefined when nothing of the database is in a log. @throws the system's error */

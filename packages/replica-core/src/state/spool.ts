@@ -22,7 +22,7 @@ import {
   parseFilename,
   type TXIDRange,
 } from '@sqlstream/ltx'
-import type { BlobBody } from '@sqlstream/storage'
+import { type BlobBody, concatBytes } from '@sqlstream/storage'
 import { PrimaryError, wrapFileError } from '../errors.ts'
 import type { FailpointHook } from '../failpoint.ts'
 import { syncFolder } from './state-folder.ts'
@@ -135,7 +135,12 @@ export class Spool {
       finish: (range) => {
         const path = join(this.#path, formatFilename(range))
         if (fd < 0) {
-          const file: SpoolFile = { ...range, path, size, content: joined(held, size) }
+          const file: SpoolFile = {
+            ...range,
+            path,
+            size,
+            content: held.length === 1 ? held[0] : concatBytes(held, size),
+          }
           this.#held.set(path, file)
           return file
         }
@@ -224,17 +229,6 @@ function writeDurable(temp: string, file: SpoolFile, failpoint: FailpointHook | 
   } catch (error) {
     throw wrapFileError(error, file.path)
   }
-}
-
-function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
-  if (parts.length === 1) return parts[0] as Uint8Array
-  const whole = new Uint8Array(size)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }
 
 function openTemp(path: string): number {

@@ -1,7 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { isReplicaError, planRestore, Replica, restore } from '@sqlstream/replica'
 import { fileSink } from '@sqlstream/replica/node'
 import { withPrefix } from '@sqlstream/storage'
@@ -17,6 +15,7 @@ import {
 } from '@sqlstream/testkit'
 import { describe, expect, it } from 'vitest'
 import type { Failpoint } from '../../src/index.ts'
+import { SourceProcess } from '../support/source-process.ts'
 import type { FleetArguments } from './writing-fleet-main.ts'
 
 const SEED = Number(process.env['SQLSTREAM_SEED'] ?? Date.now() % 100_000)
@@ -38,35 +37,14 @@ const AT: readonly Failpoint[] = [
   'holder:between',
 ]
 
-class FleetProcess {
-  readonly #child: ChildProcess
-  readonly snapshots: string[] = []
-  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
-  stderr = ''
-
+class FleetProcess extends SourceProcess<{ snapshot?: string; of?: string }> {
   constructor(options: FleetArguments) {
-    const script = fileURLToPath(new URL('./writing-fleet-main.ts', import.meta.url))
-    const node = ['--conditions=@sqlstream/source', script, JSON.stringify(options)]
-    this.#child = spawn(process.execPath, node, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
-    this.#child.on('message', (message: { snapshot?: string; of?: string }) => {
-      if (message.snapshot) this.snapshots.push(`${message.of}: ${message.snapshot}`)
-    })
-    this.#child.stderr?.on('data', (data) => {
-      this.stderr += data
-    })
-    this.exited = new Promise((resolve) => {
-      this.#child.once('close', (code, signal) => resolve({ code, signal }))
-    })
+    super(new URL('./writing-fleet-main.ts', import.meta.url), options)
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL')
-  }
-
-  async stop(): Promise<void> {
-    this.#child.send('stop', () => undefined)
-    const { code, signal } = await this.exited
-    if (code !== 0) throw new Error(`the fleet ended with ${code ?? signal}: ${this.stderr}`)
+  /** Of which databases whole images were taken, and why. */
+  get snapshots(): string[] {
+    return this.messages.flatMap(({ snapshot, of }) => (snapshot ? [`${of}: ${snapshot}`] : []))
   }
 }
 

@@ -51,7 +51,7 @@ describe('a fleet', () => {
     expect(await scene.ask('new/a.db/')).toBe(1)
   })
 
-  it('goes on in the same replica when a database is deleted and created anew (G4)', async () => {
+  it('T44: goes on in the same replica when a database is deleted and created anew (G4)', async () => {
     scene.create('a.db')
     const fleet = await scene.replicate()
     await scene.until(() => fleet.counts.resting === 1)
@@ -76,7 +76,7 @@ describe('a fleet', () => {
     expect(await scene.ask('a.db/')).toBe(1)
   })
 
-  it('compares a database that another file was moved over, and goes on where the old one was (G4)', async () => {
+  it('T43: compares a database that another file was moved over, and goes on where the old one was (G4)', async () => {
     for (const name of ['a.db', 'b.db']) scene.create(name)
     for (let i = 0; i < 5; i++) scene.add('b.db')
     const fleet = await scene.replicate()

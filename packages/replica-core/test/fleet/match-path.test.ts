@@ -15,7 +15,7 @@ describe('which paths are looked at', () => {
     }
   })
 
-  it.each(['.app.db-sqlstream', 'a/.app.db-litestream'])(
+  it.each(['.app.db-sqlstream', 'a/.app.db-litestream', '.sqlstream-log', 'a/.sqlstream-log-2'])(
     'F10: the state folder %s is never entered',
     (path) => {
       expect(pathMatcher({ hidden: true, include: ['**'] }).folder(path)).toBe(false)

@@ -29,7 +29,10 @@ describe('an application in a process of its own that writes while nothing repli
   async function expectAllInReplica(fleet: Fleet, committed: number): Promise<void> {
     await scene.until(() => fleet.counts.resting === 1)
     expect(scene.states('w.db')).toContain('open')
-    expect(await scene.ask('w.db/', 'SELECT max(n) FROM log')).toBe(committed)
+    // A writer that was killed may have committed one more than it told.
+    const [[last] = []] = scene.app.open(scene.path('w.db'), 'w.db').query('SELECT max(n) FROM log', 'w.db')
+    expect(last).toBeGreaterThanOrEqual(committed)
+    expect(await scene.ask('w.db/', 'SELECT max(n) FROM log')).toBe(last)
   }
 
   beforeEach(async () => {
@@ -232,13 +235,7 @@ describe('a file that is not the one that rested', () => {
       1,
     ],
   ])('is opened: %s (Q4)', async (_what, act, rows) => {
-    await scene.restOnce(['a.db'])
-    await act()
-    const fleet = await scene.replicate()
-    await fleet.settled()
-    expect(scene.states('a.db')).toContain('open')
-    await fleet.durable()
-    expect(await scene.ask('a.db/')).toBe(rows)
+    await scene.expectOpenedAfter(act, rows)
   })
 
   it('goes up as a whole where its replica was emptied by hand, as soon as somebody asks (Q5, S1)', async () => {

@@ -44,6 +44,17 @@ export class ParkedScene extends FleetScene {
     this.events.length = 0
   }
 
+  /** `a.db` rests, then something happens to it: the next fleet opens it, and has so many rows of it in its replica. */
+  async expectOpenedAfter(act: () => unknown, rows: number): Promise<void> {
+    await this.restOnce(['a.db'])
+    await act()
+    const fleet = await this.replicate()
+    await fleet.settled()
+    expect(this.states('a.db')).toContain('open')
+    await fleet.durable()
+    expect(await this.ask('a.db/')).toBe(rows)
+  }
+
   /** Writes another record that is whole. */
   rewriteRecord(relpath: string, change: (record: Record<string, unknown>) => object): void {
     const path = this.recordOf(relpath)

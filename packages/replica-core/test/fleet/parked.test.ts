@@ -117,13 +117,7 @@ describe('a database that rested when a process ended', () => {
       2,
     ],
   ])('is opened when it %s between two processes, and nothing is lost (Q4)', async (_what, act, rows) => {
-    await scene.restOnce(['a.db'])
-    await act()
-    const fleet = await scene.replicate()
-    await fleet.settled()
-    expect(scene.states('a.db')).toContain('open')
-    await fleet.durable()
-    expect(await scene.ask('a.db/')).toBe(rows)
+    await scene.expectOpenedAfter(act, rows)
   })
 
   it.each<[string, (record: string) => void]>([

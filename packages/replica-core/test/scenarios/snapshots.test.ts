@@ -72,9 +72,13 @@ describe('a snapshot that is uploaded slowly', () => {
     const primary = await scene.replicate({ checkpointFrames: 500, syncIntervalMs: 50 })
     await scene.event((event) => event.type === 'snapshotted')
     expect(chunks).toBeGreaterThan(20)
-    await writer.waitForCommits(writer.committed() + 200)
-    const before = writer.committed()
-    await primary.durable()
+    // Several restore points, however many captures one upload merges.
+    let before = 0
+    for (let round = 0; round < 8; round++) {
+      await writer.waitForCommits(writer.committed() + 25)
+      before = writer.committed()
+      await primary.durable()
+    }
     await writer.stop()
     await primary.durable()
     const points = restorableTXIDs(await scene.replica.catalog())

@@ -16,7 +16,7 @@ import { Random, TempFolder } from '@sqlstream/testkit'
 import { describe, expect, it } from 'vitest'
 import { CaptureLog } from '../../src/state/capture-log.ts'
 import { CaptureState } from '../../src/state/capture-state.ts'
-import { readLog } from '../../src/state/read-log.ts'
+import { listSegments, readLog, segmentPath } from '../../src/state/read-log.ts'
 import type { SpoolFile } from '../../src/state/spool.ts'
 import {
   createStateFolder,
@@ -89,22 +89,33 @@ function namesIn(folder: StateFolder): string[] {
   return readdirSync(folder.spool).sort()
 }
 
+/** Bytes in segments that are not dropped yet. */
+function bytesOf({ folder }: CaptureLog): number {
+  return listSegments(folder).reduce((sum, number) => sum + statSync(segmentPath(folder, number)).size, 0)
+}
+
 function nameOf(txid: TXID): string {
   return formatFilename({ minTXID: txid, maxTXID: txid })
 }
 
-/** Counts the syncs of this process, and fails them when told to. */
-function watchSyncs(): { count: number; fail: boolean } & Disposable {
+/** Fails the syncs of this process while told to. */
+function failingSyncs(): { fail: boolean } & Disposable {
   const { fdatasync } = fs
-  const watch = {
-    count: 0,
+  const syncs = {
     fail: false,
     [Symbol.dispose]() {
       Object.assign(fs, { fdatasync })
       syncBuiltinESMExports()
     },
   }
-  return watch
+  Object.assign(fs, {
+    fdatasync: (fd: number, done: (error: Error | null) => void) => {
+      if (syncs.fail) setImmediate(() => done(Object.assign(new Error('EIO'), { code: 'EIO' })))
+      else fdatasync(fd, done)
+    },
+  })
+  syncBuiltinESMExports()
+  return syncs
 }
 
 describe('a log of captures', () => {
@@ -140,7 +151,7 @@ describe('a log of captures', () => {
         await tenant.state.synced()
         if (round % 3 > 0) tenant.acknowledge()
       }
-      expect(log.length).toBeLessThan(5 * 4000 + 5000)
+      expect(bytesOf(log)).toBeLessThan(5 * 4000 + 5000)
     }
     for (const { state, steps, done } of tenants) expect(state.position).toEqual(steps[done - 1]!.position)
     for (const { state } of tenants) state.close()
@@ -213,6 +224,28 @@ describe('the death of its process', () => {
     for (const { state } of tenants) state.close()
     await log.close()
   })
+
+  it.each(['log', 'database'])(
+    'L5: a spool folder that was deleted is made anew for what only the log has, by who opens the %s',
+    async (who) => {
+      using folder = new TempFolder('log')
+      const log = await CaptureLog.open(folder.join('log'))
+      const tenant = new Tenant(folder.path, 'a.db', 3, log)
+      for (let i = 0; i < 5; i++) tenant.capture()
+      await afterDeath(folder, async (root) => {
+        const state = stateFolder(`${root}/a.db`)
+        rmSync(state.spool, { recursive: true })
+        const next = await CaptureLog.open(`${root}/${who === 'log' ? 'log' : 'other'}`)
+        const again = CaptureState.open(state, { log: next })
+        expect(again.position).toEqual(tenant.steps[5]!.position)
+        expect(again.spool.list().map(({ minTXID }) => Number(minTXID))).toEqual([2, 3, 4, 5, 6])
+        again.close()
+        await next.close()
+      })
+      tenant.state.close()
+      await log.close()
+    },
+  )
 
   it.each(['with another log', 'without a log'])(
     'L5: one that is opened %s brings in its own',
@@ -414,16 +447,7 @@ describe('a disk that fails', () => {
     using folder = new TempFolder('log')
     const log = await CaptureLog.open(folder.join('log'))
     const tenant = new Tenant(folder.path, 'a.db', 3, log)
-    const { fdatasync } = fs
-    using syncs = watchSyncs()
-    Object.assign(fs, {
-      fdatasync: (fd: number, done: (error: Error | null) => void) => {
-        syncs.count++
-        if (syncs.fail) setImmediate(() => done(Object.assign(new Error('EIO'), { code: 'EIO' })))
-        else fdatasync(fd, done)
-      },
-    })
-    syncBuiltinESMExports()
+    using syncs = failingSyncs()
     tenant.capture()
     syncs.fail = true
     symlinkSync('/dev/full', `${tenant.folder.spool}/.spill.tmp`)

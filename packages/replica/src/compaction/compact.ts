@@ -1,10 +1,10 @@
-import type { ByteStream } from '@sqlstream/ltx'
 import { isStorageError } from '@sqlstream/storage'
 import { type Catalog, createCatalog, filesOf, type LTXFile, withFiles } from '../catalog.ts'
 import type { AbortOptions, Replica } from '../replica.ts'
 import { withHeaderTimes } from '../timestamps.ts'
 import type { ReplicaWriter } from '../writer.ts'
 import { runMerge } from './merge.ts'
+import type { MergeRunOptions } from './merge-inputs.ts'
 import { type CompactionPolicy, type Merge, pendingFiles, planCompaction } from './plan-compaction.ts'
 
 /** How often a listing may show that files are gone before that is an error. */
@@ -23,7 +23,7 @@ export interface CompactOptions extends AbortOptions {
   /** Milliseconds since 1970. Default: the clock, asked again for each plan. */
   readonly now?: () => number
   /** See `MergeRunOptions`. */
-  readonly local?: ((file: LTXFile) => ByteStream | undefined) | undefined
+  readonly local?: MergeRunOptions['local']
   /** Called after each merge, with the file in the catalog. Must not throw. */
   readonly onMerged?: ((merged: Merged) => void) | undefined
 }

@@ -1,9 +1,10 @@
-import type { ByteStream, TXID } from '@sqlstream/ltx'
-import { type Catalog, type LTXFile, withFiles } from '../catalog.ts'
+import type { TXID } from '@sqlstream/ltx'
+import { type Catalog, withFiles } from '../catalog.ts'
 import { planRestore } from '../plan-restore.ts'
 import type { AbortOptions, Replica } from '../replica.ts'
 import type { ReplicaWriter } from '../writer.ts'
 import { type Merged, runTimed } from './compact.ts'
+import type { MergeRunOptions } from './merge-inputs.ts'
 import { type CompactionPolicy, planSnapshot } from './plan-compaction.ts'
 
 /** Options of `makeSnapshot`. */
@@ -11,7 +12,7 @@ export interface MakeSnapshotOptions extends AbortOptions {
   /** Only `maxInputs` counts. */
   readonly policy?: CompactionPolicy | undefined
   /** See `MergeRunOptions`. */
-  readonly local?: ((file: LTXFile) => ByteStream | undefined) | undefined
+  readonly local?: MergeRunOptions['local']
   /** Called after each merge. Must not throw. */
   readonly onMerged?: ((merged: Merged) => void) | undefined
 }

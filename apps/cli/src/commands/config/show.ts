@@ -33,11 +33,18 @@ export default class ConfigShow extends BaseCommand {
       file: result.file,
       format: result.format,
       drivers: [...config.drivers],
+      ...(config.socket !== undefined && { socket: config.socket }),
+      ...(config.metrics !== undefined && { metrics: config.metrics }),
       databases: config.databases.map(shownSettings),
       folders: config.folders.map(shownFolder),
     }
     this.log(`${shown.file} (${shown.format})`)
     if (shown.drivers.length > 0) this.log(`  drivers: ${shown.drivers.join(', ')}`)
+    if (shown.socket !== undefined) this.log(`  socket: ${shown.socket}`)
+    if (shown.metrics !== undefined)
+      this.log(
+        `  metrics: ${shown.metrics.listen}${shown.metrics.perDatabase ? ', for each database too' : ''}`,
+      )
     const lines = [...shown.databases.flatMap(linesOf), ...shown.folders.flatMap(folderLines)]
     for (const line of lines) this.log(`  ${line}`)
     return shown

@@ -1,0 +1,40 @@
+import { SourceProcess } from '../support/source-process.ts'
+import type { Order, Refusal, Report, SubjectArguments } from './subject-main.ts'
+
+/** Starts, commands, kills and stops subject-main.ts. */
+export class Subject extends SourceProcess<Refusal | Report | 'ready'> {
+  /** How it ended; undefined while it runs. */
+  ended: NodeJS.Signals | number | null | undefined
+
+  constructor(options: SubjectArguments) {
+    super(new URL('./subject-main.ts', import.meta.url), options)
+    // Orders to a process that has just died.
+    this.child.on('error', () => undefined)
+    void this.exited.then(({ code, signal }) => {
+      this.ended = signal ?? code
+    })
+  }
+
+  get refusals(): Refusal[] {
+    return this.messages.filter(
+      (message): message is Refusal => typeof message === 'object' && 'refused' in message,
+    )
+  }
+
+  /** What failed and was tried again, and what was done about it. */
+  get reports(): Report[] {
+    return this.messages.filter(
+      (message): message is Report => typeof message === 'object' && !('refused' in message),
+    )
+  }
+
+  /** SIGKILL, or what has ended it before. */
+  async killed(): Promise<void> {
+    this.kill()
+    await this.exited
+  }
+
+  order(order: Order | 'stop'): void {
+    if (this.child.connected) this.child.send(order, () => undefined)
+  }
+}
