@@ -166,6 +166,8 @@ export class Engine {
   #tell(event: EventJSON): void {
     switch (event.type) {
       case 'config-warning':
+      case 'control-warning':
+      case 'metrics':
       case 'watching':
       case 'folder-stopped':
       case 'stopped':
