@@ -1,0 +1,7 @@
+export type { FollowerClock } from './clock.ts'
+export { FollowerError, type FollowerErrorCode, isFollowerError } from './errors.ts'
+export type { FollowerEvent, FollowerListener } from './events.ts'
+export { FAILPOINTS, type Failpoint, type FailpointHook } from './failpoint.ts'
+export { type CopyImage, Follower, type FollowerStatus } from './follower.ts'
+export { openFollower } from './open-follower.ts'
+export type { FollowerOptions, PollOptions } from './options.ts'

@@ -1,0 +1,57 @@
+/**
+ * What differs in page 1 of a copy from that of the database. SQLite must take the copy for one with a rollback journal (bytes 18, 19), must
+ * notice each change (counter in 24..27, repeated in 92..95), and must believe the size in 28..31.
+ */
+const RANGES = [
+  [18, 20],
+  [24, 32],
+  [92, 96],
+] as const
+
+/** Bytes of the fields of page 1 that a copy has its own of. */
+export const OWN_BYTES = 14
+
+/** The fields as they are in the database. */
+export function ownFields(page: Uint8Array): Uint8Array {
+  const fields = new Uint8Array(OWN_BYTES)
+  let at = 0
+  for (const [start, end] of RANGES) {
+    fields.set(page.subarray(start, end), at)
+    at += end - start
+  }
+  return fields
+}
+
+/** Puts the fields of the database into a page 1 of the copy. */
+export function putFields(page: Uint8Array, fields: Uint8Array): void {
+  let at = 0
+  for (const [start, end] of RANGES) {
+    page.set(fields.subarray(at, at + end - start), start)
+    at += end - start
+  }
+}
+
+/** Makes a page 1 of the database one of the copy. */
+export function makeLocal(page: Uint8Array, counter: number, commit: number): void {
+  const view = new DataView(page.buffer, page.byteOffset, page.byteLength)
+  page[18] = 1
+  page[19] = 1
+  view.setUint32(24, counter)
+  view.setUint32(28, commit)
+  view.setUint32(92, counter)
+}
+
+/** What readers tell changes by. */
+export function counterOf(page: Uint8Array): number {
+  return new DataView(page.buffer, page.byteOffset, page.byteLength).getUint32(24)
+}
+
+/** The change counter of the database, in what `ownFields` gave. */
+export function counterIn(fields: Uint8Array): number {
+  return new DataView(fields.buffer, fields.byteOffset, fields.byteLength).getUint32(2)
+}
+
+/** Whether the file says that it is in WAL mode: a copy never does. */
+export function isWAL(page: Uint8Array): boolean {
+  return page[18] === 2 || page[19] === 2
+}
