@@ -15,6 +15,7 @@ import {
   stateFolder,
   takeLocalLock,
 } from './state-folder.ts'
+import { Waiters } from './waiters.ts'
 
 const POLL_MS = 500
 const LIST_MS = 30_000
@@ -58,7 +59,7 @@ export class Follower implements AsyncDisposable {
   readonly #stale: StaleWatch
   readonly #stop: AbortController
   readonly #signal: AbortSignal
-  readonly #waiting = new Set<{ readonly txid: TXID; readonly done: (error?: Error) => void }>()
+  readonly #waiters = new Waiters()
   readonly #emit: (event: FollowerEvent) => void
   #work: Promise<unknown> = Promise.resolve()
   #running: Promise<void> = Promise.resolve()
@@ -124,13 +125,16 @@ export class Follower implements AsyncDisposable {
     this.#clock = clock
     this.#emit = (event) => {
       emit(event)
-      if ('pos' in event) this.#reached(event.pos.txid)
+      if ('pos' in event) this.#waiters.reached(event.pos.txid)
     }
     this.#stale = new StaleWatch(options.maxLagMs, clock, this.#emit)
     const now = (): number => clock.now()
     this.#advance = new Advance({ replica: options.replica, copy, emit: this.#emit, signal, now })
     this.#spacing = this.#poll.listEveryMs
-    if (options.poll !== false) this.#running = this.#run()
+    if (options.poll === false) return
+    this.#running = this.#run()
+    // Told to whoever asks for `ended`, and to everyone who waits.
+    this.#running.catch(() => undefined)
   }
 
   get status(): FollowerStatus {
@@ -160,22 +164,7 @@ export class Follower implements AsyncDisposable {
   waitFor(txid: TXID, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     if (this.#copy.position.txid >= txid) return Promise.resolve()
     if (this.#failure) return Promise.reject(this.#failure)
-    const { signal } = options
-    return new Promise((resolve, reject) => {
-      const waiter = {
-        txid,
-        done: (error?: Error) => {
-          this.#waiting.delete(waiter)
-          signal?.removeEventListener('abort', onAbort)
-          if (error) reject(error)
-          else resolve()
-        },
-      }
-      const onAbort = (): void => waiter.done(signal?.reason)
-      this.#waiting.add(waiter)
-      signal?.addEventListener('abort', onAbort, { once: true })
-      if (signal?.aborted) onAbort()
-    })
+    return this.#waiters.wait(txid, options.signal)
   }
 
   /**
@@ -295,14 +284,10 @@ export class Follower implements AsyncDisposable {
     return await turn
   }
 
-  #reached(txid: TXID): void {
-    for (const waiter of [...this.#waiting]) if (waiter.txid <= txid) waiter.done()
-  }
-
   #end(error: Error): void {
     this.#failure ??= error
     this.#stale.close()
-    for (const waiter of [...this.#waiting]) waiter.done(error)
+    this.#waiters.end(error)
   }
 
   async #close(): Promise<void> {

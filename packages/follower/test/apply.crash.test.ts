@@ -48,26 +48,29 @@ describe.each(Object.entries(STEPS))('%s', (kind, sql) => {
   const failpoints: readonly Failpoint[] =
     kind === 'growth' || kind === 'shrink' ? FAILPOINTS : ['half-written', 'synced', 'committed']
 
-  test.each(failpoints)('T15, T41: killed at %s, the copy is as before or as after, and goes on', (failpoint) => {
-    const folder = copyOf(before, `${kind}-${failpoint}`)
-    const file = `${folder}/copy.db`
-    const options = { store: history.path('replica'), file }
-    expect(runFollower({ ...options, dieAt: { failpoint, passing: 1 } })).toBe(false)
+  test.each(failpoints)(
+    'T15, T41: killed at %s, the copy is as before or as after, and goes on',
+    (failpoint) => {
+      const folder = copyOf(before, `${kind}-${failpoint}`)
+      const file = `${folder}/copy.db`
+      const options = { store: history.path('replica'), file }
+      expect(runFollower({ ...options, dieAt: { failpoint, passing: 1 } })).toBe(false)
 
-    // SQLite itself, which knows nothing of us, recovers it.
-    const isInForce = existsSync(`${file}-journal`)
-    cpSync(folder, `${folder}-seen`, { recursive: true })
-    const db = new Database(`${folder}-seen/copy.db`)
-    expect(db.pragma('integrity_check', { simple: true })).toBe('ok')
-    db.close()
-    const state = COMMITTED.includes(failpoint) ? txid + 1 : txid
-    const image = history.images[state] as Buffer
-    expect(comparable(`${folder}-seen/copy.db`, image).equals(image)).toBe(true)
-    expect(isInForce).toBe(!COMMITTED.includes(failpoint) && !['prepared', 'locked'].includes(failpoint))
+      // SQLite itself, which knows nothing of us, recovers it.
+      const isInForce = existsSync(`${file}-journal`)
+      cpSync(folder, `${folder}-seen`, { recursive: true })
+      const db = new Database(`${folder}-seen/copy.db`)
+      expect(db.pragma('integrity_check', { simple: true })).toBe('ok')
+      db.close()
+      const state = COMMITTED.includes(failpoint) ? txid + 1 : txid
+      const image = history.images[state] as Buffer
+      expect(comparable(`${folder}-seen/copy.db`, image).equals(image)).toBe(true)
+      expect(isInForce).toBe(!COMMITTED.includes(failpoint) && !['prepared', 'locked'].includes(failpoint))
 
-    // And so does the next follower, which goes on from there.
-    expect(runFollower(options)).toBe(true)
-    const after = history.images[txid + 1] as Buffer
-    expect(comparable(file, after).equals(after)).toBe(true)
-  })
+      // And so does the next follower, which goes on from there.
+      expect(runFollower(options)).toBe(true)
+      const after = history.images[txid + 1] as Buffer
+      expect(comparable(file, after).equals(after)).toBe(true)
+    },
+  )
 })

@@ -1,3 +1,4 @@
+import { MemoryStore } from '@sqlstream/storage'
 import { expect, test } from 'vitest'
 import { type FollowerEvent, openFollower } from '../src/index.ts'
 import { comparable, History } from './support/history.ts'
@@ -17,13 +18,16 @@ function transaction(n: number): string {
   if (n % 50 === 20) parts.push(`DELETE FROM log WHERE n <= ${n} - 20`)
   if (n % 97 === 30) parts.push(`CREATE TABLE extra_${n} AS SELECT * FROM log`)
   if (n % 97 === 60) parts.push(`DROP TABLE extra_${n - 30}`)
-  if (n % 120 === 70) parts.push(`ALTER TABLE account ADD COLUMN c${n}`, `CREATE INDEX i${n} ON account(c${n}, id)`)
+  if (n % 120 === 70)
+    parts.push(`ALTER TABLE account ADD COLUMN c${n}`, `CREATE INDEX i${n} ON account(c${n}, id)`)
   const sql = `BEGIN; ${parts.join('; ')}; COMMIT`
   return n % 83 === 40 ? `${sql}; VACUUM` : sql
 }
 
-test('T67: two readers that never pause see a thousand transactions whole, in order, to the last', async () => {
-  using history = new History()
+test('T67: two readers that never pause see a thousand transactions whole, in order, to the last', {
+  timeout: 600_000,
+}, async () => {
+  using history = new History({ store: new MemoryStore() })
   await history.step(`
     CREATE TABLE version(n); INSERT INTO version VALUES (0);
     CREATE TABLE account(id INTEGER PRIMARY KEY, balance, stamp, pad);

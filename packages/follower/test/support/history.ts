@@ -43,6 +43,7 @@ export class History implements Disposable {
     this.db = new Database(this.folder.join('source.db'))
     this.db.pragma(`page_size = ${pageSize}`)
     this.db.pragma('journal_mode = WAL')
+    this.db.pragma('synchronous = OFF')
   }
 
   get txid(): number {

@@ -37,7 +37,8 @@ function read(): void {
     byIndex.get(n % 7)
     if (total !== 5000 || count !== 50) problems.push(`version ${n}: ${count} accounts with ${total}`)
     if (low !== n || high !== n) problems.push(`version ${n} has accounts of ${low} to ${high}`)
-    if (newest !== n || logged !== Math.min(n, 20)) problems.push(`version ${n} has a log up to ${newest}, ${logged} lines`)
+    if (newest !== n || logged !== Math.min(n, 20))
+      problems.push(`version ${n} has a log up to ${newest}, ${logged} lines`)
     if (n < last) problems.push(`version ${n} after ${last}`)
     if (n !== last) versions++
     last = n
