@@ -1,4 +1,4 @@
-import type { Pos, TXID } from '@sqlstream/ltx'
+import type { PageSize, Pos, TXID } from '@sqlstream/ltx'
 import { Advance } from './advance.ts'
 import { type FollowerClock, SYSTEM_CLOCK } from './clock.ts'
 import { FollowerError, isFollowerError } from './errors.ts'
@@ -37,12 +37,18 @@ export interface FollowerStatus {
   readonly isStale: boolean
 }
 
-/** Pages and position of a copy, as a restore would give them. */
-export interface CopyImage {
+/** The state of a copy, and its first page. */
+export interface HeadPage {
   readonly pos: Pos
-  readonly pageSize: LocalCopy['position']['pageSize']
+  readonly pageSize: PageSize
+  /** Pages. */
   readonly commit: number
   readonly timestamp: Date
+  readonly pageOne: Uint8Array
+}
+
+/** Pages and position of a copy, as a restore would give them. */
+export interface CopyImage extends Omit<HeadPage, 'pageOne'> {
   /** Two words a page, low and high. */
   readonly pageSums: Uint32Array
   readonly databaseId: string | undefined
@@ -146,6 +152,13 @@ export class Follower implements AsyncDisposable {
       lagMs: this.#stale.lagMs,
       isStale: this.#stale.isStale,
     }
+  }
+
+  /** What is needed of the copy to write behind it: its state, and page 1 as it is in the database. */
+  head(): HeadPage {
+    const { txid, postApplyChecksum, pageSize, commit, timestamp } = this.#copy.position
+    const pos = { txid, postApplyChecksum }
+    return { pos, pageSize, commit, timestamp: new Date(timestamp), pageOne: this.#copy.pageOne() }
   }
 
   /** Resolves when it is closed or its signal aborts; rejects with what made it end: FollowerError, or an error of this machine. */
@@ -260,7 +273,8 @@ export class Follower implements AsyncDisposable {
   async #search(now: number, everything: boolean): Promise<boolean> {
     const { listEveryMs, everyMs } = this.#poll
     if (everything || now >= this.#fullAt) {
-      const moved = await this.#advance.listAll()
+      // A listing may be older than what is asked for by its name.
+      const moved = (await this.#advance.listAll()) || (everything && (await this.#advance.probe()))
       this.#fullAt = now + listEveryMs * LISTS_PER_FULL
       this.#listAt = now + this.#spacing
       return moved

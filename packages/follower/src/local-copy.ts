@@ -62,6 +62,14 @@ export class LocalCopy {
     return this.#notes.notes?.databaseId
   }
 
+  /** Page 1 as it is in the database. */
+  pageOne(): Uint8Array {
+    const page = new Uint8Array(this.#position.pageSize)
+    this.file.read(1, page)
+    putFields(page, this.#position.fields)
+    return page
+  }
+
   /** Room for the pages of some files, on top of what the copy holds. */
   stage(): StagedPages {
     return this.stageOn(this.#base())
@@ -138,9 +146,7 @@ export class LocalCopy {
       using nothing = this.stage()
       await this.apply(nothing, this.#position, signal)
     }
-    const pageOne = new Uint8Array(this.#position.pageSize)
-    this.file.read(1, pageOne)
-    putFields(pageOne, fields)
+    const pageOne = this.pageOne()
     await this.file.apply({
       commit,
       pgnos: [1],
