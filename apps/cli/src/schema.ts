@@ -3,6 +3,7 @@ import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
 import { change, info, liveStatus, sync } from './control/api-schema.ts'
 import { followEvent, promote } from './follow-schema.ts'
+import { fork, rollback } from './fork-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
 import { replicaList } from './replica-schema.ts'
 import { restore, restoreTree } from './restore-schema.ts'
@@ -291,5 +292,7 @@ export const SCHEMAS = {
   'replicate-event': event,
   'follow-event': followEvent,
   promote,
+  fork,
+  rollback,
   error: failure,
 } as const

@@ -128,13 +128,15 @@ export class Advance {
     const { replica, copy, signal } = this.#c
     const started = this.#c.now()
     const from = this.#txid
-    using sink = copySink(copy, (pageSize) => mustHavePageSize(pageSize, copy.position.pageSize), signal)
+    const mustFit = (pageSize: number): void => mustHavePageSize(pageSize, copy.position.pageSize)
+    const { sink, pages } = copySink(copy, mustFit, signal)
+    using _ = sink
     await restore(replica, plan, sink, { signal, pool: createModestPool })
     this.#c.emit({
       type: 'rebased',
       from,
       pos: posOf(copy),
-      pages: sink.pages,
+      pages: pages(),
       milliseconds: this.#c.now() - started,
     })
   }

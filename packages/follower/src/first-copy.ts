@@ -9,7 +9,7 @@ import {
 import { createModestPool, fileSink } from '@sqlstream/replica/node'
 import { FollowerError } from './errors.ts'
 import type { NotesFile } from './notes-file.ts'
-import { counterOf, makeLocal, ownFields } from './page-one.ts'
+import { cookieOf, counterOf, makeLocal, ownFields } from './page-one.ts'
 
 /** How the first copy is made. */
 export interface FirstCopyOptions {
@@ -66,7 +66,7 @@ function localised(inner: PageSink, notes: NotesFile, databaseId: string | undef
       if (pageOne === undefined) throw new FollowerError('empty', 'the database has no page')
       const fields = ownFields(pageOne)
       const counter = (counterOf(pageOne) + 1) >>> 0
-      makeLocal(pageOne, counter, result.commit)
+      makeLocal(pageOne, { counter, commit: result.commit, cookie: cookieOf(pageOne) })
       await inner.write({ count: 1, pgnos: Uint32Array.of(1), data: pageOne })
       const { pos, pageSize, commit, timestamp } = result
       const applied = { ...pos, pageSize, commit, timestamp: timestamp.getTime(), counter, fields }

@@ -3,7 +3,7 @@ import { localChanged } from './errors.ts'
 import type { FailpointHook } from './failpoint.ts'
 import { LocalFile, promotedError } from './local-file.ts'
 import type { NotesFile } from './notes-file.ts'
-import { counterIn, makeLocal, ownFields, putFields } from './page-one.ts'
+import { cookieIn, cookieOf, counterIn, makeLocal, nextCookie, ownFields, putFields } from './page-one.ts'
 import { type Position, positionOf } from './position.ts'
 import { RollingSum } from './rolling-sum.ts'
 import { StagedPages, type StagingBase } from './staged-pages.ts'
@@ -14,6 +14,8 @@ export interface Target {
   readonly txid: TXID
   /** Header time, ms. */
   readonly timestamp: number
+  /** The state is of no known relation to the copy's: it may have another schema under the same cookie. Default false. */
+  readonly isElsewhere?: boolean
 }
 
 /** A copy of a database, and what is known of it: the file, and where it stands in the replica's history. */
@@ -108,12 +110,14 @@ export class LocalCopy {
     const before = this.#position
     const pgnos = staged.pgnos()
     const pageOne = new Uint8Array(staged.pageSize)
+    this.file.read(1, pageOne)
+    const localCookie = cookieOf(pageOne)
     const isChanged = staged.read(1, pageOne)
-    if (!isChanged) {
-      this.file.read(1, pageOne)
-      pgnos.unshift(1)
-    }
+    if (!isChanged) pgnos.unshift(1)
+    const fields = isChanged ? ownFields(pageOne) : before.fields
     const counter = (before.counter + 1) >>> 0
+    const isSameSchema = !target.isElsewhere && cookieIn(fields) === cookieIn(before.fields)
+    const cookie = isSameSchema ? localCookie : nextCookie(localCookie, cookieIn(fields))
     const after: Position = {
       txid: target.txid,
       postApplyChecksum: staged.checksum,
@@ -121,9 +125,9 @@ export class LocalCopy {
       commit: staged.commit,
       timestamp: target.timestamp,
       counter,
-      fields: isChanged ? ownFields(pageOne) : before.fields,
+      fields,
     }
-    makeLocal(pageOne, counter, staged.commit)
+    makeLocal(pageOne, { counter, commit: staged.commit, cookie })
     await this.file.apply({
       commit: staged.commit,
       pgnos,

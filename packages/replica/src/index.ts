@@ -36,6 +36,7 @@ export {
   type ReplicaErrorCode,
   type ReplicaErrorOptions,
 } from './errors.ts'
+export { type ForkOptions, type ForkResult, forkReplica } from './fork.ts'
 export { findGaps } from './gaps.ts'
 export type {
   Generation,

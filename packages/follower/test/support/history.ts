@@ -167,6 +167,7 @@ export function comparable(path: string, image: Buffer): Buffer {
     for (const [start, end] of [
       [18, 20],
       [24, 32],
+      [40, 44],
       [92, 96],
     ] as const)
       image.copy(bytes, start, start, end)
