@@ -1,6 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { randomUUID } from 'node:crypto'
 import { Args, Flags } from '@oclif/core'
 import { type RollBackResult, rollBack } from '@sqlstream/follower'
 import { formatTXID, type TXID } from '@sqlstream/ltx'
@@ -26,7 +26,10 @@ export default class Rollback extends BaseCommand {
       description: 'Back to how it was before the accident',
       command: '<%= config.bin %> rollback s3://bucket/app --at 2026-11-24T03:15:00Z',
     },
-    { description: 'What would change?', command: '<%= config.bin %> rollback /backups/app --txid 2a --dry-run' },
+    {
+      description: 'What would change?',
+      command: '<%= config.bin %> rollback /backups/app --txid 2a --dry-run',
+    },
   ]
   static override args = {
     url: Args.string({ ignoreStdin: true, required: true, description: 'URL or path of the replica' }),
