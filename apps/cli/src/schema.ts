@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
 import { change, info, liveStatus, sync } from './control/api-schema.ts'
+import { diff } from './diff-schema.ts'
 import { followEvent, promote } from './follow-schema.ts'
 import { fork, rollback } from './fork-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
@@ -294,5 +295,6 @@ export const SCHEMAS = {
   promote,
   fork,
   rollback,
+  diff,
   error: failure,
 } as const

@@ -1,4 +1,12 @@
 export type { FollowerClock } from './clock.ts'
+export {
+  type CompareOptions,
+  compareDatabases,
+  type DatabaseDiff,
+  type RowDiff,
+  type SQLValue,
+  type TableDiff,
+} from './compare/compare-databases.ts'
 export { FollowerError, type FollowerErrorCode, isFollowerError } from './errors.ts'
 export type { FollowerEvent, FollowerListener } from './events.ts'
 export { FAILPOINTS, type Failpoint, type FailpointHook } from './failpoint.ts'
