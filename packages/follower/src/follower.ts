@@ -33,7 +33,7 @@ export interface FollowerStatus {
   readonly commit: number
   /** Milliseconds since the copy was known to be the newest state of the replica. */
   readonly lagMs: number
-  /** `lagMs` is above the `maxLagMs` that was asked for. */
+  /** `lagMs` is above the `maxLagMs` that was asked for, or the replica has not been looked at yet. */
   readonly isStale: boolean
 }
 

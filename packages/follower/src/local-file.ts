@@ -6,11 +6,12 @@ import {
   ftruncateSync,
   openSync,
   readSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
 } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isPageSize, type PageSize } from '@sqlstream/ltx'
 import Database from 'better-sqlite3'
@@ -53,7 +54,8 @@ export class LocalFile {
 
   /** Rolls back what a crash has left. @throws FollowerError `local-changed` for what is no database with a rollback journal */
   static open(path: string, folder: StateFolder, failpoint: FailpointHook = () => undefined): LocalFile {
-    const full = resolve(path)
+    // SQLite looks for the journal beside the file itself, not beside a link to it.
+    const full = realpathSync(path)
     const fd = openSync(full, 'r+')
     let db: Database.Database | undefined
     try {
@@ -170,7 +172,8 @@ export class LocalFile {
         const { code } = error as { code?: string }
         if (code !== 'SQLITE_BUSY') throw error
       }
-      await sleep(5, undefined, signal && { signal }).catch(() => signal?.throwIfAborted())
+      // While one reader takes long, the others must get their turn: they are kept out as long as SQLite waits here.
+      await sleep(BUSY_TIMEOUT_MS, undefined, signal && { signal }).catch(() => signal?.throwIfAborted())
     }
   }
 
@@ -190,12 +193,12 @@ export class LocalFile {
       this.#failpoint('truncated')
       fsyncSync(this.#fd)
       this.#failpoint('synced')
+      // What makes the change real. If a power cut takes it back, the journal is there again, and the state before with it.
+      rmSync(journal)
     } catch (error) {
       this.#undo()
       throw error
     }
-    // What makes the change real. If a power cut takes it back, the journal is there again, and the state before with it.
-    rmSync(journal)
     this.#failpoint('committed')
   }
 

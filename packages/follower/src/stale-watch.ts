@@ -8,6 +8,8 @@ export class StaleWatch {
   readonly #emit: FollowerListener
   readonly #ended = new AbortController()
   #currentAt: number
+  #isKnown = false
+  /** It was said. */
   #isStale = false
 
   constructor(maxLagMs: number | undefined, clock: FollowerClock, emit: FollowerListener) {
@@ -23,13 +25,15 @@ export class StaleWatch {
     return this.#clock.now() - this.#currentAt
   }
 
+  /** Also before anything is known. */
   get isStale(): boolean {
-    return this.#maxLagMs !== undefined && this.lagMs > this.#maxLagMs
+    return this.#maxLagMs !== undefined && (!this.#isKnown || this.lagMs > this.#maxLagMs)
   }
 
   /** At this instant nothing newer was there. */
   current(at: number): void {
     this.#currentAt = at
+    this.#isKnown = true
     if (!this.#isStale || this.isStale) return
     this.#isStale = false
     this.#emit({ type: 'fresh' })
@@ -44,7 +48,7 @@ export class StaleWatch {
     while (!signal.aborted) {
       const left = this.#isStale ? maxLagMs : maxLagMs - this.lagMs
       await this.#clock.sleep(Math.max(0, left) + 1, signal)
-      if (signal.aborted || !this.isStale || this.#isStale) continue
+      if (signal.aborted || this.lagMs <= maxLagMs || this.#isStale) continue
       this.#isStale = true
       this.#emit({ type: 'stale', lagMs: this.lagMs })
     }

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, realpathSync, rmSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import Database from 'better-sqlite3'
 import { FollowerError } from './errors.ts'
@@ -15,9 +15,9 @@ export interface StateFolder {
   readonly lock: string
 }
 
-/** The folder of a copy. */
+/** The folder of a copy; of a link to one, that of the file itself. */
 export function stateFolder(file: string): StateFolder {
-  const full = resolve(file)
+  const full = existsSync(file) ? realpathSync(file) : resolve(file)
   const path = join(dirname(full), `.${basename(full)}-follow`)
   return {
     path,
