@@ -123,6 +123,17 @@ const TABLE: Readonly<Record<string, ByCode>> = {
     'wal-discontinuous': EXIT.corrupt,
     'disk-full': EXIT.diskFull,
   },
+  FollowerError: {
+    'target-exists': EXIT.targetExists,
+    locked: EXIT.conflict,
+    'local-changed': EXIT.conflict,
+    'wrong-replica': EXIT.conflict,
+    rewound: EXIT.conflict,
+    diverged: EXIT.conflict,
+    'page-size-changed': EXIT.unsupported,
+    promoted: EXIT.conflict,
+    empty: EXIT.notRestorable,
+  },
   SystemError: {
     ENOENT: EXIT.notFound,
     ENOTDIR: EXIT.notFound,

@@ -35,6 +35,11 @@ export function generationTarget(target: RestoreTarget, generation: string | und
   return { ...target, generation }
 }
 
+/** What a word means that may be a TXID or an instant. @throws CLIError `usage` */
+export function parseState(text: string): RestoreTarget {
+  return parseRestoreTarget(/^[0-9a-f]{1,16}$/i.test(text) ? { txid: text } : { timestamp: text })
+}
+
 function parseTXIDText(text: string): ReturnType<typeof parseTXID> {
   if (!/^[0-9a-f]{1,16}$/i.test(text)) {
     throw new CLIError(

@@ -2,6 +2,9 @@ import { z } from 'zod'
 import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
 import { change, info, liveStatus, sync } from './control/api-schema.ts'
+import { diff } from './diff-schema.ts'
+import { followEvent, promote } from './follow-schema.ts'
+import { fork, rollback } from './fork-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
 import { replicaList } from './replica-schema.ts'
 import { restore, restoreTree } from './restore-schema.ts'
@@ -288,5 +291,10 @@ export const SCHEMAS = {
   'control-info': info,
   'status-live': liveStatus,
   'replicate-event': event,
+  'follow-event': followEvent,
+  promote,
+  fork,
+  rollback,
+  diff,
   error: failure,
 } as const

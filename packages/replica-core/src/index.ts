@@ -24,7 +24,13 @@ export type { Member } from './fleet/member.ts'
 export type { MemberStatus } from './fleet/member-status.ts'
 export { sqliteCheck } from './integrity.ts'
 export type { LeaseWait } from './lease/acquire-lease.ts'
-export { type BorrowOptions, withBorrowedLease } from './lease/borrow-lease.ts'
+export {
+  type BorrowOptions,
+  type TakeOptions,
+  withBorrowedLease,
+  withTakenLease,
+} from './lease/borrow-lease.ts'
+export { type HeadState, markTakeover } from './lease/mark-takeover.ts'
 export type { LeaseOptions } from './lease/obtain-lease.ts'
 export { releaseLease, showLease, stealLease } from './lease/operate-lease.ts'
 export type { LeaseRecord } from './lease/record.ts'

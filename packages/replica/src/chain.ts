@@ -19,7 +19,7 @@ export function cheapestChain(files: readonly LTXFile[], target: TXID): LTXFile[
   let at = points.length - 1
   if (points[at]?.txid !== target) return undefined
   const chain: LTXFile[] = []
-  for (; at >= 0; at = (points[at] as Point).from) chain.push((points[at] as Point).via)
+  for (; at >= 0; at = (points[at] as Point).from) chain.push((points[at] as Point).via as LTXFile)
   return chain.reverse()
 }
 
@@ -53,14 +53,32 @@ function markChains(points: readonly Point[], targets: ReadonlySet<TXID>, found:
   for (let i = points.length - 1; i >= 0; i--) {
     const { txid, via, from } = points[i] as Point
     if (isOnWay[i] === 0 && !targets.has(txid)) continue
-    found.add(via)
+    found.add(via as LTXFile)
     if (from >= 0) isOnWay[from] = 1
   }
 }
 
+/**
+ * The cheapest files that lead from a state on to the latest one that can be reached from there without a snapshot: every one continues where the
+ * one before ended, or earlier. Empty when nothing continues it.
+ */
+export function cheapestContinuation(files: readonly LTXFile[], from: TXID): LTXFile[] {
+  const steps = byLastTXID(files).filter((file) => file.maxTXID > from && file.minTXID !== 1n)
+  const points = pointsBehind({ txid: from, cost: 0, via: undefined, from: -1 }, steps)
+  const way: LTXFile[] = []
+  for (let at = points.length - 1; at > 0; at = (points[at] as Point).from) {
+    way.push((points[at] as Point).via as LTXFile)
+  }
+  return way.reverse()
+}
+
 /** Every state that a snapshot leads to by these files, which are sorted by their last TXID and end after the snapshot. */
 function pointsFrom(base: LTXFile, steps: readonly LTXFile[]): Point[] {
-  const points: Point[] = [{ txid: base.maxTXID, cost: 0, via: base, from: -1 }]
+  return pointsBehind({ txid: base.maxTXID, cost: 0, via: base, from: -1 }, steps)
+}
+
+function pointsBehind(start: Point, steps: readonly LTXFile[]): Point[] {
+  const points: Point[] = [start]
   for (const file of steps) {
     const from = cheapestStart(points, file)
     if (from < 0) continue
@@ -116,7 +134,8 @@ export function latestStart(file: LTXFile, points: readonly TXID[]): TXID | unde
 interface Point {
   readonly txid: TXID
   readonly cost: number
-  readonly via: LTXFile
+  /** Undefined for a state to start from. */
+  readonly via: LTXFile | undefined
   /** Index of the state that the step starts from; -1 for the snapshot. */
   readonly from: number
 }

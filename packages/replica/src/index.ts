@@ -36,6 +36,7 @@ export {
   type ReplicaErrorCode,
   type ReplicaErrorOptions,
 } from './errors.ts'
+export { type ForkOptions, type ForkResult, forkReplica } from './fork.ts'
 export { findGaps } from './gaps.ts'
 export type {
   Generation,
@@ -46,14 +47,17 @@ export type {
 export { type GenerationPlan, type GenerationTarget, planGeneration } from './generations/plan-generation.ts'
 export { type RestoreGenerationOptions, restoreGeneration } from './generations/restore-generation.ts'
 export type { Identity } from './identity.ts'
+export { inOrder } from './in-order.ts'
 export { type Layout, LEASE_KEY, ltxKey, OWN_PREFIX, type ParsedKey, parseLTXKey } from './layout.ts'
 export { assumeSoleWriter, type Epoch, type Lease } from './lease.ts'
 export { withNewestFiles } from './newest-files.ts'
+export { type ContinuationPlan, planContinuation } from './plan-continuation.ts'
 export { type PlanRestoreOptions, planRestore, type RestorePlan, type RestoreTarget } from './plan-restore.ts'
 export { isWorthPool, type MakePool } from './pool.ts'
 export { proveRestorable } from './prove-restorable.ts'
 export { type ProvenRestore, readProof, writeProof } from './proven-record.ts'
 export { type AbortOptions, Replica, type ReplicaOptions } from './replica.ts'
+export { PageSet } from './restore/page-set.ts'
 export type {
   DatabaseShape,
   PageSink,

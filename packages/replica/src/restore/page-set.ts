@@ -33,6 +33,14 @@ export class PageSet {
     return true
   }
 
+  /** Takes a page out; one that is not in it does no harm. */
+  delete(pgno: Pgno): void {
+    if (!this.has(pgno)) return
+    const bit = pgno - 1
+    this.#words[bit >>> 5] = (this.#words[bit >>> 5] as number) & ~(1 << (bit & 31))
+    this.#count--
+  }
+
   /** The same pages, as far as they are in 1..commit, in a set of their own. */
   copy(commit: number = this.commit): PageSet {
     const copy = new PageSet(commit)

@@ -1,0 +1,38 @@
+import type { Progress, Replica } from '@sqlstream/replica'
+import type { FollowerClock } from './clock.ts'
+import type { FollowerListener } from './events.ts'
+import type { FailpointHook } from './failpoint.ts'
+
+/** How a copy looks for what is new. */
+export interface PollOptions {
+  /** Between two looks by one request, in ms. Default 500. */
+  readonly everyMs?: number | undefined
+  /** Between two listings of the newest files, in ms: they find what has another name than expected. Default 30,000. */
+  readonly listEveryMs?: number | undefined
+}
+
+/** Options of `openFollower`. */
+export interface FollowerOptions {
+  readonly replica: Replica
+  /** Path of the copy. Its state lies in `.<file>-follow` beside it. */
+  readonly file: string
+  /** Default: every 500 ms. `false`: only `catchUp` looks. */
+  readonly poll?: PollOptions | false | undefined
+  /** Say when the copy has not been known to be the newest state for so long. Default: never. */
+  readonly maxLagMs?: number | undefined
+  /** Replace a file that is no copy of this replica. Default false. */
+  readonly replace?: boolean | undefined
+  /** Called before a file is replaced; rejects when somebody uses it. Default: nobody is asked. */
+  readonly mayReplace?: ((path: string) => Promise<void>) | undefined
+  /** What to do when the replica's history is not that of the copy: end with an error, or take it over. Default `refuse`. */
+  readonly onDiverged?: 'refuse' | 'rebase' | undefined
+  /** Ends it. */
+  readonly signal?: AbortSignal | undefined
+  readonly onEvent?: FollowerListener | undefined
+  /** Of the first copy. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** Default: this process's. */
+  readonly clock?: FollowerClock | undefined
+  /** For crash tests. */
+  readonly failpoint?: FailpointHook | undefined
+}
