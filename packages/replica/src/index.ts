@@ -49,11 +49,18 @@ export type { Identity } from './identity.ts'
 export { type Layout, LEASE_KEY, ltxKey, OWN_PREFIX, type ParsedKey, parseLTXKey } from './layout.ts'
 export { assumeSoleWriter, type Epoch, type Lease } from './lease.ts'
 export { withNewestFiles } from './newest-files.ts'
+export { type AdvancePlan, planAdvance } from './plan-advance.ts'
 export { type PlanRestoreOptions, planRestore, type RestorePlan, type RestoreTarget } from './plan-restore.ts'
 export { isWorthPool, type MakePool } from './pool.ts'
 export { proveRestorable } from './prove-restorable.ts'
 export { type ProvenRestore, readProof, writeProof } from './proven-record.ts'
 export { type AbortOptions, Replica, type ReplicaOptions } from './replica.ts'
+export {
+  type LoadedFile,
+  type LoadOptions,
+  loadFile,
+  loadNextCapture,
+} from './restore/load-file.ts'
 export type {
   DatabaseShape,
   PageSink,
