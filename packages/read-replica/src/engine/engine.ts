@@ -86,9 +86,11 @@ export class Engine {
         const sets: RowSet[] = []
         try {
           for (const statement of request.statements) sets.push(session.connection.run(statement))
-        } finally {
-          if (session.connection.endOpenTransaction()) throw new OpenTransaction()
+        } catch (error) {
+          session.connection.endOpenTransaction()
+          throw error
         }
+        if (session.connection.endOpenTransaction()) throw new OpenTransaction()
         return { sets, isLast: true }
       }
       case 'begin': {

@@ -70,7 +70,7 @@ export class Follower {
     options: { readonly isThorough?: boolean; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<boolean> {
     const { isThorough = false, signal } = options
-    while (this.#round) {
+    while (this.#round !== undefined) {
       const shared = this.#round
       if (!isThorough) return await shared
       await shared.catch(() => undefined)

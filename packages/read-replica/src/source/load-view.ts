@@ -2,6 +2,7 @@ import { type Checksum, type Header, isLTXError, type PageSize, type TXID } from
 import {
   type AbortOptions,
   type Catalog,
+  filesOf,
   type LoadedFile,
   type LTXFile,
   loadFile,
@@ -11,6 +12,7 @@ import {
   type RestorePlan,
   type RestoreTarget,
   readDoomed,
+  SNAPSHOT_LEVEL,
   withoutRemains,
 } from '@sqlstream/replica'
 import { isStorageError, Slots } from '@sqlstream/storage'
@@ -66,37 +68,48 @@ export async function loadView(
 ): Promise<LoadedView> {
   let wanted = target
   for (let replans = 0; ; replans++) {
-    const plan = await planView(replica, wanted, options)
+    const { plan, teller } = await planView(replica, wanted, options)
     // An instant was chosen once: planned anew, it is the same state.
     wanted = target.kind === 'timestamp' ? { kind: 'txid', txid: plan.txid } : target
     try {
-      return await loadPlan(replica, files, plan, options)
+      const [loaded, time] = await Promise.all([
+        loadPlan(replica, files, plan, options),
+        teller && replica.header(teller, options),
+      ])
+      return time ? withTime(loaded, time.timestamp) : loaded
     } catch (error) {
       if (!isStorageError(error, 'not-found') || replans === MOST_REPLANS) throw error
     }
   }
 }
 
+/** A plan, and the file that tells the time of its state, where no file of the plan does. */
+interface PlannedView {
+  readonly plan: RestorePlan
+  readonly teller: LTXFile | undefined
+}
+
 async function planView(
   replica: Replica,
   target: RestoreTarget,
   options: AbortOptions,
-): Promise<RestorePlan> {
-  // The newest state is left soon; one that is read for long had better not rest on files that will go.
-  const [catalog, avoid] = await Promise.all([replica.catalog(options), keysToAvoid(replica, options)])
-  return await planIn(replica, withoutRemains(catalog, avoid), target, avoid, options)
+): Promise<PlannedView> {
+  const [listed, avoid] = await Promise.all([replica.catalog(options), keysToAvoid(replica, options)])
+  const whole = withoutRemains(listed, avoid)
+  const catalog =
+    target.kind === 'timestamp' ? await replica.withTimestamps(whole, target.timestamp, options) : whole
+  const plan = planRestore(catalog, target, { avoid })
+  return { plan, teller: plan.timestamp ? undefined : tellerOf(catalog, plan) }
 }
 
-async function planIn(
-  replica: Replica,
-  catalog: Catalog,
-  target: RestoreTarget,
-  avoid: ReadonlySet<string>,
-  options: AbortOptions,
-): Promise<RestorePlan> {
-  const timed =
-    target.kind === 'timestamp' ? await replica.withTimestamps(catalog, target.timestamp, options) : catalog
-  return planRestore(timed, target, { avoid })
+/** A snapshot may carry the time at which it was made: another file that ends with the same state knows better. */
+function tellerOf(catalog: Catalog, { files, txid }: RestorePlan): LTXFile | undefined {
+  if (files[files.length - 1]?.level !== SNAPSHOT_LEVEL) return undefined
+  return filesOf(catalog).find((file) => file.maxTXID === txid && file.level !== SNAPSHOT_LEVEL)
+}
+
+function withTime({ update, record }: LoadedView, time: number): LoadedView {
+  return { update: { ...update, state: { ...update.state, time } }, record: { ...record, time } }
 }
 
 /** Files that retention will remove. Who may not read the record reads all the same. */

@@ -138,15 +138,16 @@ function isSame(a: Uint8Array, b: Uint8Array): boolean {
 
 /** What a database holds, as text: schema, then all rows of its tables. */
 export function dumpOf(db: Database.Database): string {
-  const all = (sql: string): Record<string, unknown>[] => db.prepare(sql).all() as Record<string, unknown>[]
+  const all = (sql: string): Record<string, unknown>[] =>
+    db.prepare(sql).safeIntegers().all() as Record<string, unknown>[]
   const tables = all(TABLES)
   return dumpText(
     all(SCHEMA),
-    tables.map(({ name }) => [String(name), all(`SELECT * FROM "${name}" ORDER BY rowid`)] as const),
+    tables.map(({ name }) => [String(name), all(`SELECT * FROM "${name}"`)] as const),
   )
 }
 
-export const SCHEMA = 'SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema ORDER BY rowid'
+export const SCHEMA = 'SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name'
 export const TABLES = `SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name`
 
 export function dumpText(
@@ -155,7 +156,8 @@ export function dumpText(
 ): string {
   const text = (value: unknown): unknown => {
     if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
-    return typeof value === 'bigint' ? String(value) : value
+    if (typeof value !== 'bigint') return value
+    return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
   }
   const line = (row: Record<string, unknown>): string => JSON.stringify(Object.values(row).map(text))
   return [...schema.map(line), ...tables.flatMap(([name, rows]) => [name, ...rows.map(line)])].join('\n')
