@@ -107,11 +107,12 @@ export class EngineClient {
       reject(signal?.reason)
       this.#stopGivenUp()
     }
-    signal?.addEventListener('abort', onAbort, { once: true })
+    // Throws for values that no message can carry, and then there is nothing to wait for.
+    this.#link.post({ ...request, call } as EngineRequest, transfer)
     this.#pending.set(call, pending)
     this.#link.setBusy?.(true)
+    signal?.addEventListener('abort', onAbort, { once: true })
     try {
-      this.#link.post({ ...request, call } as EngineRequest, transfer)
       const reply = await promise
       if (reply.error) throw this.#errorOf(reply.error)
       return reply

@@ -26,6 +26,8 @@ export type FollowOutcome =
   | 'gap'
 
 const LIST_MS = 30_000
+/** After so long without a round it is not known what has become of the captures meanwhile. */
+const LONG_PAUSE_MS = 60_000
 /** So many listings of captures come between two of everything. */
 const CAPTURE_LISTINGS = 10
 
@@ -64,7 +66,8 @@ export class FollowPlan {
   /** The first step of a round. @param thorough list everything, if need be, before saying that there is nothing new */
   begin(now: number, thorough = false): FollowStep {
     // After a pause (a machine that slept) captures may have been merged and removed.
-    if (thorough || now - this.#lastRound > 10 * this.#listMs) this.#mustListAll = true
+    if (thorough || now - this.#lastRound > Math.max(LONG_PAUSE_MS, 10 * this.#listMs))
+      this.#mustListAll = true
     this.#lastRound = now
     this.#step = this.#method === 'probe' ? 'probe' : 'list-captures'
     return this.#step
