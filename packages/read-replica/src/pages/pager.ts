@@ -1,4 +1,5 @@
 import { isLTXError, type PageSize } from '@sqlstream/ltx'
+import type { FramePlace } from '../view/layer.ts'
 import type { View } from '../view/view.ts'
 import { FrameDecoder } from './frame-decoder.ts'
 import type { PageCache } from './page-cache.ts'
@@ -93,21 +94,21 @@ export class Pager {
     )
   }
 
-  #fetchOne(view: View, pgno: number, place: { file: number; offset: number }, reader: Reader): Uint8Array {
-    const { file, offset } = place
-    let coming = this.#inflight.find((each) => covers(each, file, offset))
-    if (!coming) {
-      this.#fetch(view, reader.readAhead.miss(pgno, this.#most(view.pageSize)))
-      coming = this.#inflight.find((each) => covers(each, file, offset))
+  #fetchOne(view: View, pgno: number, { file, offset }: FramePlace, reader: Reader): Uint8Array {
+    let window = reader.readAhead.miss(pgno, this.#most(view.pageSize))
+    for (;;) {
+      const coming = this.#inflight.find((each) => covers(each, file, offset))
+      if (coming) return this.#harvest(coming, offset) as Uint8Array
+      this.#fetch(view, window)
+      // It may have come while room was made for its neighbours.
+      const page = this.#cache.get(file, offset)
+      if (page) return page
+      if (this.#inflight.some((each) => covers(each, file, offset))) continue
+      // All room is taken by what was asked for ahead.
+      const [oldest] = this.#inflight
+      if (oldest) this.#harvestQuietly(oldest)
+      window = { first: pgno, end: pgno + 1, isGuess: true }
     }
-    while (!coming) {
-      // Every place is taken by what was asked for ahead.
-      this.#harvest(this.#inflight[0] as Inflight)
-      this.#fetch(view, { first: pgno, end: pgno + 1, isGuess: true })
-      coming = this.#inflight.find((each) => covers(each, file, offset))
-    }
-    const found = this.#harvest(coming, offset)
-    return found as Uint8Array
   }
 
   #fetch(view: View, window: Window): void {
@@ -126,17 +127,20 @@ export class Pager {
     }
   }
 
-  /** Puts into the cache what has come; what has failed is asked for again when it is needed. */
+  /** Puts into the cache what has come. */
   #harvestDone(): boolean {
     const done = this.#inflight.filter(({ ticket }) => this.#source.isDone(ticket))
-    for (const each of done) {
-      try {
-        this.#harvest(each)
-      } catch {
-        // Whoever needs the page learns of it.
-      }
-    }
+    for (const each of done) this.#harvestQuietly(each)
     return done.length > 0
+  }
+
+  /** What was asked for ahead and failed is asked for again when it is needed: then it is told. */
+  #harvestQuietly(inflight: Inflight): void {
+    try {
+      this.#harvest(inflight)
+    } catch {
+      // See above.
+    }
   }
 
   /** Waits for a request and puts its pages into the cache. Gives the page at `wanted`, which may be pushed out again at once. */
