@@ -25,9 +25,8 @@ export class UsageError extends Error {
 
 /** A statement that has begun. */
 export interface Cursor {
-  readonly columns: readonly string[]
   /** The next rows, about as many bytes as given; `isLast` when there are no more. */
-  next(bytes: number): { readonly rows: SqlValue[][]; readonly isLast: boolean }
+  next(bytes: number): { readonly set: RowSet; readonly isLast: boolean }
   close(): void
 }
 
@@ -70,8 +69,7 @@ export class Connection {
   run(statement: Statement): RowSet {
     const cursor = this.begin(statement)
     try {
-      const { rows } = cursor.next(Number.POSITIVE_INFINITY)
-      return { columns: cursor.columns, rows }
+      return cursor.next(Number.POSITIVE_INFINITY).set
     } finally {
       cursor.close()
     }
@@ -83,9 +81,19 @@ export class Connection {
     const close = (): void => this.#giveBack(sql, stmt)
     try {
       this.#bind(stmt, params ?? [])
+      // The first step may compile the statement anew, for a schema that has changed: only then its columns are known.
+      let code = this.#step(stmt)
       const columns = this.#columns(stmt)
-      // A statement without columns has its effect, or is refused, before it has rows to give.
-      return { columns, next: (bytes) => this.#rows(stmt, columns.length, bytes), close }
+      const next = (bytes: number): { set: RowSet; isLast: boolean } => {
+        const rows: SqlValue[][] = []
+        for (let size = 0; code === SQLITE.ROW && size < bytes; code = this.#step(stmt)) {
+          const row = columns.map((_, i) => this.#value(stmt, i))
+          size += sizeOf(row)
+          rows.push(row)
+        }
+        return { set: { columns, rows }, isLast: code === SQLITE.DONE }
+      }
+      return { next, close }
     } catch (error) {
       close()
       throw error
@@ -171,22 +179,10 @@ export class Connection {
     return Array.from({ length: count }, (_, i) => wasm.cstrToJs(this.#c.sqlite3_column_name(stmt, i)) ?? '')
   }
 
-  #rows(stmt: Pointer, columns: number, bytes: number): { rows: SqlValue[][]; isLast: boolean } {
-    const rows: SqlValue[][] = []
-    for (let size = 0; size < bytes; ) {
-      const code = this.#c.sqlite3_step(stmt)
-      if (code === SQLITE.DONE) return { rows, isLast: true }
-      if (code !== SQLITE.ROW) throw this.#failure(code)
-      const row: SqlValue[] = new Array(columns)
-      for (let i = 0; i < columns; i++) {
-        const value = this.#value(stmt, i)
-        row[i] = value
-        size += typeof value === 'string' ? value.length : value instanceof Uint8Array ? value.byteLength : 8
-      }
-      size += 16
-      rows.push(row)
-    }
-    return { rows, isLast: false }
+  #step(stmt: Pointer): number {
+    const code = this.#c.sqlite3_step(stmt)
+    if (code !== SQLITE.DONE && code !== SQLITE.ROW) throw this.#failure(code)
+    return code
   }
 
   #value(stmt: Pointer, column: number): SqlValue {
@@ -266,4 +262,13 @@ export class Connection {
     const message = this.#sqlite.wasm.cstrToJs(this.#c.sqlite3_errmsg(this.#db)) ?? 'unknown error'
     return new SqlFailure(message, this.#sqlite.capi.sqlite3_js_rc_str(code) ?? `SQLITE_${code}`)
   }
+}
+
+/** Bytes that a row takes, about. */
+function sizeOf(row: readonly SqlValue[]): number {
+  let size = 16
+  for (const value of row) {
+    size += typeof value === 'string' ? value.length : value instanceof Uint8Array ? value.byteLength : 8
+  }
+  return size
 }

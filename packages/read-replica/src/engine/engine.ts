@@ -98,13 +98,13 @@ export class Engine {
         session.confirmed = request.confirmed
         session.cursor?.close()
         session.cursor = session.connection.begin(request.statement)
-        return { sets: [{ columns: session.cursor.columns, rows: [] }], isLast: false }
+        return NOTHING
       }
       case 'next': {
         const { cursor } = this.#session(request.session)
         if (!cursor) return NOTHING
-        const { rows, isLast } = cursor.next(CHUNK_BYTES)
-        return { sets: [{ columns: cursor.columns, rows }], isLast }
+        const { set, isLast } = cursor.next(CHUNK_BYTES)
+        return { sets: [set], isLast }
       }
       case 'close':
         this.#sessions.get(request.session)?.close()

@@ -42,8 +42,6 @@ export class Follower {
   #record: ViewRecord
   #confirmed: number
   #unready = 0
-  /** Newer files are there, and nothing connects to them. */
-  #hasGap = false
   #round: Promise<boolean> | undefined
 
   constructor({ source, plan, record, adopt, now }: FollowerOptions) {
@@ -87,6 +85,7 @@ export class Follower {
     const begun = this.#now()
     let hasAdvanced = false
     let isKnown = true
+    let nothingSince: number | undefined
     try {
       let step = this.#plan.begin(begun, isThorough)
       while (step !== 'done') {
@@ -94,11 +93,12 @@ export class Follower {
         const outcome = await this.#carryOut(step, signal)
         hasAdvanced ||= outcome === 'advanced'
         isKnown = outcome !== 'unready'
-        if (outcome !== 'unready') this.#hasGap = outcome === 'gap' || (this.#hasGap && step !== 'list-all')
-        if (outcome === 'nothing' && !this.#hasGap) this.#confirmed = Math.max(this.#confirmed, asked)
+        if (outcome === 'nothing') nothingSince = asked
         step = this.#plan.next(outcome === 'unready' ? 'nothing' : outcome, this.#now())
       }
       if (isKnown) this.#unready = 0
+      // A round that fails has learnt of a gap, or of nothing.
+      if (isKnown && nothingSince !== undefined) this.#confirmed = nothingSince
       return hasAdvanced
     } catch (error) {
       this.#plan.failed()

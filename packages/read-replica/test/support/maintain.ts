@@ -11,6 +11,7 @@ import {
   type Replica,
   readDoomed,
   retain,
+  runMerge,
   withoutRemains,
 } from '@sqlstream/replica'
 import { type History, LEASE, timeOf } from './history.ts'
@@ -26,6 +27,20 @@ export async function compactNow({ replica, txid }: History): Promise<void> {
 /** Makes a snapshot of the newest state. */
 export async function snapshotNow({ replica }: History): Promise<void> {
   await makeSnapshot(replica, replica.writer(LEASE), await replica.catalog())
+}
+
+/** Merges the captures of these transactions, or other files, into one of a level. */
+export async function mergeNow(
+  { replica }: History,
+  level: number,
+  min: number,
+  max: number,
+  files?: readonly LTXFile[],
+): Promise<void> {
+  const captures = filesOf(await replica.catalog()).filter(
+    ({ level, minTXID, maxTXID }) => level === 0 && minTXID >= min && maxTXID <= max,
+  )
+  await runMerge(replica, replica.writer(LEASE), { level, inputs: files ?? captures })
 }
 
 /** Removes captures that are older than this, and merges that nothing promises any more. */
