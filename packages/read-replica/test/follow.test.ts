@@ -23,7 +23,7 @@ async function advance(history: History): Promise<void> {
   await history.commit(`UPDATE t SET a = ${history.txid + 1n}; INSERT INTO t (a) VALUES (randomblob(100))`)
 }
 
-async function valueOf(replica: ReadReplica): Promise<unknown> {
+async function newestValue(replica: ReadReplica): Promise<unknown> {
   return (await replica.get('SELECT a FROM t WHERE id = 1'))?.['a']
 }
 
@@ -48,7 +48,7 @@ describe('F1: new states', () => {
       'get ltx/0/0000000000000005-0000000000000005.ltx',
       'get ltx/0/0000000000000006-0000000000000006.ltx',
     ])
-    expect(await valueOf(replica)).toBe(5)
+    expect(await newestValue(replica)).toBe(5)
     // What the capture has brought is not asked for again.
     expect(take()).toEqual([])
   })
@@ -56,7 +56,7 @@ describe('F1: new states', () => {
   test('come by themselves, with an event, and prepared statements go on', async () => {
     using history = await historyOf(2)
     await using replica = await openReplica({ store: history.store, poll: { intervalMs: 1 } })
-    expect(await valueOf(replica)).toBe(2)
+    expect(await newestValue(replica)).toBe(2)
     const advanced = new Promise((resolve) => replica.on('advance', resolve))
     await history.commit('ALTER TABLE t ADD COLUMN b; UPDATE t SET a = 3, b = 4')
     expect(await advanced).toMatchObject({ txid: 3n })
@@ -74,7 +74,7 @@ describe('F1: new states', () => {
     const waiting = replica.waitFor(toTXID(3))
     await advance(history)
     await waiting
-    expect(await valueOf(replica)).toBe(3)
+    expect(await newestValue(replica)).toBe(3)
     await expect(replica.waitFor(toTXID(9), { timeoutMs: 5 })).rejects.toMatchObject({ code: 'timed-out' })
     const signal = AbortSignal.abort(new Error('enough'))
     await expect(replica.waitFor(toTXID(9), { signal })).rejects.toThrow('enough')
@@ -98,7 +98,7 @@ describe('F1: new states', () => {
         await capturesOf(history, 3, 4).then((files) => files.filter((f) => f.minTXID === f.maxTXID)),
       )
       await replica.waitFor(toTXID(4))
-      expect(await valueOf(replica)).toBe(4)
+      expect(await newestValue(replica)).toBe(4)
     },
   )
 })
@@ -111,10 +111,10 @@ describe('W26: merges beside newer captures', () => {
     await replica.refresh()
     await mergeNow(history, 1, 2, 4)
     await replica.refresh()
-    expect(await valueOf(replica)).toBe(5)
+    expect(await newestValue(replica)).toBe(5)
     expect(replica.position.txid).toBe(5n)
     await using again = await openReplica({ store: history.store, poll: false })
-    expect(await valueOf(again)).toBe(5)
+    expect(await newestValue(again)).toBe(5)
   })
 })
 
@@ -132,7 +132,7 @@ describe('W27, T42: a merge that reaches over the state of the reader', () => {
     expect(await dumpBy(replica)).toBe(history.dump)
     await advance(history)
     expect(await replica.refresh()).toBe(true)
-    expect(await valueOf(replica)).toBe(12)
+    expect(await newestValue(replica)).toBe(12)
   })
 
   test('W27: where no merge is on a boundary of the reader, a snapshot bridges', async () => {
@@ -150,7 +150,7 @@ describe('W27, T42: a merge that reaches over the state of the reader', () => {
     using history = await historyOf(5)
     await using replica = await openReplica({ store: history.store, poll: { intervalMs: 1, listMs: 0 } })
     await using strict = await openReplica({ store: history.store, poll: false, maxLagMs: 0 })
-    expect(await valueOf(strict)).toBe(5)
+    expect(await newestValue(strict)).toBe(5)
     const errors: unknown[] = []
     const failed = new Promise<void>((resolve) =>
       replica.on('error', (error) => {
@@ -162,7 +162,7 @@ describe('W27, T42: a merge that reaches over the state of the reader', () => {
     await advance(history)
     await failed
     expect(errors[0]).toMatchObject({ name: 'ReplicaError', code: 'gap' })
-    expect(await valueOf(replica)).toBe(5)
+    expect(await newestValue(replica)).toBe(5)
     await strict.refresh().catch(() => undefined)
     const error = await strict.all('SELECT 1').catch((error: unknown) => error)
     expect(error).toMatchObject({ code: 'stale', cause: { code: 'gap' } })
@@ -294,7 +294,7 @@ describe('F3: what is newest', () => {
     const { bytes, txid } = other.encode()
     await history.store.put(`ltx/0/${key(txid)}.ltx`, bytes)
     await expect(replica.refresh()).rejects.toMatchObject({ code: 'diverged' })
-    expect(await valueOf(replica)).toBe(3)
+    expect(await newestValue(replica)).toBe(3)
   })
 
   test('F4: the lag is that of the last answer that nothing is newer, and a limit makes queries look first', async () => {
@@ -303,16 +303,19 @@ describe('F3: what is newest', () => {
     await using replica = await openReplica({ store, poll: false, maxLagMs: 20 })
     await advance(history)
     while (replica.lagMs <= 20) await new Promise((resolve) => setTimeout(resolve, 5))
-    expect(await valueOf(replica)).toBe(4)
+    expect(await newestValue(replica)).toBe(4)
     expect(replica.lagMs).toBeLessThan(20_000)
     store.setPlan([
       { operation: 'get', fault: 'fail' },
       { operation: 'list', fault: 'fail' },
     ])
     while (replica.lagMs <= 20) await new Promise((resolve) => setTimeout(resolve, 5))
-    await expect(valueOf(replica)).rejects.toMatchObject({ code: 'stale', cause: { name: 'StorageError' } })
+    await expect(newestValue(replica)).rejects.toMatchObject({
+      code: 'stale',
+      cause: { name: 'StorageError' },
+    })
     store.setPlan([])
-    expect(await valueOf(replica)).toBe(4)
+    expect(await newestValue(replica)).toBe(4)
   })
 
   test('F5: a capture that is in the store by half is waited for', async () => {

@@ -5,11 +5,9 @@ import { Replica, restorableTXIDs } from '@sqlstream/replica'
 import { MemoryStore } from '@sqlstream/storage'
 import { FileStore } from '@sqlstream/storage-file'
 import { type GoldenName, goldenFolderOrReason, loadGolden, TempFolder } from '@sqlstream/testkit'
-import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { openReplica } from '../src/node/index.ts'
-import { dumpBy } from './support/dump.ts'
-import { dumpOf } from './support/history.ts'
+import { contentOf, dumpBy } from './support/dump.ts'
 
 const golden = goldenFolderOrReason()
 
@@ -65,15 +63,4 @@ async function memoryCopy(source: string): Promise<MemoryStore> {
     if (name.endsWith('.ltx')) await store.put(name, readFileSync(join(source, name)))
   }
   return store
-}
-
-/** What a `.dump` of the sqlite3 program makes. */
-function contentOf(sql: string): string {
-  const db = new Database(':memory:').unsafeMode()
-  try {
-    db.exec(sql)
-    return dumpOf(db)
-  } finally {
-    db.close()
-  }
 }

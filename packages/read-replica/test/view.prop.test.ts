@@ -97,3 +97,20 @@ function stateOf(specs: readonly Spec[]): ViewState {
 function pgnosTo(commit: number): number[] {
   return Array.from({ length: commit }, (_, i) => i + 1)
 }
+
+test('V3: the lock page is zeros, and the pages behind it are not moved', () => {
+  const pageSize: PageSize = 65536
+  const lock = 16385
+  const pgnos = Uint32Array.from({ length: lock + 3 }, (_, i) => (i + 1 < lock ? i + 1 : i + 2))
+  const commit = pgnos.at(-1)!
+  const source = {
+    number: 1,
+    commit,
+    pgnos,
+    offsets: Float64Array.from(pgnos, (pgno) => pgno * 100),
+    sizes: new Uint32Array(pgnos.length).fill(10),
+  }
+  const view = View.of({ txid: toTXID(1), time: 0, pageSize, commit }, [source])
+  expect(view.find(lock)).toBeUndefined()
+  for (const pgno of [1, lock - 1, lock + 1, commit]) expect(view.find(pgno)?.offset).toBe(pgno * 100)
+})

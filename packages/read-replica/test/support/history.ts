@@ -28,6 +28,7 @@ export class History implements Disposable {
   /** Sizes in pages by TXID. */
   readonly commits: number[] = [0]
   readonly #hasProofs: boolean
+  readonly #keepsDumps: boolean
   #image: Uint8Array = new Uint8Array(0)
   #checksum: Checksum = toChecksum(FLAG)
 
@@ -37,10 +38,13 @@ export class History implements Disposable {
       readonly store?: BlobStore
       readonly hasProofs?: boolean
       readonly setup?: string
+      /** Default true: remember what the database holds after each commit. */
+      readonly keepsDumps?: boolean
     } = {},
   ) {
     this.pageSize = options.pageSize ?? 4096
     this.#hasProofs = options.hasProofs ?? true
+    this.#keepsDumps = options.keepsDumps ?? true
     this.db = new Database(':memory:')
     this.db.pragma(`page_size = ${this.pageSize}`)
     if (options.setup) this.db.exec(options.setup)
@@ -79,7 +83,7 @@ export class History implements Disposable {
     after[18] = 2
     after[19] = 2
     this.#image = after
-    this.dumps.push(dumpOf(this.db))
+    this.dumps.push(this.#keepsDumps ? dumpOf(this.db) : '')
     const { pageSize, txid } = this
     const commit = after.byteLength / pageSize
     this.commits.push(commit)
