@@ -3,6 +3,7 @@ import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
 import { change, info, liveStatus, sync } from './control/api-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
+import { query } from './query/query-schema.ts'
 import { replicaList } from './replica-schema.ts'
 import { restore, restoreTree } from './restore-schema.ts'
 import { count, error, file, hex64, instant, milliseconds, range } from './schema-parts.ts'
@@ -275,6 +276,7 @@ export const SCHEMAS = {
   status,
   'status-folder': folderStatus,
   list: replicaList,
+  query,
   lease,
   retention,
   compact,

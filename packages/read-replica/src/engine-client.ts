@@ -7,7 +7,7 @@ import type {
   EngineRequest,
   EngineStats,
 } from './engine/messages.ts'
-import { isReadReplicaError, ReadReplicaError } from './errors.ts'
+import { closedError, isReadReplicaError, ReadReplicaError } from './errors.ts'
 import { FileGone } from './pages/page-source.ts'
 import { REQUEST_BYTES } from './pages/read-ahead.ts'
 
@@ -123,7 +123,7 @@ export class EngineClient {
 
   /** Ends the thread; calls that wait reject with `closed`. */
   async close(): Promise<void> {
-    this.#end(new ReadReplicaError('closed', 'the replica is closed'))
+    this.#end(closedError())
     await this.#link.terminate()
   }
 

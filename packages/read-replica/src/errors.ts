@@ -51,3 +51,8 @@ export function isReadReplicaError(error: unknown, code?: ReadReplicaErrorCode):
   if (!(error instanceof Error) || error.name !== 'ReadReplicaError') return false
   return code === undefined || (error as ReadReplicaError).code === code
 }
+
+/** The error of whatever is used after `close`. */
+export function closedError(): ReadReplicaError {
+  return new ReadReplicaError('closed', 'the replica is closed')
+}

@@ -15,21 +15,20 @@ const CACHE_BYTES = 32 * 1024 * 1024
 export async function openWith(start: StartEngine, options: OpenOptions): Promise<ReadReplica> {
   const { signal, at, poll, cache, maxLagMs } = options
   signal?.throwIfAborted()
-  const source = sourceOf(options)
+  const source = sourceOf(options, (base) => client.tell({ type: 'forget', base }))
   const shared = new SharedArrayBuffer(SHARED_BYTES)
-  const client = new EngineClient(start, shared, source)
+  const client: EngineClient = new EngineClient(start, shared, source)
   const core = new ReplicaCore(client, source, () => Date.now())
   try {
     const settings = { cacheBytes: cache?.bytes ?? CACHE_BYTES, readAhead: cache?.readAhead ?? {}, shared }
     // SQLite loads while the listing is on its way.
-    const [opened] = await Promise.all([core.openAt(at, { signal }), client.start(settings)])
-    const { session, record } = opened
-    if (at) return new ReadReplica({ core, session, record })
+    const [session] = await Promise.all([core.openAt(at, { signal }), client.start(settings)])
+    if (at) return new ReadReplica({ core, session })
     const polling = poll === false ? {} : (poll ?? {})
     const follower: Follower = new Follower({
       source,
       plan: new FollowPlan(polling),
-      record,
+      session: session.number,
       adopt: (view) => {
         core.advance(session, view)
         replica.show(view.record)
@@ -39,7 +38,6 @@ export async function openWith(start: StartEngine, options: OpenOptions): Promis
     const replica: ReadReplica = new ReadReplica({
       core,
       session,
-      record,
       follower,
       polls: poll !== false,
       intervalMs: polling.intervalMs,
@@ -52,7 +50,7 @@ export async function openWith(start: StartEngine, options: OpenOptions): Promis
   }
 }
 
-function sourceOf({ store, replica }: OpenOptions): ReplicaSource {
+function sourceOf({ store, replica }: OpenOptions, forget: (base: number) => void): ReplicaSource {
   const inner = replica?.store ?? store
   if (!inner) throw new TypeError('openReplica needs a store or a replica')
   const stats = { requests: 0, bytes: 0 }
@@ -60,5 +58,5 @@ function sourceOf({ store, replica }: OpenOptions): ReplicaSource {
     stats.requests++
     stats.bytes += bytes
   })
-  return new ReplicaSource(new Replica(counted, replica ? { layout: replica.layout } : {}), stats)
+  return new ReplicaSource(new Replica(counted, replica ? { layout: replica.layout } : {}), stats, forget)
 }

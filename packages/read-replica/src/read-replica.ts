@@ -1,14 +1,14 @@
 import { formatTXID, type TXID } from '@sqlstream/ltx'
 import type { AbortOptions } from '@sqlstream/replica'
 import { abortable } from '@sqlstream/storage'
-import type { SqlParams } from './engine/messages.ts'
-import { isReadReplicaError, ReadReplicaError } from './errors.ts'
+import type { RowSet, SqlParams, Statement } from './engine/messages.ts'
+import { closedError, isReadReplicaError, ReadReplicaError } from './errors.ts'
 import type { At, Position, ReplicaStats } from './options.ts'
 import type { ReplicaCore } from './replica-core.ts'
 import { type Row, rowsOf } from './rows.ts'
-import { type ReadTx, type SessionClient, statementsOf } from './session-client.ts'
+import type { ReadTx, SessionClient } from './session-client.ts'
 import type { Follower } from './source/follower.ts'
-import type { ViewRecord } from './source/load-view.ts'
+import type { ViewState } from './view/view.ts'
 
 /** What listeners get. */
 export interface ReplicaEvents {
@@ -28,7 +28,6 @@ export interface WaitForOptions extends AbortOptions {
 export interface ReadReplicaParts {
   readonly core: ReplicaCore
   readonly session: SessionClient
-  readonly record: ViewRecord
   /** Absent: the state is fixed. */
   readonly follower?: Follower | undefined
   readonly intervalMs?: number | undefined
@@ -53,14 +52,15 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
     error: new Set(),
   }
   readonly #closing = new AbortController()
-  #record: ViewRecord
+  /** What was shown last: it can be asked for after the end, too. */
+  #shown: Pick<ViewState, 'txid' | 'time'>
   #timer: ReturnType<typeof setTimeout> | undefined
   #lastError: unknown
 
   constructor(parts: ReadReplicaParts) {
     this.#core = parts.core
     this.#session = parts.session
-    this.#record = parts.record
+    this.#shown = parts.core.source.recordOf(parts.session.number)
     this.#follower = parts.follower
     this.#intervalMs = parts.intervalMs ?? 1000
     this.#maxLagMs = parts.maxLagMs ?? Number.POSITIVE_INFINITY
@@ -70,7 +70,7 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
 
   /** The state that a query shows that begins now. */
   get position(): Position {
-    return { txid: this.#record.txid, time: new Date(this.#record.time) }
+    return { txid: this.#shown.txid, time: new Date(this.#shown.time) }
   }
 
   /** How long ago this state was known to be the newest one, ms; 0 for a fixed state. */
@@ -88,19 +88,17 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
     return row
   }
 
+  async table(sql: string, params?: SqlParams, options: AbortOptions = {}): Promise<RowSet> {
+    const [set] = await this.#run([{ sql, params }], options)
+    return set as RowSet
+  }
+
   async batch(
     list: readonly (readonly [sql: string, params?: SqlParams | undefined])[],
     options: AbortOptions = {},
   ): Promise<Row[][]> {
-    const statements = statementsOf(list)
-    await this.#mustBeFresh(options)
-    try {
-      return (await this.#session.run(statements, options, this.#confirmed)).map(rowsOf)
-    } catch (error) {
-      // Nobody has seen a row of that state: a newer one is as good.
-      if (!isReadReplicaError(error, 'snapshot-gone') || !(await this.#hasAdvanced(options))) throw error
-      return (await this.#session.run(statements, options, this.#confirmed)).map(rowsOf)
-    }
+    const statements = list.map(([sql, params]) => ({ sql, params }))
+    return (await this.#run(statements, options)).map(rowsOf)
   }
 
   async *iterate<T = Row>(
@@ -124,7 +122,7 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
   ): Promise<R> {
     await this.#mustBeFresh(options)
     const session = await this.#fork(options)
-    const pinned = new ReadReplica({ core: this.#core, session, record: this.#record })
+    const pinned = new ReadReplica({ core: this.#core, session })
     try {
       return await work(pinned)
     } finally {
@@ -135,8 +133,8 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
   /** A state of the past as a replica of its own that shares the cache. Close it when it is not needed any more. */
   async asOf(at: At, options: AbortOptions = {}): Promise<ReadReplica> {
     this.#mustBeOpen()
-    const { session, record } = await this.#core.openAt(at, { ...options, held: this.#record })
-    return new ReadReplica({ core: this.#core, session, record })
+    const session = await this.#core.openAt(at, { ...options, like: this.#session })
+    return new ReadReplica({ core: this.#core, session })
   }
 
   /** Looks for newer states, wherever they are. Resolves with whether this replica shows a newer one now. */
@@ -153,7 +151,7 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
    */
   async waitFor(txid: TXID, options: WaitForOptions = {}): Promise<void> {
     this.#mustBeOpen()
-    if (this.#record.txid >= txid) return
+    if (this.#shown.txid >= txid) return
     const { signal, timeoutMs } = options
     const giveUp = new AbortController()
     const timer =
@@ -162,10 +160,10 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
         : setTimeout(() => giveUp.abort(this.#tooLate(txid, timeoutMs)), timeoutMs)
     const any = AbortSignal.any([giveUp.signal, this.#closing.signal, ...(signal ? [signal] : [])])
     try {
-      for (let pauseMs = 10; this.#record.txid < txid; pauseMs = Math.min(2 * pauseMs, this.#intervalMs)) {
+      for (let pauseMs = 10; this.#shown.txid < txid; pauseMs = Math.min(2 * pauseMs, this.#intervalMs)) {
         if (!this.#follower) throw this.#tooLate(txid, 0)
         await abortable(this.#round(false, {}), any)
-        if (this.#record.txid < txid) await pause(pauseMs, any)
+        if (this.#shown.txid < txid) await pause(pauseMs, any)
       }
     } finally {
       clearTimeout(timer)
@@ -197,14 +195,25 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
   }
 
   /** A newer state, from the follower. */
-  show(record: ViewRecord): void {
-    const isNewer = record.txid > this.#record.txid
-    this.#record = record
+  show(state: Pick<ViewState, 'txid' | 'time'>): void {
+    const isNewer = state.txid > this.#shown.txid
+    this.#shown = state
     if (isNewer) this.#tell('advance', this.position)
   }
 
   get #confirmed(): number | undefined {
     return this.#follower?.confirmed
+  }
+
+  async #run(statements: readonly Statement[], options: AbortOptions): Promise<readonly RowSet[]> {
+    await this.#mustBeFresh(options)
+    try {
+      return await this.#session.run(statements, options, this.#confirmed)
+    } catch (error) {
+      // Nobody has seen a row of that state: a newer one is as good.
+      if (!isReadReplicaError(error, 'snapshot-gone') || !(await this.#hasAdvanced(options))) throw error
+      return await this.#session.run(statements, options, this.#confirmed)
+    }
   }
 
   async #letGo(): Promise<void> {
@@ -214,7 +223,7 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
   }
 
   async #fork(options: AbortOptions): Promise<SessionClient> {
-    return await this.#core.fork(this.#session, this.#record, options)
+    return await this.#core.fork(this.#session, options)
   }
 
   #mustBeOpen(): void {
@@ -235,24 +244,24 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
     if (this.lagMs <= this.#maxLagMs) return
     throw new ReadReplicaError(
       'stale',
-      `the newest state that is known, TXID ${formatTXID(this.#record.txid)}, was known to be the newest one ${Math.round(this.lagMs)} ms ago, more than ${this.#maxLagMs}`,
+      `the newest state that is known, TXID ${formatTXID(this.#shown.txid)}, was known to be the newest one ${Math.round(this.lagMs)} ms ago, more than ${this.#maxLagMs}`,
       { cause: cause ?? this.#lastError, hint: 'The cause says why newer states cannot be learnt of.' },
     )
   }
 
   async #hasAdvanced(options: AbortOptions): Promise<boolean> {
     if (!this.#follower) return false
-    const { txid } = this.#record
+    const { txid } = this.#shown
     await this.#round(true, options)
-    return this.#record.txid > txid
+    return this.#shown.txid > txid
   }
 
   async #round(isThorough: boolean, options: AbortOptions): Promise<boolean> {
-    const { txid } = this.#record
+    const { txid } = this.#shown
     const work = (this.#follower as Follower).round({ isThorough, signal: this.#closing.signal })
     await abortable(work, options.signal)
     this.#lastError = undefined
-    return this.#record.txid > txid
+    return this.#shown.txid > txid
   }
 
   #plan(): void {
@@ -276,16 +285,12 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
   }
 
   #tooLate(txid: TXID, timeoutMs: number): ReadReplicaError {
-    const shown = formatTXID(this.#record.txid)
+    const shown = formatTXID(this.#shown.txid)
     return new ReadReplicaError(
       'timed-out',
       `TXID ${formatTXID(txid)} did not arrive in ${timeoutMs} ms: the newest is ${shown}`,
     )
   }
-}
-
-function closedError(): ReadReplicaError {
-  return new ReadReplicaError('closed', 'the replica is closed')
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -6,12 +6,6 @@ import { type LoadedView, loadView, type ViewRecord } from './source/load-view.t
 import type { ReplicaSource } from './source/replica-source.ts'
 import { buffersOf } from './view/view-update.ts'
 
-/** A session and the state that it was opened at. */
-export interface OpenedSession {
-  readonly session: SessionClient
-  readonly record: ViewRecord
-}
-
 /** What all replicas of one thread of SQLite share. */
 export class ReplicaCore {
   readonly now: () => number
@@ -26,29 +20,34 @@ export class ReplicaCore {
     this.now = now
   }
 
-  /** Opens a session at a state; the newest one by default. Throws as `loadView` does. */
+  /** Opens a session at a state; the newest one by default. `like` may have its snapshot at hand. Throws as `loadView` does. */
   async openAt(
     at: At | undefined,
-    options: AbortOptions & { readonly held?: ViewRecord | undefined },
-  ): Promise<OpenedSession> {
-    const { signal } = options
-    const held = this.source.held(options.held)
-    const view = await loadView(this.source.replica, this.source.files, targetOf(at), { held, signal })
-    const number = ++this.#last
-    const { update, record } = view
-    await this.#client.call(
-      { type: 'open', session: number, at: update },
-      { signal, transfer: buffersOf(update) },
-    )
-    this.#add(number, record)
-    return { session: new SessionClient(this.#client, number), record }
+    options: AbortOptions & { readonly like?: SessionClient | undefined },
+  ): Promise<SessionClient> {
+    const { signal, like } = options
+    return await this.source.update(like?.number, async (held) => {
+      const { replica, files } = this.source
+      const { update, record } = await loadView(replica, files, targetOf(at), { held, signal })
+      const session = ++this.#last
+      const transfer = buffersOf(update)
+      await this.#client.call({ type: 'open', session, at: update }, { signal, transfer })
+      return this.#add(session, record)
+    })
   }
 
   /** A session that stays at the state of another one. */
-  async fork(session: SessionClient, record: ViewRecord, options: AbortOptions): Promise<SessionClient> {
-    const fork = await session.fork(++this.#last, options)
-    this.#add(fork.number, record)
-    return fork
+  async fork(session: SessionClient, options: AbortOptions): Promise<SessionClient> {
+    const number = ++this.#last
+    // At once: what this state builds on must stay, whatever files are found for the other session meanwhile.
+    const fork = this.#add(number, this.source.recordOf(session.number))
+    try {
+      await this.#client.call({ type: 'open', session: number, at: session.number }, options)
+      return fork
+    } catch (error) {
+      await this.closeSession(fork).catch(() => undefined)
+      throw error
+    }
   }
 
   /** Lets transactions of a session that begin from now on read another state. */
@@ -74,9 +73,10 @@ export class ReplicaCore {
     await this.#client.close()
   }
 
-  #add(number: number, record: ViewRecord): void {
+  #add(number: number, record: ViewRecord): SessionClient {
     this.#sessions.add(number)
     this.source.setRecord(number, record)
+    return new SessionClient(this.#client, number)
   }
 }
 

@@ -9,6 +9,8 @@ export interface ReadTx {
   all<T = Row>(sql: string, params?: SqlParams, options?: AbortOptions): Promise<T[]>
   /** The first row. */
   get<T = Row>(sql: string, params?: SqlParams, options?: AbortOptions): Promise<T | undefined>
+  /** Names and rows as arrays: columns of the same name stay apart. */
+  table(sql: string, params?: SqlParams, options?: AbortOptions): Promise<RowSet>
   /** The rows of several statements, in one round trip. */
   batch(
     statements: readonly (readonly [sql: string, params?: SqlParams | undefined])[],
@@ -26,12 +28,6 @@ export class SessionClient {
   constructor(client: EngineClient, number: number) {
     this.#client = client
     this.number = number
-  }
-
-  /** Opens a session that stays at the state of this one. */
-  async fork(number: number, options: AbortOptions): Promise<SessionClient> {
-    await this.#client.call({ type: 'open', session: number, at: this.number }, options)
-    return new SessionClient(this.#client, number)
   }
 
   async run(
@@ -64,11 +60,4 @@ export class SessionClient {
   async close(): Promise<void> {
     await this.#client.call({ type: 'close', session: this.number })
   }
-}
-
-/** The statements of `batch`. */
-export function statementsOf(
-  list: readonly (readonly [sql: string, params?: SqlParams | undefined])[],
-): Statement[] {
-  return list.map(([sql, params]) => ({ sql, params }))
 }

@@ -57,13 +57,9 @@ test('V4: an update is the same after it went through bytes', () => {
 
 test('an update that builds on what is not there is refused', () => {
   const state = stateOf([{ commit: 1, pgnos: [1] }])
-  expect(() => updatedView({ state, from: 'newest', files: [] }, undefined, () => undefined)).toThrow(
-    RangeError,
-  )
-  expect(() => updatedView({ state, from: 3, files: [] }, undefined, () => undefined)).toThrow(RangeError)
-  expect(() => updatedView({ state, from: 'files', files: [] }, undefined, () => undefined)).toThrow(
-    RangeError,
-  )
+  expect(() => updatedView({ state, from: 'newest', files: [] }, undefined, new Map())).toThrow(RangeError)
+  expect(() => updatedView({ state, from: 3, files: [] }, undefined, new Map())).toThrow(RangeError)
+  expect(() => updatedView({ state, from: 'files', files: [] }, undefined, new Map())).toThrow(RangeError)
 })
 
 function expectedPlace(specs: readonly Spec[], pgno: number): FramePlace | undefined {

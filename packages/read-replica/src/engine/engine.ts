@@ -34,6 +34,8 @@ const NOTHING: Answer = { sets: [], isLast: true }
 export class Engine {
   readonly #post: Post
   readonly #sessions = new Map<number, Session>()
+  /** Snapshots that updates may build on. */
+  readonly #bases = new Map<number, Base>()
   #working: Promise<void> = Promise.resolve()
   #context: SessionContext | undefined
   #stats: () => EngineStats = () => ({ hits: 0, misses: 0, cachedBytes: 0, waitMs: 0 })
@@ -53,6 +55,10 @@ export class Engine {
       this.#sessions.get(request.session)?.adopt(request.update)
       return
     }
+    if (request.type === 'forget') {
+      this.#bases.delete(request.base)
+      return
+    }
     this.#call = request.call
     const head = { type: 'reply', call: request.call } as const
     let answer: Answer = NOTHING
@@ -66,7 +72,7 @@ export class Engine {
     this.#post({ ...head, ...answer, ...(error && { error }), stats: this.#stats() }, [])
   }
 
-  async #answer(request: Exclude<EngineRequest, { type: 'view' }>): Promise<Answer> {
+  async #answer(request: Exclude<EngineRequest, { type: 'view' | 'forget' }>): Promise<Answer> {
     switch (request.type) {
       case 'start':
         await this.#start(request.options)
@@ -74,7 +80,7 @@ export class Engine {
       case 'open': {
         const { session, at } = request
         const like = typeof at === 'number' ? this.#session(at).view : undefined
-        const view = like ?? updatedView(at as Exclude<typeof at, number>, undefined, (n) => this.#baseOf(n))
+        const view = like ?? updatedView(at as Exclude<typeof at, number>, undefined, this.#bases)
         const opened = new Session(session, view, this.#context as SessionContext)
         this.#sessions.set(session, opened)
         if (typeof at !== 'number') opened.seed(at)
@@ -124,7 +130,7 @@ export class Engine {
       readAhead,
       isStopped: () => slots.isStopped(this.#call),
       replan: (session, txid) => slots.replan(session, txid),
-      baseOf: (number) => this.#baseOf(number),
+      bases: this.#bases,
     }
     this.#stats = () => ({ ...pager.stats, cachedBytes: cache.byteLength })
     installVfs(
@@ -138,14 +144,6 @@ export class Engine {
     const session = this.#sessions.get(number)
     if (!session) throw new UsageError('it is closed')
     return session
-  }
-
-  #baseOf(number: number): Base | undefined {
-    for (const session of this.#sessions.values()) {
-      const base = session.bases().find((each) => each.number === number)
-      if (base) return base
-    }
-    return undefined
   }
 }
 

@@ -24,7 +24,7 @@ export interface EngineOptions {
   readonly shared: SharedArrayBuffer
 }
 
-/** What is asked of the thread of SQLite. All but `view` are answered, in their order. */
+/** What is asked of the thread of SQLite. All but `view` and `forget` are answered, in their order. */
 export type EngineRequest =
   | { readonly type: 'start'; readonly call: number; readonly options: EngineOptions }
   /** A connection of its own, at a state or at that of another session. */
@@ -35,6 +35,8 @@ export type EngineRequest =
       readonly at: ViewUpdate | number
     }
   | { readonly type: 'view'; readonly session: number; readonly update: ViewUpdate }
+  /** No update will build on this snapshot any more. */
+  | { readonly type: 'forget'; readonly base: number }
   /** Runs statements at one state. */
   | {
       readonly type: 'run'

@@ -15,8 +15,8 @@ export interface SessionContext {
   readonly isStopped: () => boolean
   /** Encoded files for a state whose files are gone. */
   readonly replan: (session: number, txid: bigint) => Uint8Array<ArrayBuffer>
-  /** A snapshot that a session holds. */
-  readonly baseOf: (number: number) => Base | undefined
+  /** Snapshots that updates may build on. */
+  readonly bases: Map<number, Base>
 }
 
 /** A connection and the states that it reads. */
@@ -63,14 +63,9 @@ export class Session implements VirtualFile {
     return this.#newest
   }
 
-  /** Snapshots that are in use. */
-  bases(): Base[] {
-    return [this.#newest.view.base, ...(this.pinned ? [this.pinned.view.base] : [])]
-  }
-
   /** What transactions that begin from now on read. */
   adopt(update: ViewUpdate): void {
-    const view = updatedView(update, this.#newest.view, this.#context.baseOf)
+    const view = updatedView(update, this.#newest.view, this.#context.bases)
     // Other files for the state that is read already: whoever reads it has them from now on.
     if (view.txid === this.#newest.view.txid) this.#newest.view = view
     else this.#newest = { view }
@@ -92,7 +87,7 @@ export class Session implements VirtualFile {
 
   replace(pinned: Pinned): void {
     const update = decodeUpdate(this.#context.replan(this.#number, pinned.view.txid))
-    pinned.view = updatedView(update, pinned.view, this.#context.baseOf)
+    pinned.view = updatedView(update, pinned.view, this.#context.bases)
   }
 
   failed(error: unknown): void {

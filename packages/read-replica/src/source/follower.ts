@@ -25,8 +25,8 @@ const MOST_UNREADY = 10
 export interface FollowerOptions {
   readonly source: ReplicaSource
   readonly plan: FollowPlan
-  /** The state that the view has when the follower begins. */
-  readonly record: ViewRecord
+  /** The session that is to show the newest state. */
+  readonly session: number
   /** A newer state, or other files for the same one. */
   readonly adopt: (view: LoadedView) => void
   /** Milliseconds since the Unix epoch. */
@@ -39,15 +39,15 @@ export class Follower {
   readonly #plan: FollowPlan
   readonly #adopt: (view: LoadedView) => void
   readonly #now: () => number
-  #record: ViewRecord
+  readonly #session: number
   #confirmed: number
   #unready = 0
   #round: Promise<boolean> | undefined
 
-  constructor({ source, plan, record, adopt, now }: FollowerOptions) {
+  constructor({ source, plan, session, adopt, now }: FollowerOptions) {
     this.#source = source
     this.#plan = plan
-    this.#record = record
+    this.#session = session
     this.#adopt = adopt
     this.#now = now
     this.#confirmed = now()
@@ -152,11 +152,12 @@ export class Follower {
     const plan = planAdvance(catalog, txid)
     // Files that are gone leave pages that cannot be read any more: the same state has others.
     if (isWhole && plan.txid === head) return await this.#advanceBy(catalog, signal)
-    const held = this.#source.held(this.#record)
-    const view = await loadView(replica, files, { kind: 'latest' }, { held, signal })
-    if (view.record.txid < txid) throw wentBack(txid, view.record.txid)
-    this.#take(view)
-    return view.record.txid > txid ? 'advanced' : 'nothing'
+    return await this.#source.update(this.#session, async (held) => {
+      const view = await loadView(replica, files, { kind: 'latest' }, { held, signal })
+      if (view.record.txid < txid) throw wentBack(txid, view.record.txid)
+      this.#adopt(view)
+      return view.record.txid > txid ? 'advanced' : 'nothing'
+    })
   }
 
   async #load(files: readonly LTXFile[], signal: AbortSignal | undefined): Promise<LoadedFile[]> {
@@ -180,7 +181,7 @@ export class Follower {
       pageSize: header.pageSize,
       commit: header.commit,
     }
-    this.#take({
+    this.#adopt({
       update: { state, from: 'newest', files: loaded.map((each) => viewFile(this.#source.files, each)) },
       record: {
         ...state,
@@ -191,9 +192,8 @@ export class Follower {
     })
   }
 
-  #take(view: LoadedView): void {
-    this.#record = view.record
-    this.#adopt(view)
+  get #record(): ViewRecord {
+    return this.#source.recordOf(this.#session)
   }
 }
 

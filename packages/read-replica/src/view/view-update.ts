@@ -17,19 +17,22 @@ export interface ViewUpdate {
   readonly files: readonly ViewFile[]
 }
 
-/** The view that an update leads to. Throws RangeError when what it builds on is not there. */
-export function updatedView(
-  update: ViewUpdate,
-  newest: View | undefined,
-  baseOf: (number: number) => Base | undefined,
-): View {
+/**
+ * The view that an update leads to. A snapshot that comes with it is added to those that later updates may build on. Throws RangeError when what it builds on is not
+ * there.
+ */
+export function updatedView(update: ViewUpdate, newest: View | undefined, bases: Map<number, Base>): View {
   const { state, from, files } = update
-  if (from === 'files') return View.of(state, files)
+  if (from === 'files') {
+    const view = View.of(state, files)
+    bases.set(view.base.number, view.base)
+    return view
+  }
   if (from === 'newest') {
     if (!newest) throw new RangeError('there is no state to add to')
     return newest.advance(state, files)
   }
-  const base = baseOf(from)
+  const base = bases.get(from)
   if (!base) throw new RangeError(`snapshot ${from} is not at hand`)
   return View.on(base, state, files)
 }
