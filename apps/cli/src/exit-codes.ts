@@ -103,6 +103,14 @@ const TABLE: Readonly<Record<string, ByCode>> = {
     'bad-policy': EXIT.usage,
     'unsafe-removal': EXIT.unexpected,
   },
+  ReadReplicaError: {
+    sql: EXIT.usage,
+    'open-transaction': EXIT.usage,
+    'snapshot-gone': EXIT.notRestorable,
+    stale: EXIT.unavailable,
+    'went-back': EXIT.conflict,
+    'timed-out': EXIT.timedOut,
+  },
   PrimaryError: {
     'database-missing': EXIT.notFound,
     'not-a-database': EXIT.unsupported,

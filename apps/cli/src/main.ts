@@ -9,6 +9,7 @@ import { describeFailure, failureLines } from './failure.ts'
 const COMMANDS = [
   'replicate',
   'restore',
+  'query',
   'status',
   'list',
   'verify',

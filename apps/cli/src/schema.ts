@@ -6,6 +6,7 @@ import { diff } from './diff-schema.ts'
 import { followEvent, promote } from './follow-schema.ts'
 import { fork, rollback } from './fork-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
+import { query } from './query/query-schema.ts'
 import { replicaList } from './replica-schema.ts'
 import { restore, restoreTree } from './restore-schema.ts'
 import { count, error, file, hex64, instant, milliseconds, range } from './schema-parts.ts'
@@ -278,6 +279,7 @@ export const SCHEMAS = {
   status,
   'status-folder': folderStatus,
   list: replicaList,
+  query,
   lease,
   retention,
   compact,

@@ -57,6 +57,12 @@ export { isWorthPool, type MakePool } from './pool.ts'
 export { proveRestorable } from './prove-restorable.ts'
 export { type ProvenRestore, readProof, writeProof } from './proven-record.ts'
 export { type AbortOptions, Replica, type ReplicaOptions } from './replica.ts'
+export {
+  type LoadedFile,
+  type LoadOptions,
+  loadFile,
+  loadNextCapture,
+} from './restore/load-file.ts'
 export { PageSet } from './restore/page-set.ts'
 export type {
   DatabaseShape,

@@ -2,12 +2,15 @@ import {
   decodeHeader,
   HEADER_SIZE,
   type Header,
+  LTXError,
   type PageIndex,
   type RandomAccessFile,
   readPageIndex,
+  type TXID,
 } from '@sqlstream/ltx'
-import { collectBody } from '@sqlstream/storage'
+import { type BlobContent, collectBody, isStorageError } from '@sqlstream/storage'
 import type { LTXFile } from '../catalog.ts'
+import { ltxKey } from '../layout.ts'
 import type { RestorePlan } from '../plan-restore.ts'
 import { readWhole } from '../read-whole.ts'
 import { type AbortOptions, checkRange, type Replica, signalOf } from '../replica.ts'
@@ -75,6 +78,54 @@ async function loadIndex(replica: Replica, file: LTXFile, options: LoadOptions):
     readPageIndex(counted, options),
   ])
   return { file, header, index, bytes: undefined, bytesRead: bytesRead + (header ? HEADER_SIZE : 0) }
+}
+
+/**
+ * The capture right behind a state, if it is there: one request, which brings the end of the file, and so all of a small one; a large one takes a
+ * request or two more. For those who wait for new states: asking for what is not there costs the least of all requests.
+ *
+ * Throws LTXError when the object is not complete yet or damaged; ReplicaError `corrupt`, the store's errors.
+ */
+export async function loadNextCapture(
+  replica: Replica,
+  txid: TXID,
+  options: AbortOptions = {},
+): Promise<LoadedFile | undefined> {
+  const range = { minTXID: txid, maxTXID: txid }
+  const key = ltxKey(replica.layout, 0, range)
+  let content: BlobContent
+  try {
+    content = await replica.store.get(key, { range: { suffix: REQUEST_BYTES }, ...signalOf(options) })
+  } catch (error) {
+    if (isStorageError(error, 'not-found')) return undefined
+    // An object without a byte: its upload has not ended on this store.
+    if (!isStorageError(error, 'range-not-satisfiable')) throw error
+    throw new LTXError('truncated', `${key} is empty`, { offset: 0 })
+  }
+  const { info, body } = content
+  const tail = await collectBody({ open: () => body }, signalOf(options))
+  const file: LTXFile = { ...range, key, level: 0, size: info.size, modified: info.modified }
+  if (tail.byteLength === info.size) {
+    const header = decodeHeader(tail)
+    checkRange(file, header)
+    return { file, header, index: await readPageIndex(inMemory(tail)), bytes: tail, bytesRead: info.size }
+  }
+  let bytesRead = tail.byteLength
+  const tailAt = info.size - tail.byteLength
+  const remote = replica.randomAccess(file)
+  const withTail: RandomAccessFile = {
+    size: info.size,
+    async read(offset, length, options) {
+      if (offset >= tailAt) return tail.subarray(offset - tailAt, offset - tailAt + length)
+      bytesRead += length
+      return await remote.read(offset, length, options)
+    },
+  }
+  const [header, index] = await Promise.all([
+    replica.header(file, options),
+    readPageIndex(withTail, signalOf(options)),
+  ])
+  return { file, header, index, bytes: undefined, bytesRead: bytesRead + HEADER_SIZE }
 }
 
 function inMemory(bytes: Uint8Array): RandomAccessFile {

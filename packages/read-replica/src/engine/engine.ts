@@ -1,0 +1,163 @@
+import { SlotReader, type SlotRequest } from '../bridge/shared-slots.ts'
+import { PageCache } from '../pages/page-cache.ts'
+import { DamagedFile, FetchFailed } from '../pages/page-source.ts'
+import { Pager } from '../pages/pager.ts'
+import type { Base } from '../view/view.ts'
+import { updatedView } from '../view/view-update.ts'
+import { SqlFailure, UsageError } from './connection.ts'
+import type {
+  EngineFailure,
+  EngineOptions,
+  EngineReply,
+  EngineRequest,
+  EngineStats,
+  RowSet,
+} from './messages.ts'
+import { fileName, Session, type SessionContext } from './session.ts'
+import { loadSqlite } from './sqlite-module.ts'
+import { installVfs } from './vfs.ts'
+
+/** Rows that one `next` brings, in bytes, about. */
+const CHUNK_BYTES = 256 * 1024
+
+/** Where the engine sends its answers and its questions. */
+export type Post = (message: EngineReply | SlotRequest, transfer: ArrayBuffer[]) => void
+
+interface Answer {
+  readonly sets: readonly RowSet[]
+  readonly isLast: boolean
+}
+
+const NOTHING: Answer = { sets: [], isLast: true }
+
+/** What runs in the thread of SQLite: takes messages one after the other. Pass each one to `receive`, and wait for none. */
+export class Engine {
+  readonly #post: Post
+  readonly #sessions = new Map<number, Session>()
+  /** Snapshots that updates may build on. */
+  readonly #bases = new Map<number, Base>()
+  #working: Promise<void> = Promise.resolve()
+  #context: SessionContext | undefined
+  #stats: () => EngineStats = () => ({ hits: 0, misses: 0, cachedBytes: 0, waitMs: 0 })
+  #call = 0
+
+  constructor(post: Post) {
+    this.#post = post
+  }
+
+  receive(request: EngineRequest): void {
+    // Only the start takes turns; what comes after it must wait for it.
+    this.#working = this.#working.then(() => this.#handle(request))
+  }
+
+  async #handle(request: EngineRequest): Promise<void> {
+    if (request.type === 'view') {
+      this.#sessions.get(request.session)?.adopt(request.update)
+      return
+    }
+    if (request.type === 'forget') {
+      this.#bases.delete(request.base)
+      return
+    }
+    this.#call = request.call
+    const head = { type: 'reply', call: request.call } as const
+    let answer: Answer = NOTHING
+    let error: EngineFailure | undefined
+    try {
+      answer = await this.#answer(request)
+    } catch (thrown) {
+      const session = 'session' in request ? this.#sessions.get(request.session) : undefined
+      error = describe(session?.takeFailure() ?? thrown)
+    }
+    this.#post({ ...head, ...answer, ...(error && { error }), stats: this.#stats() }, [])
+  }
+
+  async #answer(request: Exclude<EngineRequest, { type: 'view' | 'forget' }>): Promise<Answer> {
+    switch (request.type) {
+      case 'start':
+        await this.#start(request.options)
+        return NOTHING
+      case 'open': {
+        const { session, at } = request
+        const like = typeof at === 'number' ? this.#session(at).view : undefined
+        const view = like ?? updatedView(at as Exclude<typeof at, number>, undefined, this.#bases)
+        const opened = new Session(session, view, this.#context as SessionContext)
+        this.#sessions.set(session, opened)
+        if (typeof at !== 'number') opened.seed(at)
+        return NOTHING
+      }
+      case 'run': {
+        const session = this.#session(request.session)
+        session.confirmed = request.confirmed
+        const sets: RowSet[] = []
+        try {
+          for (const statement of request.statements) sets.push(session.connection.run(statement))
+        } catch (error) {
+          session.connection.endOpenTransaction()
+          throw error
+        }
+        if (session.connection.endOpenTransaction()) throw new OpenTransaction()
+        return { sets, isLast: true }
+      }
+      case 'begin': {
+        const session = this.#session(request.session)
+        session.confirmed = request.confirmed
+        session.cursor?.close()
+        session.cursor = session.connection.begin(request.statement)
+        return NOTHING
+      }
+      case 'next': {
+        const { cursor } = this.#session(request.session)
+        if (!cursor) return NOTHING
+        const { set, isLast } = cursor.next(CHUNK_BYTES)
+        return { sets: [set], isLast }
+      }
+      case 'close':
+        this.#sessions.get(request.session)?.close()
+        this.#sessions.delete(request.session)
+        return NOTHING
+    }
+  }
+
+  async #start({ cacheBytes, readAhead, shared }: EngineOptions): Promise<void> {
+    const sqlite = await loadSqlite()
+    const slots = new SlotReader(shared, (request) => this.#post(request, []))
+    const cache = new PageCache(cacheBytes)
+    const pager = new Pager(cache, slots, readAhead)
+    this.#context = {
+      sqlite,
+      pager,
+      readAhead,
+      isStopped: () => slots.isStopped(this.#call),
+      replan: (session, txid) => slots.replan(session, txid),
+      bases: this.#bases,
+    }
+    this.#stats = () => ({ ...pager.stats, cachedBytes: cache.byteLength })
+    installVfs(
+      sqlite,
+      pager,
+      (name) => [...this.#sessions].find(([number]) => fileName(number) === name)?.[1],
+    )
+  }
+
+  #session(number: number): Session {
+    const session = this.#sessions.get(number)
+    if (!session) throw new UsageError('it is closed')
+    return session
+  }
+}
+
+class OpenTransaction extends Error {
+  override readonly name = 'OpenTransaction'
+}
+
+function describe(error: unknown): EngineFailure {
+  if (error instanceof FetchFailed) return { kind: 'fetch', failure: error.failure }
+  if (error instanceof SqlFailure)
+    return { kind: 'sql', message: error.message, sqliteCode: error.sqliteCode }
+  if (error instanceof UsageError) return { kind: 'usage', message: error.message }
+  if (error instanceof OpenTransaction) return { kind: 'open-transaction' }
+  if (error instanceof DamagedFile) return { kind: 'corrupt', message: error.message, file: error.file }
+  const { message, stack = '' } = error as Error
+  return { kind: 'bug', message: `SQLite's thread failed: ${message}`, stack }
+}

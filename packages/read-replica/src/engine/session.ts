@@ -1,0 +1,125 @@
+import { formatTXID } from '@sqlstream/ltx'
+import type { Pager, Pinned } from '../pages/pager.ts'
+import { ReadAhead, type ReadAheadOptions } from '../pages/read-ahead.ts'
+import type { Base, View } from '../view/view.ts'
+import { decodeUpdate, updatedView, type ViewUpdate } from '../view/view-update.ts'
+import { Connection, type Cursor } from './connection.ts'
+import type { SqliteModule } from './sqlite-module.ts'
+import type { VirtualFile } from './vfs.ts'
+
+/** What a session needs of the engine. */
+export interface SessionContext {
+  readonly sqlite: SqliteModule
+  readonly pager: Pager
+  readonly readAhead: ReadAheadOptions
+  readonly isStopped: () => boolean
+  /** Encoded files for a state whose files are gone. */
+  readonly replan: (session: number, txid: bigint) => Uint8Array<ArrayBuffer>
+  /** Snapshots that updates may build on. */
+  readonly bases: Map<number, Base>
+}
+
+/** A connection and the states that it reads. */
+export class Session implements VirtualFile {
+  readonly readAhead: ReadAhead
+  pinned: Pinned | undefined
+  /** Until when the state is known to be the newest one, ms. */
+  confirmed: number | undefined
+  cursor: Cursor | undefined
+  readonly #number: number
+  readonly #context: SessionContext
+  #newest: Pinned
+  #connection: Connection | undefined
+  #counter = 1
+  #lastRead: View['txid'] | undefined
+  #failure: unknown
+
+  constructor(number: number, view: View, context: SessionContext) {
+    this.#number = number
+    this.#context = context
+    this.#newest = { view }
+    this.readAhead = new ReadAhead(context.readAhead)
+  }
+
+  /** The connection; opened when it is used first. */
+  get connection(): Connection {
+    this.#connection ??= this.#connect()
+    return this.#connection
+  }
+
+  get view(): View {
+    return this.#newest.view
+  }
+
+  get changeCounter(): number {
+    // Inside of a transaction the state does not change, and neither does this.
+    const { txid } = (this.pinned ?? this.#newest).view
+    if (this.#lastRead !== undefined && txid !== this.#lastRead) this.#counter = (this.#counter + 1) >>> 0
+    this.#lastRead = txid
+    return this.#counter
+  }
+
+  newest(): Pinned {
+    return this.#newest
+  }
+
+  /** What transactions that begin from now on read. */
+  adopt(update: ViewUpdate): void {
+    const view = updatedView(update, this.#newest.view, this.#context.bases)
+    // Other files for the state that is read already: whoever reads it has them from now on.
+    if (view.txid === this.#newest.view.txid) this.#newest.view = view
+    else this.#newest = { view }
+    this.seed(update)
+  }
+
+  /** Puts the pages of whole files into the cache, as far as they are of the newest state. */
+  seed(update: ViewUpdate): void {
+    for (const { number, bytes, pgnos, offsets, sizes } of update.files) {
+      if (!bytes) continue
+      const pages = Array.from(pgnos, (pgno, i) => ({
+        pgno,
+        offset: offsets[i] as number,
+        size: sizes[i] as number,
+      }))
+      this.#context.pager.seed(this.#newest.view, number, bytes, pages)
+    }
+  }
+
+  replace(pinned: Pinned): void {
+    const update = decodeUpdate(this.#context.replan(this.#number, pinned.view.txid))
+    pinned.view = updatedView(update, pinned.view, this.#context.bases)
+  }
+
+  failed(error: unknown): void {
+    this.#failure = error
+  }
+
+  /** What a read has failed with since the last call. */
+  takeFailure(): unknown {
+    const failure = this.#failure
+    this.#failure = undefined
+    return failure
+  }
+
+  close(): void {
+    this.cursor?.close()
+    this.#connection?.close()
+  }
+
+  #connect(): Connection {
+    const { sqlite, isStopped } = this.#context
+    const connection = new Connection(sqlite, fileName(this.#number), isStopped)
+    const state = (): View => (this.pinned ?? this.#newest).view
+    connection.addFunction('sqlstream_txid', () => formatTXID(state().txid))
+    connection.addFunction('sqlstream_time', () => new Date(state().time).toISOString())
+    connection.addFunction('sqlstream_lag', () =>
+      this.confirmed === undefined ? null : Math.max(0, Date.now() - this.confirmed) / 1000,
+    )
+    return connection
+  }
+}
+
+/** The name of a session's database for SQLite. */
+export function fileName(session: number): string {
+  return `session-${session}`
+}
