@@ -1,5 +1,6 @@
 import type { Lease } from '@sqlstream/replica'
 import type { Slots } from '@sqlstream/storage'
+import type { DiskBudget } from './disk-budget.ts'
 import type { FolderWatches } from './fleet/folder-watches.ts'
 import type { ObtainContext } from './lease/obtain-lease.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -26,6 +27,8 @@ export interface PrimaryContext {
   readonly log?: CaptureLog | undefined
   /** Default: none. */
   readonly limits?: Limits | undefined
+  /** What captures may take of the disk, shared with other databases. Default: as the options say, for this one alone. */
+  readonly disk?: DiskBudget | undefined
   /** What the last primary of this database left when it rested. The lease in it is given back if the start fails. */
   readonly resting?: Resting | undefined
   /** Since when something may have been committed that was not captured, ms since the epoch. Default: now. */

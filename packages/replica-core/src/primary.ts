@@ -2,8 +2,12 @@ import type { Pos } from '@sqlstream/ltx'
 import type { Lease } from '@sqlstream/replica'
 import { checkReplicable } from './attachment.ts'
 import { Backlog } from './backlog.ts'
+import { checkpointNow } from './checkpoint-now.ts'
+import { DiskBudget } from './disk-budget.ts'
+import { DiskKeeper } from './disk-keeper.ts'
 import { PrimaryError, wrapFileError } from './errors.ts'
 import type { FolderWatches } from './fleet/folder-watches.ts'
+import { GrowingPause } from './growing-pause.ts'
 import { obtainLease, returnLeaseInTime } from './lease/obtain-lease.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { PrimaryOptions } from './options.ts'
@@ -36,6 +40,7 @@ interface Rights {
   readonly lease: Lease
   /** Those of this primary alone. */
   readonly threads: SQLiteThreads | undefined
+  readonly disk: DiskBudget
 }
 
 /**
@@ -52,14 +57,15 @@ export class Primary {
   #closing: Promise<CloseReport> | undefined
   /** Callers of `sync`: they do not wait for the interval. */
   #waiting = 0
-  #retryMs = FIRST_RETRY_MS
-  #retryAt = 0
+  readonly #retry = new GrowingPause(FIRST_RETRY_MS, LAST_RETRY_MS)
+  readonly #disk: DiskKeeper
 
   private constructor(options: PrimaryOptions, rights: Rights, replication: Replication, backlog: Backlog) {
     this.#o = options
     this.#rights = rights
     this.#backlog = backlog
     this.#replication = replication
+    this.#disk = new DiskKeeper(replication, rights)
     this.#upkeep = new Upkeep({
       serial: replication.serial,
       emit: replication.emit,
@@ -120,7 +126,8 @@ export class Primary {
       lock?.release()
       throw wrapFileError(error, folder.path)
     }
-    const primary = new Primary(options, { folder, lock, lease, threads: own }, replication, backlog)
+    const { disk = new DiskBudget(options.disk) } = context
+    const primary = new Primary(options, { folder, lock, lease, threads: own, disk }, replication, backlog)
     primary.#listen(context.watches)
     return primary
   }
@@ -146,6 +153,7 @@ export class Primary {
   async durable(options: { readonly signal?: AbortSignal } = {}): Promise<Pos> {
     for (;;) {
       const { bases } = this.#replication
+      await this.#disk.resumed(options.signal)
       const pos = await this.sync(options)
       await this.#replication.uploader.waitFor(pos.txid, options.signal)
       // A new base has another TXID; under the one that was waited for there may be another writer's state.
@@ -164,15 +172,7 @@ export class Primary {
   ): Promise<void> {
     options.signal?.throwIfAborted()
     this.#assertOpen()
-    const attachment = this.#replication.movable
-    if (attachment === undefined) throw new PrimaryError('busy', 'a snapshot reads the database')
-    await attachment.cycle.run(true)
-    if (mode !== 'passive') {
-      const result = await this.#replication.serial.run(() =>
-        attachment.checkpointer.run(attachment.files.path, mode),
-      )
-      if (result.busy) throw new PrimaryError('busy', 'readers or writers of the application were in the way')
-    }
+    await checkpointNow(this.#replication, mode)
     await this.sync(options)
   }
 
@@ -230,7 +230,8 @@ export class Primary {
     const { attachment, state } = this.#replication
     if (this.#closing !== undefined || attachment === undefined || state === 'fenced') return undefined
     const now = performance.now()
-    if (now < this.#retryAt) return this.#retryAt - now
+    if (this.#retry.left > 0) return this.#retry.left
+    if (this.#replication.suspension.error !== undefined) return undefined
     try {
       if (!attachment.capture.isBehind()) {
         this.#backlog.current()
@@ -250,18 +251,16 @@ export class Primary {
 
   async #capture(): Promise<void> {
     try {
+      await this.#disk.look()
       await this.#replication.captureNow()
       this.#backlog.current()
-      this.#retryMs = FIRST_RETRY_MS
-      this.#retryAt = 0
+      this.#retry.succeeded()
     } catch (error) {
       this.#backlog.doubtful()
-      if (this.#replication.state === 'failed' && performance.now() >= this.#retryAt) {
-        this.#retryAt = performance.now() + this.#retryMs
-        const failed = { type: 'failed', operation: 'capture', error: error as Error } as const
-        this.#replication.emit({ ...failed, retryInMs: this.#retryMs })
-        this.#schedule?.lookIn(this.#retryMs + 1)
-        this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS)
+      if (this.#replication.state === 'failed' && this.#retry.left === 0) {
+        const retryInMs = this.#retry.failed()
+        this.#replication.emit({ type: 'failed', operation: 'capture', error: error as Error, retryInMs })
+        this.#schedule?.lookIn(retryInMs + 1)
       }
       throw error
     }
@@ -269,9 +268,11 @@ export class Primary {
   }
 
   async #poll(): Promise<void> {
-    if (this.#closing !== undefined || performance.now() < this.#retryAt) return
+    if (this.#closing !== undefined) return
+    await this.#disk.look()
     const { attachment, state } = this.#replication
-    if (state === 'fenced') return
+    if (this.#retry.left > 0 || state === 'fenced') return
+    if (state === 'suspended') return this.#disk.resumeInTime()
     const replaced = attachment === undefined || attachment.files.replaced() !== undefined
     if (replaced || state === 'failed') await this.#capture().catch(() => undefined)
     else await this.#look()
@@ -286,6 +287,7 @@ export class Primary {
   }
 
   async #letGo(): Promise<void> {
+    this.#disk.leave()
     this.#rights.lock.release()
     await this.#rights.threads?.end()
   }

@@ -1,11 +1,12 @@
 import { type TXID, toTXID } from '@sqlstream/ltx'
 import type { Attachment } from './attachment.ts'
-import type { CapturedFile } from './capture/context.ts'
+import type { CapturedFile, LiveSnapshot } from './capture/context.ts'
 import { PrimaryError } from './errors.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { type SnapshotReason, TAKEOVER_GAP } from './plan-start.ts'
 import type { Serial } from './serial.ts'
 import type { CaptureState } from './state/capture-state.ts'
+import type { DatabaseState, Owed } from './state/owed.ts'
 import type { Position } from './state/position.ts'
 import type { Uploader } from './upload.ts'
 
@@ -93,22 +94,53 @@ export class Rebuild {
     this.#reading++
     try {
       const snapshot = await this.#c.attachment().capture.snapshot(txid, { signal })
-      uploader.enqueue({
-        kind: 'snapshot',
-        snapshot,
-        done: () => {
-          this.#reading--
-        },
-        broken: (error) => {
-          this.#reading--
-          this.startOver(error, reason)
-        },
-      })
+      this.#send(snapshot, reason)
     } catch (error) {
       this.#reading--
       throw error
     }
     lifecycle.transition('caught-up')
+  }
+
+  /**
+   * Makes good what is owed: what leads from a state of the replica to the present one is sent from the database.
+   * @param note called with what is owed from now on, before anything is changed
+   */
+  async makeGood(owed: Owed, base: DatabaseState, note: (owed: Owed) => void): Promise<void> {
+    const { lifecycle, captureState, signal } = this.#c
+    lifecycle.transition('doubt')
+    const started = performance.now()
+    this.#reading++
+    try {
+      const image = await this.#c.attachment().capture.difference(owed, base, note, signal)
+      this.#send(image, 'spool-lost')
+      const { txid, postApplyChecksum } = captureState.position as Position
+      lifecycle.emit({
+        type: 'resynced',
+        pos: { txid, postApplyChecksum },
+        changedPages: image.pages,
+        reason: 'captures were given up',
+        milliseconds: performance.now() - started,
+      })
+    } catch (error) {
+      this.#reading--
+      throw error
+    }
+  }
+
+  /** @param reason of the snapshot, should the image turn out to be unreadable */
+  #send(snapshot: LiveSnapshot, reason: SnapshotReason): void {
+    this.#c.uploader().enqueue({
+      kind: 'snapshot',
+      snapshot,
+      done: () => {
+        this.#reading--
+      },
+      broken: (error) => {
+        this.#reading--
+        this.startOver(error, reason)
+      },
+    })
   }
 
   /** What was to be uploaded cannot be read any more: a new image stands for all of it. */

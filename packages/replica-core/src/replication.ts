@@ -1,21 +1,26 @@
 import type { Pos } from '@sqlstream/ltx'
+import type { Catalog } from '@sqlstream/replica'
+import { abortable } from '@sqlstream/storage'
 import { Attachment } from './attachment.ts'
 import type { CapturedFile } from './capture/context.ts'
-import { isPrimaryError, PrimaryError } from './errors.ts'
+import { PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
-import { judgeCollision } from './lease/late-file.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import { type Maintenance, startMaintenance } from './maintenance/maintenance.ts'
+import type { Maintenance } from './maintenance/maintenance.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { ReplicationParts } from './primary-context.ts'
 import { Rebuild } from './rebuild.ts'
 import { Recovery } from './recovery.ts'
-import { type Continuation, type Rest, restableSignatures, resumeOrDecide } from './rest.ts'
+import { ReplicaSide } from './replica-side.ts'
+import { type Rest, restableSignatures } from './rest.ts'
+import { Resumption } from './resumption.ts'
 import { Serial } from './serial.ts'
 import { CaptureState } from './state/capture-state.ts'
+import { removeOwed } from './state/owed.ts'
 import type { Position } from './state/position.ts'
 import type { PrimaryState } from './state-machine.ts'
-import { Uploader } from './upload.ts'
+import { Suspension } from './suspension.ts'
+import type { Uploader } from './upload.ts'
 
 /**
  * The work of a primary without its timers: start, capture, recovery, snapshot. Everything that
@@ -30,9 +35,9 @@ export class Replication {
   readonly #rebuild: Rebuild
   readonly #recovery: Recovery
   readonly #captureState: CaptureState
-  #uploader: Uploader | undefined
-  /** Of the replica, once it has started. */
-  maintenance: Maintenance | undefined
+  readonly suspension: Suspension
+  readonly #resumption: Resumption
+  readonly #side: ReplicaSide
   #attachment: Attachment | undefined
   #lastError: Error | undefined
   #fenced: Error | undefined
@@ -70,6 +75,42 @@ export class Replication {
       detach: () => this.#detach(),
       pageSize: () => (this.#captureState.position as Position).pageSize,
     })
+    this.#side = new ReplicaSide(options, parts, {
+      captureState: this.#captureState,
+      emit: this.emit,
+      onUploaded: (txid) => this.suspension.uploaded(txid),
+      onFenced: (error) => {
+        this.#fenced = error
+        this.#lifecycle.transition('fence')
+      },
+      onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
+      onLate: (error) => this.#rebuild.startOver(error, 'late-writer'),
+    })
+    const shared = { lifecycle, captureState: this.#captureState, path: folder.owed, failpoint }
+    this.#resumption = new Resumption({
+      ...shared,
+      rebuild: this.#rebuild,
+      uploader: () => this.uploader,
+      attachment: () => this.#attachment as Attachment,
+      capture: this.capture,
+      onOwed: (owed) => {
+        this.suspension.owed = owed
+      },
+    })
+    this.suspension = new Suspension({
+      ...shared,
+      serial: this.serial,
+      uploader: () => this.uploader,
+      attachment: () => this.#attachment,
+      reopen: () => this.#recovery.reopen(),
+      decide: (signal) =>
+        this.#side.decideAgain(this.#attachment as Attachment, this.suspension.owed, signal),
+      goOn: async ({ decision, catalog }) => {
+        await this.#side.maintain(catalog as Catalog)
+        await this.#resumption.goOn(decision)
+        this.#lastError = undefined
+      },
+    })
   }
 
   get state(): PrimaryState {
@@ -77,7 +118,12 @@ export class Replication {
   }
 
   get lastError(): Error | undefined {
-    return this.#fenced ?? this.#lastError ?? this.#uploader?.lastError
+    return (
+      this.#fenced ??
+      this.suspension.error ??
+      this.#lastError ??
+      (this.#side.started ? this.uploader.lastError : undefined)
+    )
   }
 
   /** When the last capture began, on the clock of `performance.now`. */
@@ -85,16 +131,24 @@ export class Replication {
     return this.#lastCapture
   }
 
+  /** What was captured last, and where in the WAL. */
+  get position(): Position | undefined {
+    return this.#captureState.position
+  }
+
   /** The last captured transaction. */
   get pos(): Pos | undefined {
-    const position = this.#captureState.position
+    const { position } = this
     return position && { txid: position.txid, postApplyChecksum: position.postApplyChecksum }
   }
 
   /** @throws TypeError before the start */
   get uploader(): Uploader {
-    if (this.#uploader === undefined) throw new TypeError('not started')
-    return this.#uploader
+    return this.#side.uploader
+  }
+
+  get maintenance(): Maintenance | undefined {
+    return this.#side.maintenance
   }
 
   /** How many whole images were begun. */
@@ -109,54 +163,17 @@ export class Replication {
   /** The attachment while its holder may be moved. */
   get movable(): Attachment | undefined {
     const free = !this.#rebuild.pinned && this.state !== 'fenced' && this.#lastError === undefined
-    return free ? this.#attachment : undefined
+    return free && this.suspension.error === undefined ? this.#attachment : undefined
   }
 
   /** Decides how to go on and does it. @throws PrimaryError, the store's errors */
   async start(): Promise<void> {
     this.#lifecycle.transition('open')
-    const attachment = this.#attach()
-    const writer = this.#o.replica.writer(this.#parts.lease)
-    const { resting, folder, limits } = this.#parts
-    const { emit } = this
-    const { onBehind = 'refuse', onDiverged = 'refuse' } = this.#o
-    const found = await resumeOrDecide(this.#parts, {
-      ...this.#o,
-      attachment,
-      captureState: this.#captureState,
-      folder,
-      lease: this.#parts.lease,
-      writer,
-      onBehind,
-      onDiverged,
-    })
-    const { catalog, known } = found
-    this.#uploader = new Uploader(
-      {
-        writer,
-        judge: (level, range, signal) =>
-          judgeCollision(this.#o.replica, this.#parts.lease, level, range, signal),
-        captureState: this.#captureState,
-        emit,
-        slots: limits?.uploads,
-        failpoint: this.#o.failpoint,
-        onUploaded: (file, bytes) => this.maintenance?.uploaded(file, bytes),
-        onFenced: (error) => {
-          this.#fenced = error
-          void this.maintenance?.stopVerifying()
-          this.#lifecycle.transition('fence')
-        },
-        onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
-        onLate: (error) => this.#rebuild.startOver(error, 'late-writer'),
-      },
-      found.decision.head,
-    )
-    if (catalog === undefined) this.maintenance = resting?.maintenance
-    else {
-      await resting?.maintenance?.stop()
-      this.maintenance = startMaintenance(this.#o, { writer, emit, catalog, known, limits })
-    }
-    await this.serial.run(() => this.#begin(attachment, found))
+    this.#attach()
+    const found = await this.#side.decide(this.#attachment as Attachment)
+    // What is noted of an earlier time holds no more.
+    if (found.decision.kind !== 'owing') removeOwed(this.#parts.folder.owed)
+    await this.serial.run(() => this.#resumption.begin(found))
   }
 
   /** One capture of everything visible, with recovery; whoever asks before it has begun shares it. */
@@ -165,6 +182,7 @@ export class Replication {
       this.#queued = undefined
       if (this.#fenced !== undefined) throw this.#fenced
       if (this.#lifecycle.state === 'closed') throw new PrimaryError('closed', 'the database was let go')
+      if (this.suspension.error !== undefined) throw this.suspension.error
       try {
         await this.#recovery.reattachIfReplaced()
         await this.capture()
@@ -188,6 +206,7 @@ export class Replication {
   readonly capture = async (): Promise<void> => {
     const attachment = this.#attachment
     if (attachment === undefined) throw new PrimaryError('closed', 'the database is detached')
+    if (this.suspension.error !== undefined) throw this.suspension.error
     await this.#captureState.room()
     let started = performance.now()
     this.#lastCapture = started
@@ -222,48 +241,33 @@ export class Replication {
     })
   }
 
+  /** An image of the database is read: the WAL cannot be restarted. */
+  get pinned(): boolean {
+    return this.#rebuild.pinned
+  }
+
   /** Uploads what is left and lets go of everything but the local lock. */
   async close(signal?: AbortSignal): Promise<void> {
     await this.maintenance?.stopVerifying()
     await this.#attachment?.cycle.settled().catch(() => undefined)
-    if (this.#lifecycle.state !== 'fenced' && this.#uploader !== undefined) {
+    if (this.suspension.error !== undefined && !signal?.aborted)
+      await abortable(this.suspension.resume(), signal).catch(() => undefined)
+    await this.suspension.end()
+    const { error } = this.suspension
+    if (this.#lifecycle.state !== 'fenced' && this.#side.started && error === undefined) {
       await this.serial.run(this.capture).catch((error: Error) => {
         this.#lastError = error
       })
       const { pos } = this
       if (pos !== undefined && !signal?.aborted) {
-        await this.#uploader.waitFor(pos.txid, signal).catch(() => undefined)
+        await this.uploader.waitFor(pos.txid, signal).catch(() => undefined)
       }
     }
     await this.maintenance?.stop()
-    await this.#uploader?.stop()
+    if (this.#side.started) await this.uploader.stop()
     await this.#detach()
     this.#captureState.close()
     this.#lifecycle.transition('close')
-  }
-
-  async #begin(attachment: Attachment, { decision, signature }: Continuation): Promise<void> {
-    if (decision.kind === 'snapshot') {
-      await this.#rebuild.snapshot(decision.reason, decision.txid)
-      return
-    }
-    for (const file of decision.pending) this.uploader.enqueue({ kind: 'file', file })
-    if (decision.kind === 'adopted') {
-      this.#lifecycle.transition('proven')
-    } else if (attachment.capture.continues(signature)) {
-      this.#lifecycle.transition('proven')
-      try {
-        await this.capture()
-      } catch (error) {
-        if (!isPrimaryError(error, 'wal-discontinuous')) throw error
-        await this.#rebuild.resync(error.message)
-      }
-      // The WAL may be all copied: then the first write restarts it, which is only expected after this.
-      await attachment.holder.move(this.capture)
-    } else {
-      await this.#rebuild.resync('the WAL does not continue the last captured frame')
-    }
-    this.#lifecycle.transition('caught-up')
   }
 
   #attach(): Attachment {

@@ -15,7 +15,7 @@ export type Pending =
       broken(error: Error): void
     }
 
-/** What goes up with one put: a snapshot, or files one behind the other, which are merged when they are more than one. */
+/** What goes up with one put: a snapshot, or another image of the live database, or files one behind the other, which are merged when they are more than one. */
 export type Upload =
   | { readonly kind: 'files'; readonly files: readonly SpoolFile[] }
   | Extract<Pending, { kind: 'snapshot' }>
@@ -23,6 +23,11 @@ export type Upload =
 /** From the first transaction of the first of these files to the last of the last. */
 export function rangeOf(files: readonly SpoolFile[]): TXIDRange {
   return { minTXID: (files[0] as SpoolFile).minTXID, maxTXID: (files.at(-1) as SpoolFile).maxTXID }
+}
+
+/** From the first transaction of an upload to its last. */
+export function rangeOfUpload(upload: Upload): TXIDRange {
+  return upload.kind === 'files' ? rangeOf(upload.files) : upload.snapshot.header
 }
 
 /** What waits to be uploaded, oldest first, and the upload that is tried. */

@@ -12,10 +12,12 @@ import { isPrimaryError, PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
 import { mergeSpooled } from './merge-spooled.ts'
+import { Pause } from './pause.ts'
 import type { BatchLimits } from './plan-batch.ts'
 import type { CaptureState } from './state/capture-state.ts'
 import { readSpoolHeader, type SpoolFile } from './state/spool.ts'
-import { type Pending, rangeOf, type Upload, UploadQueue } from './upload-queue.ts'
+import { type Pending, rangeOf, rangeOfUpload, type Upload, UploadQueue } from './upload-queue.ts'
+import { UploadWaiters } from './upload-waiters.ts'
 
 const FIRST_RETRY_MS = 200
 const LAST_RETRY_MS = 30_000
@@ -54,7 +56,8 @@ export interface UploaderContext {
 export class Uploader {
   readonly #c: UploaderContext
   readonly #queue: UploadQueue
-  readonly #waiters: { txid: TXID; resolve(): void; reject(error: unknown): void }[] = []
+  readonly #waiters = new UploadWaiters()
+  readonly #pause = new Pause()
   readonly #stop = new AbortController()
   #uploaded: TXID | undefined
   #running: Promise<void> | undefined
@@ -62,7 +65,8 @@ export class Uploader {
   /** What is queued can never be put: it waits to be discarded. */
   #stuck = false
   #lastError: Error | undefined
-  #wake: (() => void) | undefined
+  /** Ends the attempt that is under way. */
+  #attempt = new AbortController()
 
   constructor(context: UploaderContext, uploaded: TXID | undefined) {
     this.#c = context
@@ -102,9 +106,32 @@ export class Uploader {
     this.#stuck = false
   }
 
+  /**
+   * Drops what is queued and leaves its files alone. Resolves when nothing is under way any more, with what was dropped, oldest first: of
+   * the first it is not known whether it will arrive.
+   */
+  async abandon(): Promise<Upload[]> {
+    this.#attempt.abort(new PrimaryError('given-up', 'the upload was given up'))
+    this.#pause.end()
+    // Whatever it ends with: if it arrived, it is no longer queued.
+    const dropped = this.#queue.drop()
+    await this.#running
+    this.#attempt = new AbortController()
+    this.#stuck = false
+    this.#lastError = undefined
+    for (const upload of dropped) if (upload.kind === 'snapshot') upload.done()
+    return dropped.filter((upload) => rangeOfUpload(upload).maxTXID > (this.#uploaded ?? 0n))
+  }
+
+  /** Says that the replica was found to hold everything up to here. */
+  found(head: TXID): void {
+    this.#uploaded = head
+    this.#settle()
+  }
+
   /** Cuts the pause after a failure short. */
   retryNow(): void {
-    this.#wake?.()
+    this.#pause.end()
   }
 
   /** Resolves when everything up to `txid` is in the replica. @throws PrimaryError `fenced`, `closed` */
@@ -114,33 +141,27 @@ export class Uploader {
     if (this.#stop.signal.aborted) throw this.#stop.signal.reason
     signal?.throwIfAborted()
     this.retryNow()
-    await new Promise<void>((resolve, reject) => {
-      const waiter = { txid, resolve, reject }
-      const onAbort = (): void => {
-        const at = this.#waiters.indexOf(waiter)
-        if (at >= 0) this.#waiters.splice(at, 1)
-        reject(signal?.reason)
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
-      waiter.resolve = () => {
-        signal?.removeEventListener('abort', onAbort)
-        resolve()
-      }
-      this.#waiters.push(waiter)
-    })
+    await this.#waiters.add(txid, signal)
   }
 
   /** Stops at once, in the middle of an upload if need be. What is queued stays in the spool. */
   async stop(): Promise<void> {
-    this.#stop.abort(new PrimaryError('closed', 'the replicator is closed'))
-    this.#wake?.()
+    const closed = new PrimaryError('closed', 'the replicator is closed')
+    this.#stop.abort(closed)
+    this.#attempt.abort(closed)
+    this.#pause.end()
     await this.#running
-    this.#settle(this.#fenced ?? new PrimaryError('closed', 'the replicator is closed'))
+    this.#settle(this.#fenced ?? closed)
+  }
+
+  /** Ends with the attempt that is under way, and with the uploader. */
+  get #signal(): AbortSignal {
+    return this.#stop.signal.aborted ? this.#stop.signal : this.#attempt.signal
   }
 
   #start(): void {
     if (this.#running !== undefined || this.#queue.isEmpty) return
-    if (this.#fenced !== undefined || this.#stuck || this.#stop.signal.aborted) return
+    if (this.#fenced !== undefined || this.#stuck || this.#signal.aborted) return
     this.#running = this.#drain().finally(() => {
       this.#running = undefined
       // Something may have been queued since the loop looked last.
@@ -152,20 +173,20 @@ export class Uploader {
     let delay = FIRST_RETRY_MS
     // What is queued in the same turn is looked at together.
     await Promise.resolve()
-    while (!this.#stop.signal.aborted) {
+    while (!this.#signal.aborted) {
       const upload = this.#queue.next()
       if (upload === undefined) return
       try {
         const put = (): Promise<void> => this.#put(upload)
-        await (this.#c.slots?.run(put, { signal: this.#stop.signal }) ?? put())
+        await (this.#c.slots?.run(put, { signal: this.#signal }) ?? put())
         delay = FIRST_RETRY_MS
         this.#lastError = undefined
       } catch (error) {
-        if (this.#stop.signal.aborted) return
+        if (this.#signal.aborted) return
         this.#lastError = error as Error
         if (isReplicaError(error, 'fenced')) {
           const whose = await this.#judge(upload).catch(() => undefined)
-          if (whose === 'foreign') this.#fence(error)
+          if (whose === 'foreign') this.fence(error)
           if (whose === 'late') {
             this.#stuck = true
             this.#c.onLate(error)
@@ -188,23 +209,20 @@ export class Uploader {
         this.#c.emit({ type: 'failed', operation: 'upload', error: error as Error, retryInMs: delay })
         // Who waits learns what waiting will not cure; the upload itself is tried for ever.
         if (isStorageError(error) && !error.transient) this.#settle(error)
-        await this.#pause(delay)
+        await this.#pause.for(delay)
         delay = Math.min(delay * 2, LAST_RETRY_MS)
       }
     }
   }
 
   #judge(upload: Upload): Promise<'late' | 'foreign'> {
-    const { level, range } =
-      upload.kind === 'files'
-        ? { level: 0, range: rangeOf(upload.files) }
-        : { level: SNAPSHOT_LEVEL, range: upload.snapshot.header }
-    return this.#c.judge(level, range, this.#stop.signal)
+    const level = upload.kind === 'files' ? 0 : upload.snapshot.level
+    return this.#c.judge(level, rangeOfUpload(upload), this.#signal)
   }
 
   async #put(upload: Upload): Promise<void> {
     const started = performance.now()
-    const { signal } = this.#stop
+    const signal = this.#signal
     this.#c.failpoint?.('put:before')
     let file: LTXFile
     let body: BlobBody | undefined
@@ -228,7 +246,8 @@ export class Uploader {
       this.#c.emit({ type: 'uploaded', ...report, captures: upload.files.length })
     } else {
       if (!dropped) upload.done()
-      this.#c.emit({ type: 'snapshotted', ...report })
+      if (upload.snapshot.level === SNAPSHOT_LEVEL) this.#c.emit({ type: 'snapshotted', ...report })
+      else this.#c.emit({ type: 'uploaded', ...report, captures: 1 })
     }
     this.#c.failpoint?.('put:after-ack')
     this.#settle()
@@ -240,7 +259,7 @@ export class Uploader {
 
   async #putSnapshot(snapshot: LiveSnapshot, signal: AbortSignal): Promise<LTXFile> {
     this.#c.failpoint?.('snapshot:before')
-    const { header, pages: totalPages } = snapshot
+    const { level, header, pages: totalPages } = snapshot
     let reported = performance.now()
     const onPages = (pages: number): void => {
       if (pages * 2 > totalPages) this.#c.failpoint?.('snapshot:middle')
@@ -249,9 +268,9 @@ export class Uploader {
       reported = now
       this.#c.emit({ type: 'snapshot-progress', pages, totalPages })
     }
-    await this.#c.writer.lease.announceBase(header.maxTXID, { signal })
+    if (level === SNAPSHOT_LEVEL) await this.#c.writer.lease.announceBase(header.maxTXID, { signal })
     const body = { open: () => snapshot.body({ signal, onPages }) }
-    const file = await this.#c.writer.put(SNAPSHOT_LEVEL, header, body, {
+    const file = await this.#c.writer.put(level, header, body, {
       timestamp: new Date(header.timestamp),
       signal,
     })
@@ -259,7 +278,8 @@ export class Uploader {
     return file
   }
 
-  #fence(cause: Error): void {
+  /** Another writer was met: nothing is uploaded any more. */
+  fence(cause: Error): void {
     this.#fenced = new PrimaryError('fenced', `another writer uses this replica: ${cause.message}`, {
       cause,
       hint: 'Stop one of the two. What was captured here but not uploaded stays in the spool folder.',
@@ -269,26 +289,7 @@ export class Uploader {
   }
 
   #settle(error?: Error): void {
-    for (let i = this.#waiters.length - 1; i >= 0; i--) {
-      const waiter = this.#waiters[i]!
-      const done = this.#uploaded !== undefined && this.#uploaded >= waiter.txid
-      if (!done && error === undefined) continue
-      this.#waiters.splice(i, 1)
-      if (done) waiter.resolve()
-      else waiter.reject(error)
-    }
-  }
-
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, milliseconds)
-      this.#wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    }).then(() => {
-      this.#wake = undefined
-    })
+    this.#waiters.settle(this.#uploaded, error)
   }
 }
 

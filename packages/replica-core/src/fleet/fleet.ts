@@ -1,4 +1,5 @@
 import { type BlobStore, Slots } from '@sqlstream/storage'
+import { DiskBudget } from '../disk-budget.ts'
 import { tell } from '../events.ts'
 import { assertLeases } from '../lease/obtain-lease.ts'
 import { type CloseReport, isComplete } from '../report.ts'
@@ -72,6 +73,7 @@ export class Fleet {
           uploads: new Slots(options.maxUploads ?? MOST_UPLOADS),
           maintenances: new Slots(options.maxMaintenances ?? MOST_MAINTENANCES),
         },
+        disk: new DiskBudget(primary?.disk),
         assertLeases: this.#assertLeases,
       },
       log: () => this.#log.open(),
