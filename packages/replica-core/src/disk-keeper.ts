@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { abortable, isStorageError } from '@sqlstream/storage'
-import type { DiskBudget, DiskUser } from './disk-budget.ts'
+import type { DiskBudget, DiskUser } from './budget/disk-budget.ts'
 import { diskUseOf } from './disk-use.ts'
 import { GrowingPause } from './growing-pause.ts'
 import type { Replication } from './replication.ts'
@@ -13,6 +14,8 @@ export class DiskKeeper {
   readonly #budget: DiskBudget
   readonly #user: DiskUser
   readonly #retry = new GrowingPause(FIRST_RETRY_MS, LAST_RETRY_MS)
+  /** After images that had to be given up on their way: the application has its WAL meanwhile. */
+  readonly #again = new GrowingPause(FIRST_RETRY_MS, LAST_RETRY_MS)
   readonly leave: () => void
 
   constructor(
@@ -24,13 +27,18 @@ export class DiskKeeper {
     this.#user = {
       folder: folder.path,
       use: () => diskUseOf(replication),
-      giveUp: (reason, space) => replication.suspension.begin(reason, space),
+      giveUp: (reason, space) => {
+        if (replication.pinned) this.#again.failed()
+        return replication.suspension.begin(reason, space)
+      },
     }
     this.leave = disk.join(this.#user)
   }
 
   /** Gives captures up if the disk asks for it. Never fails: whoever cannot be asked has room. */
   look(): Promise<void> {
+    const { suspension, pinned } = this.#replication
+    if (suspension.error === undefined && !pinned) this.#again.succeeded()
     return this.#budget.look(this.#user).catch(() => undefined)
   }
 
@@ -38,24 +46,29 @@ export class DiskKeeper {
   async resumeInTime(): Promise<void> {
     const { suspension } = this.#replication
     await suspension.relieve().catch(() => undefined)
-    if (this.#retry.left > 0) return
+    if (this.#retry.left > 0 || this.#again.left > 0) return
     await this.#resume().catch(() => undefined)
   }
 
   /**
-   * Resolves when captures go on. @throws what waiting will not cure; the reason of the signal
+   * Resolves when captures go on. Returns whether that began after the call, so that everything that was committed before it is captured.
+   * @throws what waiting will not cure; the reason of the signal
    */
-  async resumed(signal: AbortSignal | undefined): Promise<void> {
+  async resumed(signal: AbortSignal | undefined): Promise<boolean> {
+    let isNew = false
     while (this.#replication.suspension.error !== undefined) {
       try {
+        await sleep(this.#again.left, undefined, signal && { signal })
+        isNew = !this.#replication.suspension.isResuming
         await abortable(this.#resume(), signal)
       } catch (error) {
         signal?.throwIfAborted()
         if (this.#replication.state !== 'suspended') throw error
         if (isStorageError(error) && !error.transient) throw error
-        await new Promise((resolve) => setTimeout(resolve, Math.min(this.#retry.left, FIRST_RETRY_MS)))
+        await sleep(Math.min(this.#retry.left, FIRST_RETRY_MS))
       }
     }
+    return isNew
   }
 
   async #resume(): Promise<void> {

@@ -58,6 +58,11 @@ export function isPrimaryError(error: unknown, code?: PrimaryErrorCode): error i
   )
 }
 
+/** Passes over that captures were given up just now. @throws any other error */
+export function ifGivenUp(error: unknown): undefined {
+  if (!isPrimaryError(error, 'given-up')) throw error
+}
+
 /** The WAL does not say what it must say if nothing was lost. */
 export function discontinuous(message: string): PrimaryError {
   return new PrimaryError('wal-discontinuous', message)

@@ -1,3 +1,5 @@
+export { type BudgetOptions, Budgets } from './budget/budgets.ts'
+export type { RequestEstimate } from './budget/plan-requests.ts'
 export { isPrimaryError, PrimaryError, type PrimaryErrorCode } from './errors.ts'
 export type { PrimaryEvent, PrimaryListener } from './events.ts'
 export { FAILPOINTS, type Failpoint, type FailpointHook, killAt } from './failpoint.ts'

@@ -18,8 +18,10 @@ export interface DiskSpace {
 
 /** What one database takes of it. */
 export interface DiskUse {
-  /** Captures that wait, and the WAL while it is kept from being restarted for our sake: what giving up brings back. */
-  readonly heldBytes: number
+  /** Captures that wait for their upload. */
+  readonly spoolBytes: number
+  /** The WAL, while it is kept from being restarted for our sake. */
+  readonly walBytes: number
   /** The next capture will add about so much. */
   readonly incomingBytes: number
   /** The WAL cannot be restarted before that: however little there is, the application may need it. */
@@ -56,17 +58,19 @@ export function planDisk<U extends DiskUse>(
   limits: DiskLimits,
 ): DiskPlan<U> | undefined {
   const reserve = reserveOf(space, limits)
-  const held = sum(users, ({ heldBytes }) => heldBytes)
-  const ours = held + sum(users, ({ incomingBytes }) => incomingBytes)
-  const free = space.freeBytes - (ours - held)
-  if (limits.maxSpoolBytes !== undefined && ours > limits.maxSpoolBytes)
-    return choose('bound', users, ours - lowMark(limits.maxSpoolBytes))
+  const spool = sum(users, ({ spoolBytes }) => spoolBytes)
+  const incoming = sum(users, ({ incomingBytes }) => incomingBytes)
+  const captures = spool + incoming
+  if (limits.maxSpoolBytes !== undefined && captures > limits.maxSpoolBytes)
+    return choose('bound', users, captures - lowMark(limits.maxSpoolBytes), capturesOf)
+  const ours = sum(users, allOf)
+  const free = space.freeBytes - incoming
   const isLittle = ours <= Math.min(WORTH, reserve / 2)
   if (isLittle && !(free < reserve && users.some(({ isFailing }) => isFailing))) return undefined
-  if (free < reserve) return choose('reserve', users, reserve - free + reserve / 4)
-  if (limits.maxSpoolBytes !== undefined) return undefined
-  const bound = (space.freeBytes + held - reserve) / 2
-  return ours > bound ? choose('bound', users, ours - lowMark(bound)) : undefined
+  if (free < reserve) return choose('reserve', users, reserve - free + reserve / 4, allOf)
+  if (limits.maxSpoolBytes !== undefined || captures <= WORTH) return undefined
+  const bound = (space.freeBytes + spool - reserve) / 2
+  return captures > bound ? choose('bound', users, captures - lowMark(bound), capturesOf) : undefined
 }
 
 /** So that the next capture does not meet the bound again. */
@@ -79,6 +83,7 @@ function choose<U extends DiskUse>(
   reason: GiveUpReason,
   users: readonly U[],
   bytes: number,
+  weight: (use: DiskUse) => number,
 ): DiskPlan<U> | undefined {
   const giveUp: U[] = []
   let freed = 0
@@ -90,8 +95,12 @@ function choose<U extends DiskUse>(
   return giveUp.length === 0 ? undefined : { reason, giveUp }
 }
 
-function weight({ heldBytes, incomingBytes }: DiskUse): number {
-  return heldBytes + incomingBytes
+function capturesOf({ spoolBytes, incomingBytes }: DiskUse): number {
+  return spoolBytes + incomingBytes
+}
+
+function allOf({ spoolBytes, walBytes, incomingBytes }: DiskUse): number {
+  return spoolBytes + walBytes + incomingBytes
 }
 
 function sum<U>(users: readonly U[], value: (user: U) => number): number {

@@ -2,10 +2,10 @@ import type { Pos } from '@sqlstream/ltx'
 import type { Lease } from '@sqlstream/replica'
 import { checkReplicable } from './attachment.ts'
 import { Backlog } from './backlog.ts'
+import { DiskBudget } from './budget/disk-budget.ts'
 import { checkpointNow } from './checkpoint-now.ts'
-import { DiskBudget } from './disk-budget.ts'
 import { DiskKeeper } from './disk-keeper.ts'
-import { PrimaryError, wrapFileError } from './errors.ts'
+import { ifGivenUp, PrimaryError, wrapFileError } from './errors.ts'
 import type { FolderWatches } from './fleet/folder-watches.ts'
 import { GrowingPause } from './growing-pause.ts'
 import { obtainLease, returnLeaseInTime } from './lease/obtain-lease.ts'
@@ -16,7 +16,7 @@ import { Replication } from './replication.ts'
 import { type CloseReport, type PrimaryStatus, reportOf, statusOf } from './report.ts'
 import type { Resting } from './rest.ts'
 import { RestKeeper, takeRestRecord } from './rest-keeper.ts'
-import { WALSchedule } from './schedule.ts'
+import { noFileEvents, WALSchedule } from './schedule.ts'
 import type { CheckpointMode } from './sqlite/checkpointer.ts'
 import { assertSafeEngine } from './sqlite/engine-gate.ts'
 import { SQLiteThreads } from './sqlite/sqlite-threads.ts'
@@ -153,8 +153,9 @@ export class Primary {
   async durable(options: { readonly signal?: AbortSignal } = {}): Promise<Pos> {
     for (;;) {
       const { bases } = this.#replication
-      await this.#disk.resumed(options.signal)
-      const pos = await this.sync(options)
+      const isCaptured = await this.#disk.resumed(options.signal)
+      const pos = isCaptured ? this.#replication.pos : await this.sync(options).catch(ifGivenUp)
+      if (pos === undefined) continue
       await this.#replication.uploader.waitFor(pos.txid, options.signal)
       // A new base has another TXID; under the one that was waited for there may be another writer's state.
       if (bases === this.#replication.bases) return pos
@@ -217,12 +218,7 @@ export class Primary {
       },
       watches,
     )
-    if (this.#schedule.hasEvents) return
-    this.#replication.emit({
-      type: 'warning',
-      code: 'no-file-events',
-      message: `no file events for ${this.#o.database}; commits are found by polling`,
-    })
+    if (!this.#schedule.hasEvents) this.#replication.emit(noFileEvents(this.#o.database))
   }
 
   /** Captures when something is new and it is time. */

@@ -122,6 +122,7 @@ export class ReplicaSide {
         captureState,
         emit,
         slots: limits?.uploads,
+        memory: limits?.uploadBytes,
         failpoint: this.#o.failpoint,
         onUploaded: (file, bytes) => {
           onUploaded(file.maxTXID)

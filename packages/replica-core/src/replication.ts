@@ -52,13 +52,19 @@ export class Replication {
     this.#lifecycle = lifecycle
     this.emit = lifecycle.emit
     this.#captureState = CaptureState.open(folder, { log, failpoint })
-    this.#rebuild = new Rebuild({
-      lifecycle: this.#lifecycle,
+    const shared = {
+      lifecycle,
       captureState: this.#captureState,
-      keep: folder.kept,
+      emit: this.emit,
       serial: this.serial,
-      attachment: () => this.#attachment as Attachment,
       uploader: () => this.uploader,
+      path: folder.owed,
+      failpoint,
+    }
+    this.#rebuild = new Rebuild({
+      ...shared,
+      keep: folder.kept,
+      attachment: () => this.#attachment as Attachment,
       accept: (captured, started) => this.#accept(captured, started),
       onFailure: (error) => {
         this.#lastError = error
@@ -76,8 +82,7 @@ export class Replication {
       pageSize: () => (this.#captureState.position as Position).pageSize,
     })
     this.#side = new ReplicaSide(options, parts, {
-      captureState: this.#captureState,
-      emit: this.emit,
+      ...shared,
       onUploaded: (txid) => this.suspension.uploaded(txid),
       onFenced: (error) => {
         this.#fenced = error
@@ -86,21 +91,15 @@ export class Replication {
       onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
       onLate: (error) => this.#rebuild.startOver(error, 'late-writer'),
     })
-    const shared = { lifecycle, captureState: this.#captureState, path: folder.owed, failpoint }
     this.#resumption = new Resumption({
       ...shared,
       rebuild: this.#rebuild,
-      uploader: () => this.uploader,
       attachment: () => this.#attachment as Attachment,
       capture: this.capture,
-      onOwed: (owed) => {
-        this.suspension.owed = owed
-      },
+      onOwed: (owed) => this.suspension.owe(owed),
     })
     this.suspension = new Suspension({
       ...shared,
-      serial: this.serial,
-      uploader: () => this.uploader,
       attachment: () => this.#attachment,
       reopen: () => this.#recovery.reopen(),
       decide: (signal) =>
@@ -241,7 +240,7 @@ export class Replication {
     })
   }
 
-  /** An image of the database is read: the WAL cannot be restarted. */
+  /** Whether an image is read: the WAL cannot be restarted. */
   get pinned(): boolean {
     return this.#rebuild.pinned
   }

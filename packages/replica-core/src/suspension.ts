@@ -50,12 +50,18 @@ export class Suspension {
     return this.#error
   }
 
+  /** Whether an attempt to go on is under way. */
+  get isResuming(): boolean {
+    return this.#resuming !== undefined
+  }
+
   /** What the replica lacks of what was captured, and nobody has. */
   get owed(): Owed | undefined {
     return this.#owed
   }
 
-  set owed(owed: Owed | undefined) {
+  /** Learns what is owed from now on. */
+  owe(owed: Owed): void {
     this.#owed = owed
   }
 

@@ -1,52 +1,24 @@
-import { isLTXError, type TXID, type TXIDRange } from '@sqlstream/ltx'
-import {
-  isReplicaError,
-  type Level,
-  type LTXFile,
-  type ReplicaWriter,
-  SNAPSHOT_LEVEL,
-} from '@sqlstream/replica'
-import { type BlobBody, isStorageError, type Slots } from '@sqlstream/storage'
+import { isLTXError, type TXID } from '@sqlstream/ltx'
+import { isReplicaError, type LTXFile, SNAPSHOT_LEVEL } from '@sqlstream/replica'
+import { type BlobBody, isStorageError } from '@sqlstream/storage'
 import type { LiveSnapshot } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
-import type { PrimaryListener } from './events.ts'
-import type { FailpointHook } from './failpoint.ts'
 import { mergeSpooled } from './merge-spooled.ts'
 import { Pause } from './pause.ts'
-import type { BatchLimits } from './plan-batch.ts'
-import type { CaptureState } from './state/capture-state.ts'
 import { readSpoolHeader, type SpoolFile } from './state/spool.ts'
-import { type Pending, rangeOf, rangeOfUpload, type Upload, UploadQueue } from './upload-queue.ts'
+import type { UploaderContext } from './upload-context.ts'
+import {
+  bytesInMemory,
+  type Pending,
+  rangeOf,
+  rangeOfUpload,
+  type Upload,
+  UploadQueue,
+} from './upload-queue.ts'
 import { UploadWaiters } from './upload-waiters.ts'
 
 const FIRST_RETRY_MS = 200
 const LAST_RETRY_MS = 30_000
-
-/** What an uploader works with. */
-export interface UploaderContext {
-  readonly writer: ReplicaWriter
-  /** Whose files are uploaded. */
-  readonly captureState: Pick<CaptureState, 'spool' | 'synced' | 'acknowledge'>
-  readonly emit: PrimaryListener
-  readonly failpoint?: FailpointHook | undefined
-  /** When what waits is merged. Default: see {@link BatchLimits}. */
-  readonly batches?: BatchLimits | undefined
-  /** Shared with other databases. Default: no limit. */
-  readonly slots?: Slots | undefined
-  /** Whose file lies where ours was to go. */
-  readonly judge: (level: Level, range: TXIDRange, signal: AbortSignal) => Promise<'late' | 'foreign'>
-  /** Called after each file, with its bytes if they were read at once. */
-  readonly onUploaded?: ((file: LTXFile, bytes?: Uint8Array) => void) | undefined
-  /** Called once, when another writer was met. */
-  readonly onFenced: (error: Error) => void
-  /**
-   * Called when a former writer's file lies where ours was to go, although the lease is ours: discard the queue, which waits for
-   * that, and take a snapshot above it.
-   */
-  readonly onLate: (error: Error) => void
-  /** Called when a spooled file is gone or damaged, after the queue was dropped: take a snapshot. */
-  readonly onLost: (error: Error) => void
-}
 
 /**
  * Puts files into the replica one after the other, oldest first, so that a reader of the replica
@@ -177,8 +149,7 @@ export class Uploader {
       const upload = this.#queue.next()
       if (upload === undefined) return
       try {
-        const put = (): Promise<void> => this.#put(upload)
-        await (this.#c.slots?.run(put, { signal: this.#signal }) ?? put())
+        await this.#inTurn(upload)
         delay = FIRST_RETRY_MS
         this.#lastError = undefined
       } catch (error) {
@@ -218,6 +189,15 @@ export class Uploader {
   #judge(upload: Upload): Promise<'late' | 'foreign'> {
     const level = upload.kind === 'files' ? 0 : upload.snapshot.level
     return this.#c.judge(level, rangeOfUpload(upload), this.#signal)
+  }
+
+  /** With a slot, and the memory for what is read. */
+  async #inTurn(upload: Upload): Promise<void> {
+    const { slots, memory } = this.#c
+    const signal = this.#signal
+    const put = (): Promise<void> => this.#put(upload)
+    const withMemory = (): Promise<void> => memory?.run(bytesInMemory(upload), put, signal) ?? put()
+    await (slots?.run(withMemory, { signal }) ?? withMemory())
   }
 
   async #put(upload: Upload): Promise<void> {

@@ -8,9 +8,10 @@ const GB = 2 ** 30
 interface Named extends DiskUse {
   readonly name: string
 }
-const use = (name: string, held: number, incoming = 0, isFailing = false): Named => ({
+const use = (name: string, spool: number, incoming = 0, wal = 0, isFailing = false): Named => ({
   name,
-  heldBytes: held * MB,
+  spoolBytes: spool * MB,
+  walBytes: wal * MB,
   incomingBytes: incoming * MB,
   isFailing,
 })
@@ -47,9 +48,15 @@ describe('the plan for a disk', () => {
     // Little stays, unless captures fail.
     [10, 1000, [use('a', 2), use('b', 1)], {}, 'keep'],
     [0, 1000, [use('a', 0, 0)], {}, 'keep'],
-    [0, 1000, [use('a', 2, 0, true)], {}, 'reserve: a'],
+    [0, 1000, [use('a', 2, 0, 0, true)], {}, 'reserve: a'],
     // Captures fail, but not because the disk is full: a quota, no inodes.
-    [900, 1000, [use('a', 2, 0, true)], {}, 'keep'],
+    [900, 1000, [use('a', 2, 0, 0, true)], {}, 'keep'],
+    // A WAL that is kept counts towards the reserve, and not towards the bound.
+    [40, 1000, [use('a', 0, 0, 30)], {}, 'reserve: a'],
+    [40, 1000, [use('a', 0, 0, 3)], {}, 'keep'],
+    [0, 1000, [use('a', 0, 0, 3, true)], {}, 'reserve: a'],
+    [500, 1000, [use('a', 1, 0, 600)], {}, 'keep'],
+    [500, 1000, [use('a', 1, 0, 600)], { maxSpoolBytes: 10 * MB }, 'keep'],
     // What is coming would fill the disk.
     [500, 1000, [use('a', 1, 480)], {}, 'reserve: a'],
     [60, 1000, [use('a', 1, 20)], { reserveBytes: 50 * MB }, 'reserve: a'],
@@ -58,9 +65,12 @@ describe('the plan for a disk', () => {
   })
 
   const size = fc.integer({ min: 0, max: 4 * GB })
-  const users = fc.array(fc.record({ heldBytes: size, incomingBytes: size, isFailing: fc.boolean() }), {
-    maxLength: 8,
-  })
+  const users = fc.array(
+    fc.record({ spoolBytes: size, walBytes: size, incomingBytes: size, isFailing: fc.boolean() }),
+    {
+      maxLength: 8,
+    },
+  )
 
   it('D1: after it, nothing more is to be given up, or nothing is left; those with more go before those with less', () => {
     fc.assert(
@@ -72,15 +82,16 @@ describe('the plan for a disk', () => {
         const space = { freeBytes: free, totalBytes: free + used }
         const made = planDisk(space, all, limits)
         if (made === undefined) return
-        const weights = all.map((each) => each.heldBytes + each.incomingBytes)
         const gone = new Set<DiskUse>(made.giveUp)
         expect(gone.size).toBe(made.giveUp.length)
         expect(made.giveUp.length).toBeGreaterThan(0)
         const left = all.filter((each) => !gone.has(each))
-        const least = Math.min(...made.giveUp.map((each) => each.heldBytes + each.incomingBytes))
-        for (const each of left) expect(each.heldBytes + each.incomingBytes).toBeLessThanOrEqual(least)
-        const freed = made.giveUp.reduce((sum, { heldBytes }) => sum + heldBytes, 0)
-        expect(Math.max(...weights)).toBeGreaterThan(0)
+        const weight = (each: DiskUse): number =>
+          each.spoolBytes + each.incomingBytes + (made.reason === 'bound' ? 0 : each.walBytes)
+        const least = Math.min(...made.giveUp.map((each) => weight(each)))
+        for (const each of left) expect(weight(each)).toBeLessThanOrEqual(least)
+        expect(least).toBeGreaterThan(0)
+        const freed = made.giveUp.reduce((sum, use) => sum + use.spoolBytes + use.walBytes, 0)
         const after = { ...space, freeBytes: free + freed }
         const again = planDisk(after, left, limits)
         // A default bound is lower where less is left; it never goes round in circles.

@@ -1,5 +1,5 @@
-import { type DiskLimits, type DiskSpace, type DiskUse, type GiveUpReason, planDisk } from './plan-disk.ts'
-import { type Disk, diskOf } from './state/disk-space.ts'
+import { type DiskLimits, type DiskSpace, type DiskUse, type GiveUpReason, planDisk } from '../plan-disk.ts'
+import { type Disk, diskOf } from '../state/disk-space.ts'
 
 /** Between two looks at the disk, unless something large is coming. */
 const LOOK_MS = 250
@@ -52,7 +52,7 @@ export class DiskBudget {
     const known = new Map<string, Disk | undefined>()
     for (const user of this.#users) {
       const use = { ...user.use(), user }
-      if (use.heldBytes + use.incomingBytes === 0) continue
+      if (use.spoolBytes + use.walBytes + use.incomingBytes === 0) continue
       const disk = known.has(user.folder) ? known.get(user.folder) : this.#diskOf(user.folder)
       known.set(user.folder, disk)
       if (disk === undefined) continue
