@@ -122,6 +122,7 @@ const TABLE: Readonly<Record<string, ByCode>> = {
     'state-folder': EXIT.unavailable,
     'wal-discontinuous': EXIT.corrupt,
     'disk-full': EXIT.diskFull,
+    'given-up': EXIT.diskFull,
   },
   SystemError: {
     ENOENT: EXIT.notFound,

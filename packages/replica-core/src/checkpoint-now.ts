@@ -13,6 +13,6 @@ export async function checkpointNow(replication: Replication, mode: CheckpointMo
   if (movable === undefined) throw new PrimaryError('busy', 'a snapshot reads the database')
   await movable.cycle.run(true)
   if (mode === 'passive') return
-  const result = await serial.run(() => movable.checkpointer.run(movable.files.path, mode))
+  const result = await serial.run(() => movable.checkpoint(mode))
   if (result.busy) throw new PrimaryError('busy', 'readers or writers of the application were in the way')
 }

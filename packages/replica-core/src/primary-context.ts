@@ -32,6 +32,8 @@ export interface PrimaryContext {
   readonly limits?: Limits | undefined
   /** What captures may take of the disk, shared with other databases. Default: as the options say, for this one alone. */
   readonly disk?: DiskBudget | undefined
+  /** Learns how long writers were kept out, each time that we took the write lock, ms. Must be cheap. */
+  readonly onWriteLock?: ((milliseconds: number) => void) | undefined
   /** What the last primary of this database left when it rested. The lease in it is given back if the start fails. */
   readonly resting?: Resting | undefined
   /** Since when something may have been committed that was not captured, ms since the epoch. Default: now. */
@@ -48,6 +50,8 @@ export interface ReplicationParts {
   readonly threads: SQLiteThreads
   readonly log?: CaptureLog | undefined
   readonly limits?: Limits | undefined
+  /** See {@link PrimaryContext}. */
+  readonly onWriteLock?: ((milliseconds: number) => void) | undefined
   /** What was kept when the database was let go. */
   readonly resting?: Resting | undefined
   /** What another process has recorded when it let the database go. */

@@ -87,7 +87,7 @@ export class Primary {
   static async open(options: PrimaryOptions, context: PrimaryContext = {}): Promise<Primary> {
     options.signal?.throwIfAborted()
     assertSafeEngine()
-    const { resting, assertLeases, limits, log } = context
+    const { resting, assertLeases, limits, log, onWriteLock } = context
     const own = context.threads === undefined ? new SQLiteThreads() : undefined
     const folder = stateFolder(options.database, options.stateDir)
     let lock: LocalLock | undefined
@@ -111,7 +111,7 @@ export class Primary {
       )
       const threads = context.threads ?? (own as SQLiteThreads)
       const recorded = await takeRestRecord(options, folder, resting)
-      const parts = { folder, lifecycle, lease, threads, log, limits, resting, recorded }
+      const parts = { folder, lifecycle, lease, threads, log, limits, onWriteLock, resting, recorded }
       replication = new Replication(options, parts)
       for (const { txid, since } of spoolTimes(folder.spool)) backlog.found(txid, since)
       await replication.start()

@@ -271,8 +271,7 @@ export class Replication {
 
   #attach(): Attachment {
     this.#attachment = new Attachment(this.#o, {
-      threads: this.#parts.threads,
-      lease: this.#parts.lease,
+      ...this.#parts,
       captureState: this.#captureState,
       serial: this.serial,
       capture: this.capture,

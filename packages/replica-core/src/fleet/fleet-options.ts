@@ -41,4 +41,6 @@ export interface FleetOptions {
   /** Length from which on a segment of the shared log of captures is followed by another. Default 32 MiB. */
   readonly logSegmentBytes?: number
   readonly onEvent?: FleetListener
+  /** Learns how long writers of a database were kept out, each time that we took its write lock, ms. Must be cheap. */
+  readonly onWriteLock?: (milliseconds: number) => void
 }

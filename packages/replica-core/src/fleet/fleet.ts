@@ -72,6 +72,7 @@ export class Fleet {
         watches: this.#watches,
         limits: budgets.limits,
         disk: budgets.disk,
+        onWriteLock: options.onWriteLock,
         assertLeases: this.#assertLeases,
       },
       log: () => this.#log.open(),
