@@ -84,11 +84,22 @@ const shownSettings = {
   environment: z.record(z.string(), z.literal('***')),
 }
 
+const shownLimits = z.strictObject({
+  spoolBytes: count.optional(),
+  diskReserveBytes: count.optional(),
+  uploads: count.optional(),
+  merges: count.optional(),
+  uploadMemoryBytes: count.optional(),
+  requestsPerSecond: count.optional(),
+  monthlyRequests: count.optional(),
+})
+
 export const configShow = z.strictObject({
   ...configHead,
   drivers: z.array(z.string()),
   socket: z.string().optional(),
   metrics: z.strictObject({ listen: z.string(), perDatabase: z.boolean() }).optional(),
+  limits: shownLimits.optional(),
   databases: z.array(z.strictObject({ ...shownSettings, stateDir: z.string().optional() })),
   folders: z.array(
     z.strictObject({

@@ -130,6 +130,7 @@ const TABLE: Readonly<Record<string, ByCode>> = {
     'state-folder': EXIT.unavailable,
     'wal-discontinuous': EXIT.corrupt,
     'disk-full': EXIT.diskFull,
+    'given-up': EXIT.diskFull,
   },
   FollowerError: {
     'target-exists': EXIT.targetExists,

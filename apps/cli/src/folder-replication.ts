@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Replica } from '@sqlstream/replica'
 import {
+  type Budgets,
   Fleet,
   type FleetDatabase,
   type FleetFailure,
@@ -44,8 +45,11 @@ export interface FolderReplicationOptions {
   readonly drivers: Drivers
   readonly signal: AbortSignal
   readonly onEvent: FleetListener
+  readonly budgets: Budgets
   /** Learns of every call of the store. */
   readonly onOperation?: (operation: StorageOperation) => void
+  /** Learns how long writers were kept out, ms. */
+  readonly onWriteLock?: (milliseconds: number) => void
 }
 
 /** A running replication of the databases in a folder. */
@@ -61,7 +65,7 @@ export class FolderReplication {
   }
 
   static async start(watched: WatchedFolder, options: FolderReplicationOptions): Promise<FolderReplication> {
-    const { drivers, signal, onEvent, onOperation } = options
+    const { drivers, signal, onEvent, onOperation, budgets, onWriteLock } = options
     const { folder, location, template, environment, recursive, include, exclude, maxOpen, restAfterMs } =
       watched
     await assertNoFile(folder)
@@ -80,6 +84,8 @@ export class FolderReplication {
         storeName: nameOf(location.url, environment),
         replicaOf: ({ destination }) => new Replica(withPrefix(store, destination)),
         primary: primaryOptions(watched),
+        budgets,
+        ...(onWriteLock && { onWriteLock }),
         ...(maxOpen === undefined ? {} : { maxOpen }),
         ...(restAfterMs === undefined ? {} : { restAfterMs }),
         onEvent,

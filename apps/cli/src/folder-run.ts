@@ -40,8 +40,10 @@ export class FolderRun {
     const run = new FolderRun(watched, options)
     run.#replication = await FolderReplication.start(watched, {
       drivers: options.drivers,
+      budgets: options.budgets,
       signal: options.signal,
       onOperation: options.activity.operation,
+      onWriteLock: options.activity.writeLock,
       onEvent: (event) => run.#onEvent(event),
     })
     run.#begun(run.#replication.databases)

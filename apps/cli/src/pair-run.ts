@@ -73,14 +73,16 @@ export class PairRun implements ControlledDatabase {
       if (this.#replication !== undefined) return
       signal?.throwIfAborted()
       this.#starting = true
-      const { drivers, activity } = this.#o
+      const { drivers, activity, budgets } = this.#o
       const limit = new AbortController()
       const end = (): void => limit.abort(signal?.reason)
       signal?.addEventListener('abort', end, { once: true })
       try {
         this.#replication = await Replication.start(this.pair, {
           drivers,
+          budgets,
           onOperation: activity.operation,
+          onWriteLock: activity.writeLock,
           signal: AbortSignal.any([this.#o.signal, limit.signal]),
           onEvent: (_, event) => this.#onEvent(event),
         })

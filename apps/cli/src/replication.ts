@@ -1,5 +1,6 @@
 import type { TXID } from '@sqlstream/ltx'
 import {
+  type Budgets,
   type CloseReport,
   type LeaseOptions,
   type MaintenanceOptions,
@@ -34,8 +35,11 @@ export interface ReplicationOptions {
   readonly drivers: Drivers
   readonly signal: AbortSignal
   readonly onEvent: PairListener
+  readonly budgets: Budgets
   /** Learns of every call of the store. */
   readonly onOperation?: (operation: StorageOperation) => void
+  /** Learns how long writers were kept out, ms. */
+  readonly onWriteLock?: (milliseconds: number) => void
 }
 
 /** A running replication of one database. */
@@ -56,17 +60,20 @@ export class Replication {
   }
 
   static async start(pair: Pair, options: ReplicationOptions): Promise<Replication> {
-    const { drivers, signal, onEvent, onOperation } = options
+    const { drivers, signal, onEvent, onOperation, budgets, onWriteLock } = options
     const { database, url, display: _display, environment, ...rest } = pair
     const named = await openReplica(url, { drivers, signal, environment, onOperation })
     try {
-      const primary = await Primary.open({
-        ...rest,
-        database,
-        replica: named.replica,
-        signal,
-        onEvent: (event) => onEvent(pair, event),
-      })
+      const primary = await Primary.open(
+        {
+          ...rest,
+          database,
+          replica: budgets.replica(named.replica, database),
+          signal,
+          onEvent: (event) => onEvent(pair, event),
+        },
+        { limits: budgets.limits, disk: budgets.disk, onWriteLock },
+      )
       return new Replication(pair, named, primary)
     } catch (error) {
       await named[Symbol.asyncDispose]()

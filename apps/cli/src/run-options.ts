@@ -1,4 +1,4 @@
-import type { PrimaryEvent } from '@sqlstream/replica-core'
+import type { Budgets, PrimaryEvent } from '@sqlstream/replica-core'
 import type { StorageOperation } from '@sqlstream/storage'
 import type { Drivers } from './drivers.ts'
 import type { EventJSON } from './schema.ts'
@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly say: (line: string) => void
   /** For `--json`. */
   readonly tell: (event: EventJSON) => void
+  /** What they may take together. */
+  readonly budgets: Budgets
   /** Learns of what is done. */
   readonly activity: RunActivity
 }
@@ -21,4 +23,5 @@ export interface RunActivity {
   readonly event: (event: PrimaryEvent) => void
   readonly operation: (operation: StorageOperation) => void
   readonly openFailed: (error: unknown) => void
+  readonly writeLock: (milliseconds: number) => void
 }

@@ -3,6 +3,7 @@ import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
 import { change, info, liveStatus, sync } from './control/api-schema.ts'
 import { diff } from './diff-schema.ts'
+import { event } from './event-schema.ts'
 import { followEvent, promote } from './follow-schema.ts'
 import { fork, rollback } from './fork-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
@@ -101,156 +102,6 @@ export type VerifyJSON = z.infer<typeof verify>
 
 const failure = z.strictObject({ error })
 
-const eventHead = { time: instant, database: z.string(), replica: z.string() }
-const pos = z.strictObject({ txid: hex64, postApplyChecksum: hex64 })
-
-/** One line of `replicate --json`. New types of events may be added; ignore those you do not know. */
-const event = z.discriminatedUnion('type', [
-  z.strictObject({ ...eventHead, type: z.literal('state'), from: z.string(), to: z.string() }),
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('captured'),
-    pos,
-    pages: count,
-    bytes: count,
-    milliseconds,
-  }),
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('uploaded'),
-    file,
-    bytes: count,
-    captures: count.describe('How many captures are in it: more than one where many had to wait.'),
-    milliseconds,
-  }),
-  z.strictObject({ ...eventHead, type: z.literal('snapshot-started'), txid: hex64, reason: z.string() }),
-  z.strictObject({ ...eventHead, type: z.literal('snapshot-progress'), pages: count, totalPages: count }),
-  z.strictObject({ ...eventHead, type: z.literal('snapshotted'), file, bytes: count, milliseconds }),
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('compacted'),
-    file,
-    inputs: count,
-    bytes: count,
-    milliseconds,
-  }),
-
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('retained'),
-    removed: count,
-    bytes: count,
-    oldest: z.strictObject({ txid: hex64, timestamp: instant }).optional(),
-  }),
-  z.strictObject({ ...eventHead, type: z.literal('verified'), txid: hex64, bytes: count, milliseconds }),
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('verification-skipped'),
-    txid: hex64,
-    needed: count,
-    left: count,
-    bytesPerDay: count,
-    nextAt: instant,
-  }),
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('resynced'),
-    pos,
-    changedPages: count,
-    reason: z.string(),
-    milliseconds,
-  }),
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('checkpointed'),
-    mode: z.string(),
-    frames: count,
-    barrierMs: milliseconds.optional(),
-    complete: z.boolean(),
-  }),
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('lease'),
-    /** `waiting`: another writer has it; `acquired`: it is ours. */
-    state: z.enum(['waiting', 'acquired']),
-    owner: z.string(),
-    epoch: z.string().regex(/^[0-9]+$/),
-    expires: instant,
-    ttlMs: milliseconds,
-  }),
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('tail-kept'),
-    folder: z.string(),
-    minTXID: hex64,
-    maxTXID: hex64,
-    files: count,
-  }),
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('warning'),
-    code: z.string(),
-    message: z.string(),
-    hint: z.string().optional(),
-  }),
-  z.strictObject({
-    time: instant,
-    type: z.literal('config-warning'),
-    file: z.string(),
-    line: count.optional(),
-    key: z.string(),
-    message: z.string(),
-    hint: z.string().optional(),
-  }),
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('failed'),
-    operation: z.string(),
-    error,
-    retryInMs: milliseconds.optional(),
-  }),
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('member'),
-    /** Of a database in a folder. */
-    state: z.enum(['queued', 'opening', 'open', 'resting', 'failed', 'fenced', 'stopped', 'gone']),
-  }),
-  /** Where the figures are. */
-  z.strictObject({ time: instant, type: z.literal('metrics'), url: z.string() }),
-  z.strictObject({
-    time: instant,
-    type: z.literal('control-warning'),
-    code: z.string(),
-    message: z.string(),
-  }),
-  z.strictObject({ time: instant, type: z.literal('watching'), folder: z.string(), databases: count }),
-  z.strictObject({
-    time: instant,
-    type: z.literal('folder-warning'),
-    folder: z.string(),
-    path: z.string(),
-    code: z.string(),
-    message: z.string(),
-  }),
-  z.strictObject({
-    time: instant,
-    type: z.literal('folder-stopped'),
-    folder: z.string(),
-    databases: count,
-    pendingFiles: count,
-    /** Databases of which not everything is known to be in the replica. */
-    incomplete: z.array(z.string()),
-  }),
-  z.strictObject({
-    ...eventHead,
-    type: z.literal('stopped'),
-    captured: pos.optional(),
-    uploaded: hex64.optional(),
-    pendingFiles: count,
-  }),
-])
-export type EventJSON = z.infer<typeof event>
-
 const lease = z.strictObject({
   source: z.string(),
   /** `none`: nobody ever held it; `released`: anybody may take it. */
@@ -265,6 +116,8 @@ const lease = z.strictObject({
   expires: instant.optional(),
   ttlMs: milliseconds.optional(),
 })
+
+export type { EventJSON } from './event-schema.ts'
 export type LeaseJSON = z.infer<typeof lease>
 
 /** One schema for each kind of `--json` output; committed as JSON Schema in `schemas/`. */

@@ -7,7 +7,7 @@ import { PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { Serial } from './serial.ts'
-import type { Checkpointer } from './sqlite/checkpointer.ts'
+import type { Checkpointer, CheckpointMode, CheckpointResult } from './sqlite/checkpointer.ts'
 import { DatabaseFiles } from './sqlite/database-files.ts'
 import { versionText } from './sqlite/engine-gate.ts'
 import { Holder } from './sqlite/holder.ts'
@@ -24,6 +24,8 @@ export interface AttachmentParts {
   /** Captures everything visible; called inside `serial`. */
   readonly capture: () => Promise<void>
   readonly emit: PrimaryListener
+  /** Learns how long writers were kept out, each time, ms. */
+  readonly onWriteLock?: ((milliseconds: number) => void) | undefined
 }
 
 /** Everything that is open while a database is attached, and the order in which it closes. */
@@ -35,6 +37,7 @@ export class Attachment {
   readonly capture: Capture
   readonly cycle: CheckpointCycle
   readonly pageSize: PageSize
+  readonly #onWriteLock: (milliseconds: number) => void
   #closed = false
 
   constructor(options: PrimaryOptions, parts: AttachmentParts) {
@@ -53,7 +56,10 @@ export class Attachment {
     }
     const { pageSize } = this
     const { checkpointer } = parts.threads
-    const barrier = new WriteBarrier(options.database, options.maxBarrierMs ?? 50, parts.threads.barrier)
+    const { maxBarrierMs = 50 } = options
+    const { onWriteLock = () => undefined } = parts
+    const barrier = new WriteBarrier(options.database, maxBarrierMs, parts.threads.barrier, onWriteLock)
+    this.#onWriteLock = onWriteLock
     this.files = files
     this.holder = holder
     this.barrier = barrier
@@ -79,6 +85,13 @@ export class Attachment {
       failpoint,
       thresholdFrames: options.checkpointFrames ?? 1000,
     })
+  }
+
+  /** Checkpoints, in turn with what else is done with the database. A mode above `passive` keeps writers out. */
+  async checkpoint(mode: CheckpointMode): Promise<CheckpointResult> {
+    const result = await this.checkpointer.run(this.files.path, mode)
+    if (result.heldMs > 0) this.#onWriteLock(result.heldMs)
+    return result
   }
 
   get closed(): boolean {

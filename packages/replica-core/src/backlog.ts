@@ -56,6 +56,7 @@ export class Backlog {
       case 'resynced':
         // Without a difference there was no file, and no commit.
         if (event.changedPages === 0) this.#seen = undefined
+        else this.found(event.pos.txid, this.#seen ?? this.#now() - event.milliseconds)
         break
       case 'snapshot-started': {
         // It stands for everything before it, which the replica lacks until it is there.

@@ -74,9 +74,14 @@ export class CheckpointCycle {
     await this.#running
   }
 
-  /** The database is detached: a cycle that runs now touches nothing any more. */
+  /** The database is detached, or its WAL is free for a while: a cycle that runs now touches nothing any more. */
   stop(): void {
     this.#stopped = true
+  }
+
+  /** After a {@link stop}, once the cycle that was stopped is over. */
+  start(): void {
+    this.#stopped = false
   }
 
   /**

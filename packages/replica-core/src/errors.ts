@@ -11,6 +11,7 @@
  * - `lease-held`: another writer has the replica
  * - `lease-unsupported`: the store cannot keep two writers apart
  * - `state-folder`: the folder beside the database cannot be read or written
+ * - `given-up`: for want of disk space captures were given up, so that the application can write; all pages will be compared
  * - `disk-full`, `busy`, `closed`, `fenced`: as named
  */
 export type PrimaryErrorCode =
@@ -30,6 +31,7 @@ export type PrimaryErrorCode =
   | 'lease-unsupported'
   | 'state-folder'
   | 'disk-full'
+  | 'given-up'
   | 'busy'
   | 'closed'
   | 'fenced'
@@ -54,6 +56,11 @@ export function isPrimaryError(error: unknown, code?: PrimaryErrorCode): error i
     error.name === 'PrimaryError' &&
     (code === undefined || (error as PrimaryError).code === code)
   )
+}
+
+/** Passes over that captures were given up just now. @throws any other error */
+export function ifGivenUp(error: unknown): undefined {
+  if (!isPrimaryError(error, 'given-up')) throw error
 }
 
 /** The WAL does not say what it must say if nothing was lost. */

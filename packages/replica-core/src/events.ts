@@ -1,5 +1,6 @@
 import type { Pos, TXID } from '@sqlstream/ltx'
 import type { Epoch, LTXFile } from '@sqlstream/replica'
+import type { GiveUpReason } from './plan-disk.ts'
 import type { SnapshotReason } from './plan-start.ts'
 import type { CheckpointMode } from './sqlite/checkpointer.ts'
 import type { WALPosition } from './state/position.ts'
@@ -93,6 +94,19 @@ export type PrimaryEvent =
       readonly changedPages: number
       readonly reason: string
       readonly milliseconds: number
+    }
+  | {
+      /**
+       * For want of disk space, captures that waited for their upload were given up, and nothing is captured until the replica can be
+       * reached; then all pages are compared (`resynced`). What was committed meanwhile is not backed up.
+       */
+      readonly type: 'given-up'
+      readonly reason: GiveUpReason
+      /** What was removed from the spool. */
+      readonly files: number
+      readonly bytes: number
+      /** Of the disk, before that. */
+      readonly freeBytes: number
     }
   | {
       readonly type: 'checkpointed'

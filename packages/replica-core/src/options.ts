@@ -3,6 +3,7 @@ import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
 import type { LeaseOptions } from './lease/obtain-lease.ts'
 import type { MaintenanceOptions } from './maintenance/maintenance.ts'
+import type { DiskLimits } from './plan-disk.ts'
 import type { BehindPolicy } from './plan-start.ts'
 
 /** Options of `Primary.open`. */
@@ -38,6 +39,8 @@ export interface PrimaryOptions {
   readonly maintenance?: MaintenanceOptions | 'never'
   /** Folder of the local state. Default: `.<file>-sqlstream` beside the database. */
   readonly stateDir?: string
+  /** How much of the disk captures may take, and how much is left to the application. Default: see {@link DiskLimits}. */
+  readonly disk?: DiskLimits
   readonly onEvent?: PrimaryListener
   /** Ends the start, and long scans. To end replication, call `close`. */
   readonly signal?: AbortSignal

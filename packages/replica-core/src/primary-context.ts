@@ -1,5 +1,7 @@
 import type { Lease } from '@sqlstream/replica'
 import type { Slots } from '@sqlstream/storage'
+import type { ByteSlots } from './budget/byte-slots.ts'
+import type { DiskBudget } from './budget/disk-budget.ts'
 import type { FolderWatches } from './fleet/folder-watches.ts'
 import type { ObtainContext } from './lease/obtain-lease.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -14,6 +16,8 @@ export interface Limits {
   readonly uploads: Slots
   /** Databases whose files are merged or removed. */
   readonly maintenances: Slots
+  /** Of files in memory. Default: as many as there are. */
+  readonly uploadBytes?: ByteSlots | undefined
 }
 
 /** What a primary shares with others of its process, and with itself before it rested. */
@@ -26,6 +30,10 @@ export interface PrimaryContext {
   readonly log?: CaptureLog | undefined
   /** Default: none. */
   readonly limits?: Limits | undefined
+  /** What captures may take of the disk, shared with other databases. Default: as the options say, for this one alone. */
+  readonly disk?: DiskBudget | undefined
+  /** Learns how long writers were kept out, each time that we took the write lock, ms. Must be cheap. */
+  readonly onWriteLock?: ((milliseconds: number) => void) | undefined
   /** What the last primary of this database left when it rested. The lease in it is given back if the start fails. */
   readonly resting?: Resting | undefined
   /** Since when something may have been committed that was not captured, ms since the epoch. Default: now. */
@@ -42,6 +50,8 @@ export interface ReplicationParts {
   readonly threads: SQLiteThreads
   readonly log?: CaptureLog | undefined
   readonly limits?: Limits | undefined
+  /** See {@link PrimaryContext}. */
+  readonly onWriteLock?: ((milliseconds: number) => void) | undefined
   /** What was kept when the database was let go. */
   readonly resting?: Resting | undefined
   /** What another process has recorded when it let the database go. */

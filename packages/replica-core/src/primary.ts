@@ -2,8 +2,12 @@ import type { Pos } from '@sqlstream/ltx'
 import type { Lease } from '@sqlstream/replica'
 import { checkReplicable } from './attachment.ts'
 import { Backlog } from './backlog.ts'
-import { PrimaryError, wrapFileError } from './errors.ts'
+import { DiskBudget } from './budget/disk-budget.ts'
+import { checkpointNow } from './checkpoint-now.ts'
+import { DiskKeeper } from './disk-keeper.ts'
+import { ifGivenUp, PrimaryError, wrapFileError } from './errors.ts'
 import type { FolderWatches } from './fleet/folder-watches.ts'
+import { GrowingPause } from './growing-pause.ts'
 import { obtainLease, returnLeaseInTime } from './lease/obtain-lease.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { PrimaryOptions } from './options.ts'
@@ -12,7 +16,7 @@ import { Replication } from './replication.ts'
 import { type CloseReport, type PrimaryStatus, reportOf, statusOf } from './report.ts'
 import type { Resting } from './rest.ts'
 import { RestKeeper, takeRestRecord } from './rest-keeper.ts'
-import { WALSchedule } from './schedule.ts'
+import { noFileEvents, WALSchedule } from './schedule.ts'
 import type { CheckpointMode } from './sqlite/checkpointer.ts'
 import { assertSafeEngine } from './sqlite/engine-gate.ts'
 import { SQLiteThreads } from './sqlite/sqlite-threads.ts'
@@ -36,6 +40,7 @@ interface Rights {
   readonly lease: Lease
   /** Those of this primary alone. */
   readonly threads: SQLiteThreads | undefined
+  readonly disk: DiskBudget
 }
 
 /**
@@ -52,14 +57,15 @@ export class Primary {
   #closing: Promise<CloseReport> | undefined
   /** Callers of `sync`: they do not wait for the interval. */
   #waiting = 0
-  #retryMs = FIRST_RETRY_MS
-  #retryAt = 0
+  readonly #retry = new GrowingPause(FIRST_RETRY_MS, LAST_RETRY_MS)
+  readonly #disk: DiskKeeper
 
   private constructor(options: PrimaryOptions, rights: Rights, replication: Replication, backlog: Backlog) {
     this.#o = options
     this.#rights = rights
     this.#backlog = backlog
     this.#replication = replication
+    this.#disk = new DiskKeeper(replication, rights)
     this.#upkeep = new Upkeep({
       serial: replication.serial,
       emit: replication.emit,
@@ -81,7 +87,7 @@ export class Primary {
   static async open(options: PrimaryOptions, context: PrimaryContext = {}): Promise<Primary> {
     options.signal?.throwIfAborted()
     assertSafeEngine()
-    const { resting, assertLeases, limits, log } = context
+    const { resting, assertLeases, limits, log, onWriteLock } = context
     const own = context.threads === undefined ? new SQLiteThreads() : undefined
     const folder = stateFolder(options.database, options.stateDir)
     let lock: LocalLock | undefined
@@ -105,7 +111,7 @@ export class Primary {
       )
       const threads = context.threads ?? (own as SQLiteThreads)
       const recorded = await takeRestRecord(options, folder, resting)
-      const parts = { folder, lifecycle, lease, threads, log, limits, resting, recorded }
+      const parts = { folder, lifecycle, lease, threads, log, limits, onWriteLock, resting, recorded }
       replication = new Replication(options, parts)
       for (const { txid, since } of spoolTimes(folder.spool)) backlog.found(txid, since)
       await replication.start()
@@ -120,7 +126,8 @@ export class Primary {
       lock?.release()
       throw wrapFileError(error, folder.path)
     }
-    const primary = new Primary(options, { folder, lock, lease, threads: own }, replication, backlog)
+    const { disk = new DiskBudget(options.disk) } = context
+    const primary = new Primary(options, { folder, lock, lease, threads: own, disk }, replication, backlog)
     primary.#listen(context.watches)
     return primary
   }
@@ -146,7 +153,9 @@ export class Primary {
   async durable(options: { readonly signal?: AbortSignal } = {}): Promise<Pos> {
     for (;;) {
       const { bases } = this.#replication
-      const pos = await this.sync(options)
+      const isCaptured = await this.#disk.resumed(options.signal)
+      const pos = isCaptured ? this.#replication.pos : await this.sync(options).catch(ifGivenUp)
+      if (pos === undefined) continue
       await this.#replication.uploader.waitFor(pos.txid, options.signal)
       // A new base has another TXID; under the one that was waited for there may be another writer's state.
       if (bases === this.#replication.bases) return pos
@@ -164,15 +173,7 @@ export class Primary {
   ): Promise<void> {
     options.signal?.throwIfAborted()
     this.#assertOpen()
-    const attachment = this.#replication.movable
-    if (attachment === undefined) throw new PrimaryError('busy', 'a snapshot reads the database')
-    await attachment.cycle.run(true)
-    if (mode !== 'passive') {
-      const result = await this.#replication.serial.run(() =>
-        attachment.checkpointer.run(attachment.files.path, mode),
-      )
-      if (result.busy) throw new PrimaryError('busy', 'readers or writers of the application were in the way')
-    }
+    await checkpointNow(this.#replication, mode)
     await this.sync(options)
   }
 
@@ -217,12 +218,7 @@ export class Primary {
       },
       watches,
     )
-    if (this.#schedule.hasEvents) return
-    this.#replication.emit({
-      type: 'warning',
-      code: 'no-file-events',
-      message: `no file events for ${this.#o.database}; commits are found by polling`,
-    })
+    if (!this.#schedule.hasEvents) this.#replication.emit(noFileEvents(this.#o.database))
   }
 
   /** Captures when something is new and it is time. */
@@ -230,7 +226,8 @@ export class Primary {
     const { attachment, state } = this.#replication
     if (this.#closing !== undefined || attachment === undefined || state === 'fenced') return undefined
     const now = performance.now()
-    if (now < this.#retryAt) return this.#retryAt - now
+    if (this.#retry.left > 0) return this.#retry.left
+    if (this.#replication.suspension.error !== undefined) return undefined
     try {
       if (!attachment.capture.isBehind()) {
         this.#backlog.current()
@@ -250,18 +247,16 @@ export class Primary {
 
   async #capture(): Promise<void> {
     try {
+      await this.#disk.look()
       await this.#replication.captureNow()
       this.#backlog.current()
-      this.#retryMs = FIRST_RETRY_MS
-      this.#retryAt = 0
+      this.#retry.succeeded()
     } catch (error) {
       this.#backlog.doubtful()
-      if (this.#replication.state === 'failed' && performance.now() >= this.#retryAt) {
-        this.#retryAt = performance.now() + this.#retryMs
-        const failed = { type: 'failed', operation: 'capture', error: error as Error } as const
-        this.#replication.emit({ ...failed, retryInMs: this.#retryMs })
-        this.#schedule?.lookIn(this.#retryMs + 1)
-        this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS)
+      if (this.#replication.state === 'failed' && this.#retry.left === 0) {
+        const retryInMs = this.#retry.failed()
+        this.#replication.emit({ type: 'failed', operation: 'capture', error: error as Error, retryInMs })
+        this.#schedule?.lookIn(retryInMs + 1)
       }
       throw error
     }
@@ -269,9 +264,11 @@ export class Primary {
   }
 
   async #poll(): Promise<void> {
-    if (this.#closing !== undefined || performance.now() < this.#retryAt) return
+    if (this.#closing !== undefined) return
+    await this.#disk.look()
     const { attachment, state } = this.#replication
-    if (state === 'fenced') return
+    if (this.#retry.left > 0 || state === 'fenced') return
+    if (state === 'suspended') return this.#disk.resumeInTime()
     const replaced = attachment === undefined || attachment.files.replaced() !== undefined
     if (replaced || state === 'failed') await this.#capture().catch(() => undefined)
     else await this.#look()
@@ -286,6 +283,7 @@ export class Primary {
   }
 
   async #letGo(): Promise<void> {
+    this.#disk.leave()
     this.#rights.lock.release()
     await this.#rights.threads?.end()
   }

@@ -1,12 +1,14 @@
 import { type TXID, toTXID } from '@sqlstream/ltx'
 import type { Attachment } from './attachment.ts'
-import type { CapturedFile } from './capture/context.ts'
+import type { CapturedFile, LiveSnapshot } from './capture/context.ts'
 import { PrimaryError } from './errors.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { type SnapshotReason, TAKEOVER_GAP } from './plan-start.ts'
 import type { Serial } from './serial.ts'
 import type { CaptureState } from './state/capture-state.ts'
+import type { DatabaseState, Owed } from './state/owed.ts'
 import type { Position } from './state/position.ts'
+import type { PrimaryState } from './state-machine.ts'
 import type { Uploader } from './upload.ts'
 
 /** What rebuilding works with. */
@@ -34,6 +36,9 @@ const ANOTHER_HISTORY: ReadonlySet<SnapshotReason> = new Set([
   'late-writer',
 ])
 
+/** States in which nothing more is taken; from the last one it goes on by what the replica has then. */
+const NOTHING_TAKEN: ReadonlySet<PrimaryState> = new Set(['closed', 'fenced', 'suspended'])
+
 /**
  * The two answers when the WAL alone does not say what was committed: compare every page with the
  * ledger, or take a whole image. Inside `serial`.
@@ -44,7 +49,7 @@ export class Rebuild {
   #reading = 0
   #bases = 0
   /** The snapshot that has to come before anything else is uploaded: what it stands for was dropped. */
-  #owed: { readonly reason: SnapshotReason; readonly gap: bigint } | undefined
+  #due: { readonly reason: SnapshotReason; readonly gap: bigint } | undefined
 
   constructor(context: RebuildContext) {
     this.#c = context
@@ -61,11 +66,15 @@ export class Rebuild {
   }
 
   /** Takes the snapshot that could not be taken when it was due, if there is one. @throws why it still cannot */
-  async payOwed(): Promise<void> {
-    const { state } = this.#c.lifecycle
-    if (this.#owed === undefined || state === 'closed' || state === 'fenced') return
-    const { reason, gap } = this.#owed
+  async takeDue(): Promise<void> {
+    if (this.#due === undefined || NOTHING_TAKEN.has(this.#c.lifecycle.state)) return
+    const { reason, gap } = this.#due
     await this.snapshot(reason, toTXID(this.#nextTXID() + gap))
+  }
+
+  /** What the replica has was found out anew, and what follows it is there: no snapshot has to stand for anything. */
+  connected(): void {
+    this.#due = undefined
   }
 
   /** Uploads the pages that differ from the ledger. @throws PrimaryError `busy` while pinned */
@@ -96,7 +105,7 @@ export class Rebuild {
     const uploader = this.#c.uploader()
     lifecycle.transition('no-base')
     if (ANOTHER_HISTORY.has(reason)) this.#keepTail()
-    this.#owed ??= { reason, gap: 0n }
+    this.#due ??= { reason, gap: 0n }
     uploader.discard()
     for (const file of spool.list()) spool.remove(file)
     lifecycle.emit({ type: 'snapshot-started', txid, reason })
@@ -104,18 +113,8 @@ export class Rebuild {
     this.#reading++
     try {
       const snapshot = await this.#c.attachment().capture.snapshot(txid, { signal })
-      this.#owed = undefined
-      uploader.enqueue({
-        kind: 'snapshot',
-        snapshot,
-        done: () => {
-          this.#reading--
-        },
-        broken: (error) => {
-          this.#reading--
-          this.startOver(error, reason)
-        },
-      })
+      this.#due = undefined
+      this.#send(snapshot, reason)
     } catch (error) {
       this.#reading--
       throw error
@@ -123,13 +122,54 @@ export class Rebuild {
     lifecycle.transition('caught-up')
   }
 
+  /**
+   * Makes good what is owed: what leads from a state of the replica to the present one is sent from the database.
+   * @param note called with what is owed from now on, before anything is changed
+   */
+  async makeGood(owed: Owed, base: DatabaseState, note: (owed: Owed) => void): Promise<void> {
+    const { lifecycle, captureState, signal } = this.#c
+    lifecycle.transition('doubt')
+    const started = performance.now()
+    this.#reading++
+    try {
+      const image = await this.#c.attachment().capture.difference(owed, base, note, signal)
+      this.#send(image, 'spool-lost')
+      const { txid, postApplyChecksum } = captureState.position as Position
+      lifecycle.emit({
+        type: 'resynced',
+        pos: { txid, postApplyChecksum },
+        changedPages: image.pages,
+        reason: 'captures were given up',
+        milliseconds: performance.now() - started,
+      })
+    } catch (error) {
+      this.#reading--
+      throw error
+    }
+  }
+
+  /** @param reason of the snapshot, should the image turn out to be unreadable */
+  #send(snapshot: LiveSnapshot, reason: SnapshotReason): void {
+    this.#c.uploader().enqueue({
+      kind: 'snapshot',
+      snapshot,
+      done: () => {
+        this.#reading--
+      },
+      broken: (error) => {
+        this.#reading--
+        this.startOver(error, reason)
+      },
+    })
+  }
+
   /** What was to be uploaded cannot be read any more: a new image stands for all of it. */
   startOver(error: Error, reason: SnapshotReason): void {
     this.#c.lifecycle.emit({ type: 'failed', operation: 'snapshot', error })
     // Behind a late writer's file there may come more of them.
-    this.#owed = { reason, gap: reason === 'late-writer' ? TAKEOVER_GAP : 0n }
-    // A capture that comes first may pay it, or fail to; then the next one tries again.
-    this.#c.serial.run(() => this.payOwed()).catch(this.#c.onFailure)
+    this.#due = { reason, gap: reason === 'late-writer' ? TAKEOVER_GAP : 0n }
+    // A capture that comes first may take it, or fail to; then the next one tries again.
+    this.#c.serial.run(() => this.takeDue()).catch(this.#c.onFailure)
   }
 
   /** What was captured here while another writer had the replica may be wanted: as files, since it is no part of the history there. */

@@ -39,6 +39,17 @@ export class Recovery {
     }
   }
 
+  /** Opens the files again where they are not those that were opened, after captures were given up: no lock is held. */
+  async reopen(): Promise<void> {
+    const before = this.#c.attachment()
+    if (before !== undefined && before.files.replaced() === undefined) return
+    await this.#c.detach()
+    refuseHalfSet(this.#c.database)
+    const { holder, cycle } = this.#c.attach()
+    holder.release()
+    cycle.stop()
+  }
+
   /** Another file behind the path, or a deleted WAL: everything is opened anew and compared. @throws PrimaryError */
   async reattachIfReplaced(): Promise<void> {
     const { database, emit, rebuild, attach, detach } = this.#c

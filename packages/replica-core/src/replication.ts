@@ -1,21 +1,26 @@
 import type { Pos } from '@sqlstream/ltx'
+import type { Catalog } from '@sqlstream/replica'
+import { abortable } from '@sqlstream/storage'
 import { Attachment } from './attachment.ts'
 import type { CapturedFile } from './capture/context.ts'
-import { isPrimaryError, PrimaryError } from './errors.ts'
+import { PrimaryError } from './errors.ts'
 import type { PrimaryListener } from './events.ts'
-import { judgeCollision } from './lease/late-file.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import { type Maintenance, startMaintenance } from './maintenance/maintenance.ts'
+import type { Maintenance } from './maintenance/maintenance.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { ReplicationParts } from './primary-context.ts'
 import { Rebuild } from './rebuild.ts'
 import { Recovery } from './recovery.ts'
-import { type Continuation, type Rest, restableSignatures, resumeOrDecide } from './rest.ts'
+import { ReplicaSide } from './replica-side.ts'
+import { type Rest, restableSignatures } from './rest.ts'
+import { Resumption } from './resumption.ts'
 import { Serial } from './serial.ts'
 import { CaptureState } from './state/capture-state.ts'
+import { removeOwed } from './state/owed.ts'
 import type { Position } from './state/position.ts'
 import type { PrimaryState } from './state-machine.ts'
-import { Uploader } from './upload.ts'
+import { Suspension } from './suspension.ts'
+import type { Uploader } from './upload.ts'
 
 /**
  * The work of a primary without its timers: start, capture, recovery, snapshot. Everything that
@@ -30,9 +35,9 @@ export class Replication {
   readonly #rebuild: Rebuild
   readonly #recovery: Recovery
   readonly #captureState: CaptureState
-  #uploader: Uploader | undefined
-  /** Of the replica, once it has started. */
-  maintenance: Maintenance | undefined
+  readonly suspension: Suspension
+  readonly #resumption: Resumption
+  readonly #side: ReplicaSide
   #attachment: Attachment | undefined
   #lastError: Error | undefined
   #fenced: Error | undefined
@@ -47,13 +52,19 @@ export class Replication {
     this.#lifecycle = lifecycle
     this.emit = lifecycle.emit
     this.#captureState = CaptureState.open(folder, { log, failpoint })
-    this.#rebuild = new Rebuild({
-      lifecycle: this.#lifecycle,
+    const shared = {
+      lifecycle,
       captureState: this.#captureState,
-      keep: folder.kept,
+      emit: this.emit,
       serial: this.serial,
-      attachment: () => this.#attachment as Attachment,
       uploader: () => this.uploader,
+      path: folder.owed,
+      failpoint,
+    }
+    this.#rebuild = new Rebuild({
+      ...shared,
+      keep: folder.kept,
+      attachment: () => this.#attachment as Attachment,
       accept: (captured, started) => this.#accept(captured, started),
       onFailure: (error) => {
         this.#lastError = error
@@ -70,6 +81,35 @@ export class Replication {
       detach: () => this.#detach(),
       pageSize: () => (this.#captureState.position as Position).pageSize,
     })
+    this.#side = new ReplicaSide(options, parts, {
+      ...shared,
+      onUploaded: (txid) => this.suspension.uploaded(txid),
+      onFenced: (error) => {
+        this.#fenced = error
+        this.#lifecycle.transition('fence')
+      },
+      onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
+      onLate: (error) => this.#rebuild.startOver(error, 'late-writer'),
+    })
+    this.#resumption = new Resumption({
+      ...shared,
+      rebuild: this.#rebuild,
+      attachment: () => this.#attachment as Attachment,
+      capture: this.capture,
+      onOwed: (owed) => this.suspension.owe(owed),
+    })
+    this.suspension = new Suspension({
+      ...shared,
+      attachment: () => this.#attachment,
+      reopen: () => this.#recovery.reopen(),
+      decide: (signal) =>
+        this.#side.decideAgain(this.#attachment as Attachment, this.suspension.owed, signal),
+      goOn: async ({ decision, catalog }) => {
+        await this.#side.maintain(catalog as Catalog)
+        await this.#resumption.goOn(decision)
+        this.#lastError = undefined
+      },
+    })
   }
 
   get state(): PrimaryState {
@@ -77,7 +117,12 @@ export class Replication {
   }
 
   get lastError(): Error | undefined {
-    return this.#fenced ?? this.#lastError ?? this.#uploader?.lastError
+    return (
+      this.#fenced ??
+      this.suspension.error ??
+      this.#lastError ??
+      (this.#side.started ? this.uploader.lastError : undefined)
+    )
   }
 
   /** When the last capture began, on the clock of `performance.now`. */
@@ -85,16 +130,24 @@ export class Replication {
     return this.#lastCapture
   }
 
+  /** What was captured last, and where in the WAL. */
+  get position(): Position | undefined {
+    return this.#captureState.position
+  }
+
   /** The last captured transaction. */
   get pos(): Pos | undefined {
-    const position = this.#captureState.position
+    const { position } = this
     return position && { txid: position.txid, postApplyChecksum: position.postApplyChecksum }
   }
 
   /** @throws TypeError before the start */
   get uploader(): Uploader {
-    if (this.#uploader === undefined) throw new TypeError('not started')
-    return this.#uploader
+    return this.#side.uploader
+  }
+
+  get maintenance(): Maintenance | undefined {
+    return this.#side.maintenance
   }
 
   /** How many whole images were begun. */
@@ -109,54 +162,17 @@ export class Replication {
   /** The attachment while its holder may be moved. */
   get movable(): Attachment | undefined {
     const free = !this.#rebuild.pinned && this.state !== 'fenced' && this.#lastError === undefined
-    return free ? this.#attachment : undefined
+    return free && this.suspension.error === undefined ? this.#attachment : undefined
   }
 
   /** Decides how to go on and does it. @throws PrimaryError, the store's errors */
   async start(): Promise<void> {
     this.#lifecycle.transition('open')
-    const attachment = this.#attach()
-    const writer = this.#o.replica.writer(this.#parts.lease)
-    const { resting, folder, limits } = this.#parts
-    const { emit } = this
-    const { onBehind = 'refuse', onDiverged = 'refuse' } = this.#o
-    const found = await resumeOrDecide(this.#parts, {
-      ...this.#o,
-      attachment,
-      captureState: this.#captureState,
-      folder,
-      lease: this.#parts.lease,
-      writer,
-      onBehind,
-      onDiverged,
-    })
-    const { catalog, known } = found
-    this.#uploader = new Uploader(
-      {
-        writer,
-        judge: (level, range, signal) =>
-          judgeCollision(this.#o.replica, this.#parts.lease, level, range, signal),
-        captureState: this.#captureState,
-        emit,
-        slots: limits?.uploads,
-        failpoint: this.#o.failpoint,
-        onUploaded: (file, bytes) => this.maintenance?.uploaded(file, bytes),
-        onFenced: (error) => {
-          this.#fenced = error
-          void this.maintenance?.stopVerifying()
-          this.#lifecycle.transition('fence')
-        },
-        onLost: (error) => this.#rebuild.startOver(error, 'spool-lost'),
-        onLate: (error) => this.#rebuild.startOver(error, 'late-writer'),
-      },
-      found.decision.head,
-    )
-    if (catalog === undefined) this.maintenance = resting?.maintenance
-    else {
-      await resting?.maintenance?.stop()
-      this.maintenance = startMaintenance(this.#o, { writer, emit, catalog, known, limits })
-    }
-    await this.serial.run(() => this.#begin(attachment, found))
+    this.#attach()
+    const found = await this.#side.decide(this.#attachment as Attachment)
+    // What is noted of an earlier time holds no more.
+    if (found.decision.kind !== 'owing') removeOwed(this.#parts.folder.owed)
+    await this.serial.run(() => this.#resumption.begin(found))
   }
 
   /** One capture of everything visible, with recovery; whoever asks before it has begun shares it. */
@@ -165,9 +181,10 @@ export class Replication {
       this.#queued = undefined
       if (this.#fenced !== undefined) throw this.#fenced
       if (this.#lifecycle.state === 'closed') throw new PrimaryError('closed', 'the database was let go')
+      if (this.suspension.error !== undefined) throw this.suspension.error
       try {
         await this.#recovery.reattachIfReplaced()
-        await this.#rebuild.payOwed()
+        await this.#rebuild.takeDue()
         await this.capture()
         this.#recovered()
       } catch (error) {
@@ -189,6 +206,7 @@ export class Replication {
   readonly capture = async (): Promise<void> => {
     const attachment = this.#attachment
     if (attachment === undefined) throw new PrimaryError('closed', 'the database is detached')
+    if (this.suspension.error !== undefined) throw this.suspension.error
     await this.#captureState.room()
     let started = performance.now()
     this.#lastCapture = started
@@ -211,67 +229,51 @@ export class Replication {
       const attachment = this.movable
       const captured = this.pos
       if (attachment === undefined || captured === undefined || this.state !== 'idle') return undefined
-      const { uploader } = this
       const isFlushed = await this.#captureState.tryFlush()
-      const left = isFlushed && restableSignatures({ attachment, captured, uploader, now: Date.now() })
+      const left =
+        isFlushed && restableSignatures({ attachment, captured, uploader: this.uploader, now: Date.now() })
       if (!left) return undefined
       await this.#detach()
-      await uploader.stop()
+      await this.uploader.stop()
       this.#captureState.close()
       this.#lifecycle.transition('close')
       return { pos: captured, ...left, maintenance: this.maintenance }
     })
   }
 
+  /** Whether an image is read: the WAL cannot be restarted. */
+  get pinned(): boolean {
+    return this.#rebuild.pinned
+  }
+
   /** Uploads what is left and lets go of everything but the local lock. */
   async close(signal?: AbortSignal): Promise<void> {
     await this.maintenance?.stopVerifying()
     await this.#attachment?.cycle.settled().catch(() => undefined)
-    if (this.#lifecycle.state !== 'fenced' && this.#uploader !== undefined) {
-      const last = this.serial.run(() => this.#rebuild.payOwed().then(this.capture))
-      await last.catch((error: Error) => {
+    if (this.suspension.error !== undefined && !signal?.aborted)
+      await abortable(this.suspension.resume(), signal).catch(() => undefined)
+    await this.suspension.end()
+    const { error } = this.suspension
+    if (this.#lifecycle.state !== 'fenced' && this.#side.started && error === undefined) {
+      const last = (): Promise<void> => this.#rebuild.takeDue().then(this.capture)
+      await this.serial.run(last).catch((error: Error) => {
         this.#lastError = error
       })
       const { pos } = this
-      if (pos !== undefined && !signal?.aborted && !this.#uploader.held) {
-        await this.#uploader.waitFor(pos.txid, signal).catch(() => undefined)
+      if (pos !== undefined && !signal?.aborted && !this.uploader.held) {
+        await this.uploader.waitFor(pos.txid, signal).catch(() => undefined)
       }
     }
     await this.maintenance?.stop()
-    await this.#uploader?.stop()
+    if (this.#side.started) await this.uploader.stop()
     await this.#detach()
     this.#captureState.close()
     this.#lifecycle.transition('close')
   }
 
-  async #begin(attachment: Attachment, { decision, signature }: Continuation): Promise<void> {
-    if (decision.kind === 'snapshot') {
-      await this.#rebuild.snapshot(decision.reason, decision.txid)
-      return
-    }
-    for (const file of decision.pending) this.uploader.enqueue({ kind: 'file', file })
-    if (decision.kind === 'adopted') {
-      this.#lifecycle.transition('proven')
-    } else if (attachment.capture.continues(signature)) {
-      this.#lifecycle.transition('proven')
-      try {
-        await this.capture()
-      } catch (error) {
-        if (!isPrimaryError(error, 'wal-discontinuous')) throw error
-        await this.#rebuild.resync(error.message)
-      }
-      // The WAL may be all copied: then the first write restarts it, which is only expected after this.
-      await attachment.holder.move(this.capture)
-    } else {
-      await this.#rebuild.resync('the WAL does not continue the last captured frame')
-    }
-    this.#lifecycle.transition('caught-up')
-  }
-
   #attach(): Attachment {
     this.#attachment = new Attachment(this.#o, {
-      threads: this.#parts.threads,
-      lease: this.#parts.lease,
+      ...this.#parts,
       captureState: this.#captureState,
       serial: this.serial,
       capture: this.capture,

@@ -30,19 +30,22 @@ export interface CloseReport {
   readonly uploaded?: TXID
   /** Captured, but not in the replica: they stay in the spool and go up at the next start. */
   readonly pendingFiles: number
+  /** Captures were given up for want of disk space, and all pages have to be compared at the next start. */
+  readonly givenUp?: true
 }
 
-/** Whether everything that was captured is in the replica. */
-export function isComplete({ captured, uploaded, pendingFiles }: CloseReport): boolean {
-  return pendingFiles === 0 && uploaded === captured?.txid
+/** Whether everything that was committed is in the replica. */
+export function isComplete({ captured, uploaded, pendingFiles, givenUp }: CloseReport): boolean {
+  return givenUp === undefined && pendingFiles === 0 && uploaded === captured?.txid
 }
 
 /** What a replication leaves behind if it ends now. */
-export function reportOf({ pos, uploader }: Replication): CloseReport {
+export function reportOf({ pos, uploader, suspension }: Replication): CloseReport {
   return {
     ...(pos && { captured: pos }),
     ...(uploader.uploaded !== undefined && { uploaded: uploader.uploaded }),
     pendingFiles: uploader.pendingFiles,
+    ...(suspension.error !== undefined && { givenUp: true }),
   }
 }
 

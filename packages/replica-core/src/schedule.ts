@@ -1,3 +1,4 @@
+import type { PrimaryEvent } from './events.ts'
 import type { FolderWatches } from './fleet/folder-watches.ts'
 import { WALWatch } from './watch.ts'
 
@@ -154,4 +155,10 @@ export class WALSchedule {
     clearInterval(this.#refresh)
     this.#watch.close()
   }
+}
+
+/** What is told where the system gives none. */
+export function noFileEvents(database: string): PrimaryEvent {
+  const message = `no file events for ${database}; commits are found by polling`
+  return { type: 'warning', code: 'no-file-events', message }
 }

@@ -16,6 +16,7 @@ import {
 import type { Attachment } from './attachment.ts'
 import { PrimaryError } from './errors.ts'
 import { HeldLease } from './lease/held-lease.ts'
+import { findOwing, type Owing } from './owing.ts'
 import {
   type BehindPolicy,
   type LocalSide,
@@ -24,6 +25,7 @@ import {
   type SnapshotReason,
 } from './plan-start.ts'
 import type { CaptureState } from './state/capture-state.ts'
+import { type DatabaseState, type Owed, readOwed } from './state/owed.ts'
 import { proveSpool } from './state/prove-spool.ts'
 import { readRestored } from './state/restored.ts'
 import type { Spool, SpoolFile } from './state/spool.ts'
@@ -34,6 +36,8 @@ export type StartDecision =
   | { readonly kind: 'continue'; readonly head: TXID; readonly pending: readonly SpoolFile[] }
   /** The database was scanned and is the replica's head: position and ledger are set. */
   | { readonly kind: 'adopted'; readonly head: TXID; readonly pending: readonly SpoolFile[] }
+  /** What was captured was given up: the pages that it held, and all that changed since, lead from the base to what the database is. */
+  | { readonly kind: 'owing'; readonly head: TXID; readonly base: DatabaseState; readonly owed: Owed }
   | {
       readonly kind: 'snapshot'
       readonly head: TXID | undefined
@@ -51,6 +55,8 @@ export interface StartContext {
   readonly writer: ReplicaWriter
   readonly onBehind: BehindPolicy
   readonly onDiverged: BehindPolicy
+  /** What this process knows to be owed. Default: what is noted beside the database. */
+  readonly owed?: Owed | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -72,8 +78,8 @@ export async function decideStart(
   const remote = await remoteSide(context, catalog, signal)
   dropOrphans(spool, captureState.position?.txid)
   const files = spool.list()
-  const local = await localSide(context, files, remote)
-  const decision = await decide(context, { remote, local, files, isKnown: claim.isKnown })
+  const { local, owing } = await localSide(context, files, remote)
+  const decision = await decide(context, { remote, local, owing, files, isKnown: claim.isKnown })
   // Only now: a place that was refused must be refused again.
   claim.accept()
   return { decision, catalog }
@@ -83,6 +89,7 @@ export async function decideStart(
 interface Sides {
   readonly remote: RemoteSide | undefined
   readonly local: LocalSide | undefined
+  readonly owing: Owing | undefined
   readonly files: readonly SpoolFile[]
   /** This database was replicated from here to that replica before, or the replica says nothing of whose it is. */
   readonly isKnown: boolean
@@ -112,6 +119,7 @@ async function decide(context: StartContext, sides: Sides): Promise<StartDecisio
       return { kind: 'snapshot', head: plan.head, txid: plan.txid, reason: 'histories-differ' }
     }
     case 'continue': {
+      if (sides.owing !== undefined) return { kind: 'owing', head: plan.head, ...sides.owing }
       for (const file of files) if (file.maxTXID <= plan.head) spool.remove(file)
       return { kind: 'continue', head: plan.head, pending: files.filter((file) => file.maxTXID > plan.head) }
     }
@@ -163,18 +171,25 @@ async function localSide(
   context: StartContext,
   files: readonly SpoolFile[],
   remote: RemoteSide | undefined,
-): Promise<LocalSide | undefined> {
+): Promise<{ readonly local?: LocalSide; readonly owing?: Owing | undefined }> {
   const position = context.captureState.position
-  if (position === undefined) return undefined
+  if (position === undefined) return {}
   // Uploads come after the journal, so what was torn off it was damage, and the position is an old one (SPEC, L3).
-  if (context.captureState.torn && remote !== undefined && remote.head > position.txid) return undefined
-  return {
+  if (context.captureState.torn && remote !== undefined && remote.head > position.txid) return {}
+  const proven = remote && (await proveSpool(files, remote.head, position, context.signal))
+  let owing: Owing | undefined
+  if (remote !== undefined && proven === undefined) {
+    const owed = context.owed ?? readOwed(context.folder.owed)
+    owing = await findOwing(owed, position, { head: remote.head, files, signal: context.signal })
+  }
+  const local = {
     txid: position.txid,
     postApplyChecksum: position.postApplyChecksum,
     pageSize: position.pageSize,
-    checksumAtHead: remote && (await proveSpool(files, remote.head, position, context.signal)),
+    checksumAtHead: proven ?? owing?.base.checksum,
     restoredWhenHeadWas: readRestored(context.folder)?.headTXID,
   }
+  return { local, owing }
 }
 
 interface Claim {

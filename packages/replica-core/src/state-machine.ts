@@ -7,6 +7,7 @@ export type PrimaryState =
   | 'snapshotting'
   | 'capturing'
   | 'idle'
+  | 'suspended'
   | 'fenced'
   | 'failed'
 
@@ -18,6 +19,7 @@ export type PrimaryTrigger =
   | 'no-base'
   | 'commit'
   | 'caught-up'
+  | 'give-up'
   | 'fence'
   | 'failure'
   | 'close'
@@ -46,8 +48,10 @@ export const TRANSITIONS: Readonly<
   }),
   capturing: row({ doubt: 'resyncing', 'no-base': 'snapshotting', 'caught-up': 'idle', commit: 'capturing' }),
   idle: row({ doubt: 'resyncing', 'no-base': 'snapshotting', 'caught-up': 'idle', commit: 'capturing' }),
+  // Captures were given up for want of disk space: nothing is captured before all pages were compared.
+  suspended: row({ doubt: 'resyncing', 'no-base': 'snapshotting' }),
   // A fenced writer stays fenced until it is opened anew: going on would mix two histories.
-  fenced: { ...row({}), fence: 'fenced', failure: 'fenced' },
+  fenced: { ...row({}), 'give-up': undefined, fence: 'fenced', failure: 'fenced' },
   failed: row({
     proven: 'continuing',
     doubt: 'resyncing',
@@ -74,6 +78,7 @@ function row(
     'no-base': own['no-base'],
     commit: own.commit,
     'caught-up': own['caught-up'],
+    'give-up': own.open === undefined ? 'suspended' : undefined,
     fence: own.open === undefined ? 'fenced' : undefined,
     failure: own.open === undefined ? 'failed' : undefined,
     close: 'closed',

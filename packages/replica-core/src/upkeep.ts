@@ -100,7 +100,7 @@ export class Upkeep {
   async #shrink(attachment: Attachment): Promise<void> {
     await this.#c.serial.run(async () => {
       if (this.#c.attachment() !== attachment) return
-      await attachment.checkpointer.run(attachment.files.path, 'truncate')
+      await attachment.checkpoint('truncate')
     })
   }
 

@@ -3,6 +3,9 @@ import type { LiveSnapshot } from './capture/context.ts'
 import { type BatchLimits, batchLength } from './plan-batch.ts'
 import type { SpoolFile } from './state/spool.ts'
 
+/** Of a stream, in bytes: what its reader and a driver keep. */
+const ON_ITS_WAY = 8 << 20
+
 /** Something to be uploaded, in order. */
 export type Pending =
   | { readonly kind: 'file'; readonly file: SpoolFile }
@@ -15,7 +18,7 @@ export type Pending =
       broken(error: Error): void
     }
 
-/** What goes up with one put: a snapshot, or files one behind the other, which are merged when they are more than one. */
+/** What goes up with one put: a snapshot, or another image of the live database, or files one behind the other, which are merged when they are more than one. */
 export type Upload =
   | { readonly kind: 'files'; readonly files: readonly SpoolFile[] }
   | Extract<Pending, { kind: 'snapshot' }>
@@ -23,6 +26,19 @@ export type Upload =
 /** From the first transaction of the first of these files to the last of the last. */
 export function rangeOf(files: readonly SpoolFile[]): TXIDRange {
   return { minTXID: (files[0] as SpoolFile).minTXID, maxTXID: (files.at(-1) as SpoolFile).maxTXID }
+}
+
+/** From the first transaction of an upload to its last. */
+export function rangeOfUpload(upload: Upload): TXIDRange {
+  return upload.kind === 'files' ? rangeOf(upload.files) : upload.snapshot.header
+}
+
+/** How much of an upload is in memory when it is put: of a large file and of an image it is what is on its way. */
+export function bytesInMemory(upload: Upload): number {
+  if (upload.kind === 'snapshot') return ON_ITS_WAY
+  const { files } = upload
+  const bytes = files.reduce((sum, { size }) => sum + size, 0)
+  return files.length === 1 ? Math.min(bytes, ON_ITS_WAY) : bytes
 }
 
 /** What waits to be uploaded, oldest first, and the upload that is tried. */

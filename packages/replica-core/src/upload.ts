@@ -1,51 +1,24 @@
-import { isLTXError, type TXID, type TXIDRange } from '@sqlstream/ltx'
-import {
-  isReplicaError,
-  type Level,
-  type LTXFile,
-  type ReplicaWriter,
-  SNAPSHOT_LEVEL,
-} from '@sqlstream/replica'
-import { type BlobBody, isStorageError, type Slots } from '@sqlstream/storage'
+import { isLTXError, type TXID } from '@sqlstream/ltx'
+import { isReplicaError, type LTXFile, SNAPSHOT_LEVEL } from '@sqlstream/replica'
+import { type BlobBody, isStorageError } from '@sqlstream/storage'
 import type { LiveSnapshot } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
-import type { PrimaryListener } from './events.ts'
-import type { FailpointHook } from './failpoint.ts'
 import { mergeSpooled } from './merge-spooled.ts'
-import type { BatchLimits } from './plan-batch.ts'
-import type { CaptureState } from './state/capture-state.ts'
+import { Pause } from './pause.ts'
 import { readSpoolHeader, type SpoolFile } from './state/spool.ts'
-import { type Pending, rangeOf, type Upload, UploadQueue } from './upload-queue.ts'
+import type { UploaderContext } from './upload-context.ts'
+import {
+  bytesInMemory,
+  type Pending,
+  rangeOf,
+  rangeOfUpload,
+  type Upload,
+  UploadQueue,
+} from './upload-queue.ts'
 import { UploadWaiters } from './upload-waiters.ts'
 
 const FIRST_RETRY_MS = 200
 const LAST_RETRY_MS = 30_000
-
-/** What an uploader works with. */
-export interface UploaderContext {
-  readonly writer: ReplicaWriter
-  /** Whose files are uploaded. */
-  readonly captureState: Pick<CaptureState, 'spool' | 'synced' | 'acknowledge'>
-  readonly emit: PrimaryListener
-  readonly failpoint?: FailpointHook | undefined
-  /** When what waits is merged. Default: see {@link BatchLimits}. */
-  readonly batches?: BatchLimits | undefined
-  /** Shared with other databases. Default: no limit. */
-  readonly slots?: Slots | undefined
-  /** Whose file lies where ours was to go. */
-  readonly judge: (level: Level, range: TXIDRange, signal: AbortSignal) => Promise<'late' | 'foreign'>
-  /** Called after each file, with its bytes if they were read at once. */
-  readonly onUploaded?: ((file: LTXFile, bytes?: Uint8Array) => void) | undefined
-  /** Called once, when another writer was met. */
-  readonly onFenced: (error: Error) => void
-  /**
-   * Called when a former writer's file lies where ours was to go, although the lease is ours: discard the queue, which waits for
-   * that, and take a snapshot above it.
-   */
-  readonly onLate: (error: Error) => void
-  /** Called when a spooled file is gone or damaged, after the queue was dropped: take a snapshot. */
-  readonly onLost: (error: Error) => void
-}
 
 /**
  * Puts files into the replica one after the other, oldest first, so that a reader of the replica
@@ -56,6 +29,7 @@ export class Uploader {
   readonly #c: UploaderContext
   readonly #queue: UploadQueue
   readonly #waiters = new UploadWaiters()
+  readonly #pause = new Pause()
   readonly #stop = new AbortController()
   #uploaded: TXID | undefined
   #running: Promise<void> | undefined
@@ -63,7 +37,8 @@ export class Uploader {
   /** What the next file would follow is not in the replica and never will be: only a snapshot may be put. */
   #held = false
   #lastError: Error | undefined
-  #wake: (() => void) | undefined
+  /** Ends the attempt that is under way. */
+  #attempt = new AbortController()
 
   constructor(context: UploaderContext, uploaded: TXID | undefined) {
     this.#c = context
@@ -109,9 +84,32 @@ export class Uploader {
     }
   }
 
+  /**
+   * Drops what is queued and leaves its files alone. Resolves when nothing is under way any more, with what was dropped, oldest first: of
+   * the first it is not known whether it will arrive.
+   */
+  async abandon(): Promise<Upload[]> {
+    this.#attempt.abort(new PrimaryError('given-up', 'the upload was given up'))
+    this.#pause.end()
+    // Whatever it ends with: if it arrived, it is no longer queued.
+    const dropped = this.#queue.drop()
+    await this.#running
+    this.#attempt = new AbortController()
+    this.#lastError = undefined
+    for (const upload of dropped) if (upload.kind === 'snapshot') upload.done()
+    return dropped.filter((upload) => rangeOfUpload(upload).maxTXID > (this.#uploaded ?? 0n))
+  }
+
+  /** Says that the replica was found to hold everything up to here: what is enqueued from now on continues that. */
+  found(head: TXID): void {
+    this.#uploaded = head
+    this.#held = false
+    this.#settle()
+  }
+
   /** Cuts the pause after a failure short. */
   retryNow(): void {
-    this.#wake?.()
+    this.#pause.end()
   }
 
   /** Resolves when everything up to `txid` is in the replica. @throws PrimaryError `fenced`, `closed` */
@@ -121,20 +119,27 @@ export class Uploader {
     if (this.#stop.signal.aborted) throw this.#stop.signal.reason
     signal?.throwIfAborted()
     this.retryNow()
-    await this.#waiters.wait(txid, signal)
+    await this.#waiters.add(txid, signal)
   }
 
   /** Stops at once, in the middle of an upload if need be. What is queued stays in the spool. */
   async stop(): Promise<void> {
-    this.#stop.abort(new PrimaryError('closed', 'the replicator is closed'))
-    this.#wake?.()
+    const closed = new PrimaryError('closed', 'the replicator is closed')
+    this.#stop.abort(closed)
+    this.#attempt.abort(closed)
+    this.#pause.end()
     await this.#running
-    this.#settle(this.#fenced ?? new PrimaryError('closed', 'the replicator is closed'))
+    this.#settle(this.#fenced ?? closed)
+  }
+
+  /** Ends with the attempt that is under way, and with the uploader. */
+  get #signal(): AbortSignal {
+    return this.#stop.signal.aborted ? this.#stop.signal : this.#attempt.signal
   }
 
   #start(): void {
     if (this.#running !== undefined || this.#queue.isEmpty) return
-    if (this.#fenced !== undefined || this.#held || this.#stop.signal.aborted) return
+    if (this.#fenced !== undefined || this.#held || this.#signal.aborted) return
     this.#running = this.#drain().finally(() => {
       this.#running = undefined
       // Something may have been queued since the loop looked last.
@@ -146,20 +151,19 @@ export class Uploader {
     let delay = FIRST_RETRY_MS
     // What is queued in the same turn is looked at together.
     await Promise.resolve()
-    while (!this.#stop.signal.aborted && !this.#held) {
+    while (!this.#signal.aborted && !this.#held) {
       const upload = this.#queue.next()
       if (upload === undefined) return
       try {
-        const put = (): Promise<void> => this.#put(upload)
-        await (this.#c.slots?.run(put, { signal: this.#stop.signal }) ?? put())
+        await this.#inTurn(upload)
         delay = FIRST_RETRY_MS
         this.#lastError = undefined
       } catch (error) {
-        if (this.#stop.signal.aborted) return
+        if (this.#signal.aborted) return
         this.#lastError = error as Error
         if (isReplicaError(error, 'fenced')) {
           const whose = await this.#judge(upload).catch(() => undefined)
-          if (whose === 'foreign') this.#fence(error)
+          if (whose === 'foreign') this.fence(error)
           if (whose === 'late') {
             this.#held = true
             this.#c.onLate(error)
@@ -182,23 +186,29 @@ export class Uploader {
         this.#c.emit({ type: 'failed', operation: 'upload', error: error as Error, retryInMs: delay })
         // Who waits learns what waiting will not cure; the upload itself is tried for ever.
         if (isStorageError(error) && !error.transient) this.#settle(error)
-        await this.#pause(delay)
+        await this.#pause.for(delay)
         delay = Math.min(delay * 2, LAST_RETRY_MS)
       }
     }
   }
 
   #judge(upload: Upload): Promise<'late' | 'foreign'> {
-    const { level, range } =
-      upload.kind === 'files'
-        ? { level: 0, range: rangeOf(upload.files) }
-        : { level: SNAPSHOT_LEVEL, range: upload.snapshot.header }
-    return this.#c.judge(level, range, this.#stop.signal)
+    const level = upload.kind === 'files' ? 0 : upload.snapshot.level
+    return this.#c.judge(level, rangeOfUpload(upload), this.#signal)
+  }
+
+  /** With a slot, and the memory for what is read. */
+  async #inTurn(upload: Upload): Promise<void> {
+    const { slots, memory } = this.#c
+    const signal = this.#signal
+    const put = (): Promise<void> => this.#put(upload)
+    const withMemory = (): Promise<void> => memory?.run(bytesInMemory(upload), put, signal) ?? put()
+    await (slots?.run(withMemory, { signal }) ?? withMemory())
   }
 
   async #put(upload: Upload): Promise<void> {
     const started = performance.now()
-    const { signal } = this.#stop
+    const signal = this.#signal
     this.#c.failpoint?.('put:before')
     let file: LTXFile
     let body: BlobBody | undefined
@@ -222,7 +232,8 @@ export class Uploader {
       this.#c.emit({ type: 'uploaded', ...report, captures: upload.files.length })
     } else {
       if (!dropped) upload.done()
-      this.#c.emit({ type: 'snapshotted', ...report })
+      if (upload.snapshot.level === SNAPSHOT_LEVEL) this.#c.emit({ type: 'snapshotted', ...report })
+      else this.#c.emit({ type: 'uploaded', ...report, captures: 1 })
     }
     this.#c.failpoint?.('put:after-ack')
     this.#settle()
@@ -234,7 +245,7 @@ export class Uploader {
 
   async #putSnapshot(snapshot: LiveSnapshot, signal: AbortSignal): Promise<LTXFile> {
     this.#c.failpoint?.('snapshot:before')
-    const { header, pages: totalPages } = snapshot
+    const { level, header, pages: totalPages } = snapshot
     let reported = performance.now()
     const onPages = (pages: number): void => {
       if (pages * 2 > totalPages) this.#c.failpoint?.('snapshot:middle')
@@ -243,9 +254,9 @@ export class Uploader {
       reported = now
       this.#c.emit({ type: 'snapshot-progress', pages, totalPages })
     }
-    await this.#c.writer.lease.announceBase(header.maxTXID, { signal })
+    if (level === SNAPSHOT_LEVEL) await this.#c.writer.lease.announceBase(header.maxTXID, { signal })
     const body = { open: () => snapshot.body({ signal, onPages }) }
-    const file = await this.#c.writer.put(SNAPSHOT_LEVEL, header, body, {
+    const file = await this.#c.writer.put(level, header, body, {
       timestamp: new Date(header.timestamp),
       signal,
     })
@@ -253,7 +264,8 @@ export class Uploader {
     return file
   }
 
-  #fence(cause: Error): void {
+  /** Another writer was met: nothing is uploaded any more. */
+  fence(cause: Error): void {
     this.#fenced = new PrimaryError('fenced', `another writer uses this replica: ${cause.message}`, {
       cause,
       hint: 'Stop one of the two. What was captured here but not uploaded stays in the spool folder.',
@@ -264,18 +276,6 @@ export class Uploader {
 
   #settle(error?: Error): void {
     this.#waiters.settle(this.#uploaded, error)
-  }
-
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, milliseconds)
-      this.#wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    }).then(() => {
-      this.#wake = undefined
-    })
   }
 }
 

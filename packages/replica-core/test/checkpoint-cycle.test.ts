@@ -57,7 +57,7 @@ class FakeWAL {
           await this.#checkpoint?.()
           this.backfill = this.captured
           if (!this.raised) this.frames += this.adds
-          return { busy: false, log: this.frames, checkpointed: this.backfill }
+          return { busy: false, log: this.frames, checkpointed: this.backfill, heldMs: 0 }
         },
       },
       serial: this.serial,

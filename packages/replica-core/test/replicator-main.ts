@@ -1,6 +1,7 @@
 // A replicator in a process of its own, for tests that kill it. Arguments: one JSON object.
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { createRetentionPolicy, Replica } from '@sqlstream/replica'
+import { type BlobStore, StorageError, withFaults } from '@sqlstream/storage'
 import { FileStore } from '@sqlstream/storage-file'
 import { lastCommit } from '@sqlstream/testkit'
 import { killAt, Primary, type PrimaryOptions } from '../src/index.ts'
@@ -17,8 +18,25 @@ export interface ReplicatorArguments {
   readonly failpoint?: string
   readonly syncIntervalMs?: number
   readonly checkpointFrames?: number
+  /** While this file is there, the store does not answer. */
+  readonly downWhile?: string
+  readonly maxSpoolBytes?: number
   /** Folder of a log of captures with small segments. Default: none. */
   readonly log?: string
+}
+
+function storeOf({ replica, downWhile }: ReplicatorArguments): BlobStore {
+  const store = new FileStore(replica)
+  if (downWhile === undefined) return store
+  const wait = async (): Promise<void> => {
+    if (existsSync(downWhile))
+      throw new StorageError('it does not answer', { code: 'unavailable', driver: 'file', operation: 'get' })
+  }
+  const operations = ['put', 'list', 'head', 'get'] as const
+  return withFaults(
+    store,
+    operations.map((operation) => ({ operation, fault: 'delay', wait })),
+  )
 }
 
 const o = JSON.parse(process.argv[2] as string) as ReplicatorArguments
@@ -27,7 +45,8 @@ const log =
   o.log === undefined ? undefined : await CaptureLog.open(o.log, { segmentBytes: 100_000, failpoint })
 const options: PrimaryOptions = {
   database: o.database,
-  replica: new Replica(new FileStore(o.replica)),
+  replica: new Replica(storeOf(o)),
+  ...(o.maxSpoolBytes !== undefined && { disk: { maxSpoolBytes: o.maxSpoolBytes } }),
   syncIntervalMs: o.syncIntervalMs ?? 20,
   checkpointFrames: o.checkpointFrames ?? 200,
   maintenance: {
@@ -48,6 +67,7 @@ const options: PrimaryOptions = {
       process.send?.({ barrierMs: event.barrierMs })
     if (event.type === 'resynced')
       process.send?.({ resynced: event.reason, changedPages: event.changedPages })
+    if (event.type === 'given-up') process.send?.({ givenUp: event.files })
     if (event.type === 'snapshot-started') process.send?.({ snapshot: event.reason })
   },
   ...(failpoint && { failpoint }),

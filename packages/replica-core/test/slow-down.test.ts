@@ -50,7 +50,7 @@ class Workshop {
   async #copy(): Promise<object> {
     await this.copied
     if (!this.blocked) this.#index.backfill = this.#index.mxFrame
-    return { busy: false, log: 0, checkpointed: 0 }
+    return { busy: false, log: 0, checkpointed: 0, heldMs: 0 }
   }
 }
 

@@ -57,7 +57,7 @@ class FakeDatabase {
           return database.hasRemains ? undefined : {}
         },
       },
-      checkpointer: { run: async (_path: string, mode: string) => database.done.push(mode) },
+      checkpoint: async (mode: string) => database.done.push(mode),
     } as unknown as Attachment
   }
 }

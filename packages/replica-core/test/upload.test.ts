@@ -101,6 +101,7 @@ class Scene {
       timestamp: 5000,
     })
     const snapshot: LiveSnapshot = {
+      level: 9,
       header,
       pages: 1,
       async *body() {

@@ -12,7 +12,9 @@ import { describeFailure } from '../failure.ts'
 import { folderFlags, selectionOf } from '../folder-flags.ts'
 import type { WatchedFolder } from '../folder-replication.ts'
 import { folderFromWords, foldersFromConfig } from '../folders.ts'
+import { budgetsOf, type Limits, limitFlags, limitsOf, overBudgetJSON, overBudgetLine } from '../limits.ts'
 import { MetricsEndpoint, parseListenAddress } from '../metrics/endpoint.ts'
+import type { HoldSummary } from '../metrics/hold-times.ts'
 import { Metrics } from '../metrics/metrics.ts'
 import { configWarningJSON } from '../output/events.ts'
 import { type PairOptions, pairsFromConfig, pairsFromWords } from '../pairs.ts'
@@ -26,7 +28,7 @@ export default class Replicate extends BaseCommand {
   static override description =
     'Runs beside the application until it is stopped. Ctrl-C uploads what is left and says what is safe; a second Ctrl-C stops at once and loses nothing that was reported as uploaded. Nothing is written into the database. A lease in the replica keeps a second writer out. Beside uploading it merges files into levels and snapshots, and removes what no state needs that is to stay restorable. With --watch it replicates every database of a folder, also those that come later. Without arguments it replicates what the configuration file says. With --json each event is one line of JSON.'
   static override usage =
-    'replicate [DATABASE URL ...] [--watch <dir> URL] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--verify-every <duration> --verify-budget <size>] [--state-dir <path>] [--socket <path> | --no-socket] [--metrics [<host>:]<port> [--metrics-per-database]] [--json]'
+    'replicate [DATABASE URL ...] [--watch <dir> URL] [--config <file>] [--sync-interval <duration>] [--once] [--wait] [--on-behind refuse|snapshot] [--on-diverged refuse|snapshot] [--sole-writer] [--no-compaction] [--no-retention] [--verify-every <duration> --verify-budget <size>] [--state-dir <path>] [--max-spool <size>] [--disk-reserve <size>] [--max-uploads <n>] [--max-merges <n>] [--max-requests-per-second <n>] [--monthly-requests <n>] [--socket <path> | --no-socket] [--metrics [<host>:]<port> [--metrics-per-database]] [--json]'
   static override examples = [
     {
       description: 'Replicate a database into a folder',
@@ -103,6 +105,7 @@ export default class Replicate extends BaseCommand {
       dependsOn: ['verify-every'],
     }),
     ...folderFlags,
+    ...limitFlags,
     'state-dir': Flags.string({
       exclusive: ['watch'],
       description: 'folder for local state, default .<database>-sqlstream beside the database',
@@ -158,7 +161,12 @@ export default class Replicate extends BaseCommand {
     const figures = flags.metrics === undefined ? work.metrics : { listen: flags.metrics }
     const perDatabase = flags['metrics-per-database'] || (work.metrics?.perDatabase ?? false)
     const metrics = new Metrics({ version: this.config.version, perDatabase })
+    const limits = limitsOf(flags, work.limits)
     const runOptions = {
+      budgets: budgetsOf(limits, (estimate) => {
+        if (this.#json) this.#line(overBudgetJSON(estimate, limits))
+        else this.log(overBudgetLine(estimate, limits))
+      }),
       drivers: this.drivers,
       signal: this.signal,
       json: this.#json,
@@ -169,7 +177,12 @@ export default class Replicate extends BaseCommand {
     const { stateDir: _stateDir, ...defaults } = options
     const roster = new Roster(runOptions, defaults)
     const text = (): string => metrics.text(roster.rows())
-    await using _control = await this.#control(text, roster, flags.socket ?? work.socket, flags)
+    await using _control = await this.#control(
+      { text, writeLocks: () => metrics.activity.writeLocks },
+      roster,
+      flags.socket ?? work.socket,
+      flags,
+    )
     await using _metrics = figures && (await this.#endpoint(text, figures.listen))
     try {
       await roster.start(work.pairs, work.folders)
@@ -182,24 +195,24 @@ export default class Replicate extends BaseCommand {
 
   /** The socket comes first: two processes that were given one path must not both begin. */
   async #control(
-    metrics: () => string,
+    { text, writeLocks }: { readonly text: () => string; readonly writeLocks: () => HoldSummary },
     roster: Roster,
     named: string | undefined,
     { once, 'no-socket': off }: { readonly once: boolean; readonly 'no-socket': boolean },
   ): Promise<ControlServer | undefined> {
     // One that is about to end is not asked anything, unless somebody said where.
     if (off || named === 'never' || (once && named === undefined)) return undefined
-    const context = { roster, version: this.config.version, metrics }
+    const context = { roster, version: this.config.version, metrics: text, writeLocks }
     if (named !== undefined) return await ControlServer.open(context, resolve(named))
     try {
       return await ControlServer.open(context, join(await ownRuntimeFolder(), `${process.pid}.sock`))
     } catch (error) {
       // Nobody asked for it, and a backup without is better than none.
       const { message, code } = describeFailure(error)
-      const text = `no commands will be taken while this runs: ${message}`
+      const why = `no commands will be taken while this runs: ${message}`
       if (this.#json)
-        this.#line({ time: new Date().toISOString(), type: 'control-warning', code, message: text })
-      else this.log(`warning: ${text} (${code})`)
+        this.#line({ time: new Date().toISOString(), type: 'control-warning', code, message: why })
+      else this.log(`warning: ${why} (${code})`)
       return undefined
     }
   }
@@ -235,12 +248,13 @@ export default class Replicate extends BaseCommand {
     }
     const pairs = await pairsFromConfig(config, this.drivers, options)
     const { stateDir: _, ...rest } = options
-    const { socket, metrics } = config
+    const { socket, metrics, limits } = config
     return {
       pairs,
       folders: await foldersFromConfig(config, this.drivers, rest),
       ...(socket !== undefined && { socket }),
       ...(metrics !== undefined && { metrics }),
+      ...(limits !== undefined && { limits }),
     }
   }
 
@@ -265,6 +279,7 @@ interface Work {
   readonly folders: readonly WatchedFolder[]
   readonly socket?: string
   readonly metrics?: MetricsConfig
+  readonly limits?: Limits
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import type { MaintenanceOptions } from '@sqlstream/replica-core'
+import type { Limits } from '../limits.ts'
 
 /** How the single writer of a replica is made sure of. */
 export interface LeaseConfig {
@@ -47,6 +48,8 @@ export interface Config {
   readonly socket?: string
   /** Where metrics are offered, and whether there is a number for each database. */
   readonly metrics?: MetricsConfig
+  /** What all databases may take together. */
+  readonly limits?: Limits
 }
 
 /** How a running process tells its figures. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, mapping, scalar, text, truth } from './file-values.ts'
+import { byteSize, duration, mapping, scalar, text, truth } from './file-values.ts'
 import { maintenanceSettings } from './maintenance-schema.ts'
 
 const lease = z
@@ -74,6 +74,29 @@ const folder = z.strictObject(
   mapping,
 )
 
+const whole = z.int({ error: 'expected a whole number' }).min(1, 'expected a whole number from 1')
+
+const limits = z
+  .strictObject(
+    {
+      spool: byteSize
+        .describe('disk space for captures that wait for their upload, default half of what is free')
+        .optional(),
+      diskReserve: byteSize
+        .describe('disk space left to the application, default a twentieth of the disk, 256MiB at most')
+        .optional(),
+      uploads: whole.describe('files that are uploaded at once, default 64').optional(),
+      merges: whole.describe('databases whose files are merged and removed at once, default 4').optional(),
+      uploadMemory: byteSize.describe('files that are in memory to be uploaded, default 256MiB').optional(),
+      requestsPerSecond: whole
+        .describe('calls of stores in a second; databases take turns; default: no limit')
+        .optional(),
+      monthlyRequests: whole.describe('warn when a month would take more calls of stores').optional(),
+    },
+    mapping,
+  )
+  .describe('what all databases of the process may take together')
+
 /** `sqlstream.yml`, after variables were put in. Its JSON Schema is for editors. */
 export const configFile = z.strictObject(
   {
@@ -102,6 +125,7 @@ export const configFile = z.strictObject(
       )
       .describe('where figures are offered to Prometheus while it runs; default: nowhere')
       .optional(),
+    limits: limits.optional(),
     ...maintenanceSettings,
     databases: z
       .array(database, { error: 'expected a list of databases' })

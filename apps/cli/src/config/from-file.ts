@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
+import { parseByteSize } from '../byte-size.ts'
 import { CLIError } from '../cli-error.ts'
 import { parseDuration } from '../duration.ts'
 import { checkPatterns } from '../folders.ts'
+import type { Limits } from '../limits.ts'
 import { schemeOf } from '../location.ts'
 import { parseListenAddress } from '../metrics/endpoint.ts'
 import { splitTemplate } from '../url-template.ts'
@@ -93,8 +95,23 @@ export function fromFile(
     folders,
     ...(socket !== undefined && { socket }),
     ...(file.metrics !== undefined && { metrics: metricsOf(file.metrics) }),
+    ...(file.limits !== undefined && { limits: limitsFrom(file.limits) }),
   }
   return { config, problems: withoutRepeats(problems) }
+}
+
+function limitsFrom({
+  spool,
+  diskReserve,
+  uploadMemory,
+  ...rest
+}: NonNullable<ConfigFile['limits']>): Limits {
+  return {
+    ...(spool !== undefined && { spoolBytes: parseByteSize(spool) }),
+    ...(diskReserve !== undefined && { diskReserveBytes: parseByteSize(diskReserve) }),
+    ...(uploadMemory !== undefined && { uploadMemoryBytes: parseByteSize(uploadMemory) }),
+    ...rest,
+  }
 }
 
 function metricsOf(metrics: NonNullable<ConfigFile['metrics']>): MetricsConfig {

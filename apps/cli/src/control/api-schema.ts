@@ -70,6 +70,8 @@ export const liveStatus = z.strictObject({
   /** Of the database that is furthest behind. */
   unreplicatedSince: instant.optional(),
   lagMs: milliseconds,
+  /** How long writers of the databases were kept out, each time, since the process began. */
+  writeLock: z.strictObject({ count, p50Ms: milliseconds, p99Ms: milliseconds, maxMs: milliseconds }),
   /** Those first that are behind for longest. */
   list: z.array(row),
 })

@@ -1,6 +1,7 @@
 import { formatTXID, type TXID } from '@sqlstream/ltx'
 import type { CloseReport, MemberState } from '@sqlstream/replica-core'
 import { describeFailure } from '../failure.ts'
+import type { HoldSummary } from '../metrics/hold-times.ts'
 import type { ChangeJSON, InfoJSON, LiveStatusJSON, SyncJSON } from './api-schema.ts'
 import type { DatabaseRow } from './database-row.ts'
 
@@ -29,7 +30,12 @@ export function changeJSON(
 }
 
 /** All databases of a process, those first that are behind for longest. */
-export function liveStatusJSON(info: InfoJSON, rows: Iterable<DatabaseRow>, now: number): LiveStatusJSON {
+export function liveStatusJSON(
+  info: InfoJSON,
+  rows: Iterable<DatabaseRow>,
+  now: number,
+  writeLock: HoldSummary,
+): LiveStatusJSON {
   const sorted = [...rows].sort(byUrgency)
   const states: Record<MemberState, number> = {
     queued: 0,
@@ -49,8 +55,18 @@ export function liveStatusJSON(info: InfoJSON, rows: Iterable<DatabaseRow>, now:
     pendingFiles: sorted.reduce((sum, { pendingFiles }) => sum + pendingFiles, 0),
     pendingBytes: sorted.reduce((sum, { pendingBytes }) => sum + pendingBytes, 0),
     ...behind(since, now),
+    writeLock: {
+      count: writeLock.count,
+      p50Ms: hundredths(writeLock.p50Ms),
+      p99Ms: hundredths(writeLock.p99Ms),
+      maxMs: hundredths(writeLock.maxMs),
+    },
     list: sorted.map((row) => rowJSON(row, now)),
   }
+}
+
+function hundredths(milliseconds: number): number {
+  return Math.round(milliseconds * 100) / 100
 }
 
 function rowJSON(row: DatabaseRow, now: number): LiveStatusJSON['list'][number] {

@@ -31,6 +31,8 @@ export function stateOf({ state }: PrimaryStatus): MemberState {
     case 'fenced':
     case 'failed':
       return state
+    case 'suspended':
+      return 'failed'
     case 'resyncing':
     case 'snapshotting':
     case 'capturing':

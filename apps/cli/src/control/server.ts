@@ -4,6 +4,7 @@ import { CLIError } from '../cli-error.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { describeFailure } from '../failure.ts'
 import { EXPOSITION_TYPE } from '../metrics/exposition.ts'
+import type { HoldSummary } from '../metrics/hold-times.ts'
 import { formatDuration } from '../output/units.ts'
 import type { InfoJSON, REQUESTS } from './api-schema.ts'
 import { liveStatusJSON } from './api-values.ts'
@@ -21,6 +22,8 @@ export interface ControlContext {
   readonly version: string
   /** The figures in the text format of Prometheus. */
   readonly metrics: () => string
+  /** How long writers were kept out. */
+  readonly writeLocks: () => HoldSummary
 }
 
 /** The control socket of a running `replicate`: HTTP with JSON bodies over a Unix socket. */
@@ -84,7 +87,7 @@ export class ControlServer implements AsyncDisposable {
       case `GET ${API_VERSION}/status`: {
         const path = url.searchParams.get('database')
         const rows = path === null ? roster.rows() : [roster.database(path).row]
-        return liveStatusJSON(this.#info(), rows, Date.now())
+        return liveStatusJSON(this.#info(), rows, Date.now(), this.#c.writeLocks())
       }
       case `POST ${API_VERSION}/sync`: {
         const { database, timeoutMs } = await bodyOf(request, 'sync')

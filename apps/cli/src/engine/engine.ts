@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { formatTXID } from '@sqlstream/ltx'
-import { isPrimaryError } from '@sqlstream/replica-core'
+import { Budgets, isPrimaryError } from '@sqlstream/replica-core'
 import { isStorageError } from '@sqlstream/storage'
 import { configOfObject } from '../config/from-object.ts'
 import { Drivers } from '../drivers.ts'
@@ -10,6 +10,7 @@ import { foldersFromConfig } from '../folders.ts'
 import type { CallName, Calls, StartMessage, ToEngine, WireError } from '../library/messages.ts'
 import type { ClosedDatabase } from '../library/report.ts'
 import type { Wire } from '../library/wire.ts'
+import { budgetsOf, overBudgetJSON } from '../limits.ts'
 import { loadDriver } from '../load-driver.ts'
 import { eventJSON } from '../output/events.ts'
 import { fleetEventJSON } from '../output/folder-lines.ts'
@@ -28,6 +29,7 @@ export class Engine {
   readonly #abort = new AbortController()
   readonly #waits = new Map<number, AbortController>()
   readonly #work: { pairs: Replication[]; folders: FolderReplication[] } = { pairs: [], folders: [] }
+  #budgets = new Budgets()
   #folder = ''
   #orphanMs = 0
   #starting: Promise<void> | undefined
@@ -83,6 +85,8 @@ export class Engine {
     const drivers = new Drivers(() => Promise.all(config.drivers.map((name) => loadDriver(name, folder))))
     const { signal } = this.#abort
     const options = { lease: {}, maintenance: {} }
+    const limits = config.limits ?? {}
+    this.#budgets = budgetsOf(limits, (estimate) => this.#tell(overBudgetJSON(estimate, limits)))
     const pairs = await pairsFromConfig(config, drivers, options)
     const folders = await foldersFromConfig(config, drivers, options)
     for (const pair of pairs) this.#work.pairs.push(await this.#startPair(pair, drivers))
@@ -90,6 +94,7 @@ export class Engine {
       const replication = await FolderReplication.start(watched, {
         drivers,
         signal,
+        budgets: this.#budgets,
         onEvent: (event) => {
           const source = event.type === 'warning' ? undefined : sourceOf(watched, event.database)
           this.#tell(fleetEventJSON(watched.folder, source, new Date(), event))
@@ -111,6 +116,7 @@ export class Engine {
         return await Replication.start(pair, {
           drivers,
           signal,
+          budgets: this.#budgets,
           onEvent: (_, event) => this.#tell(eventJSON(source, new Date(), event)),
         })
       } catch (error) {

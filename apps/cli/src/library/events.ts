@@ -86,6 +86,14 @@ export type DatabaseEvent =
       readonly milliseconds: number
     })
   | (Source & {
+      /** Captures were given up for want of disk space. Nothing is backed up until the replica answers; then all pages are compared. */
+      readonly type: 'given-up'
+      readonly reason: string
+      readonly files: number
+      readonly bytes: number
+      readonly freeBytes: number
+    })
+  | (Source & {
       readonly type: 'checkpointed'
       readonly mode: string
       readonly frames: number
@@ -157,5 +165,16 @@ export type EngineEvent =
       readonly count: number
     }
 
+/** A month would take more calls of stores than `limits.monthlyRequests`, if it goes on as in the last day. */
+export interface RequestBudgetEvent {
+  readonly type: 'request-budget'
+  readonly time: Date
+  readonly perMonth: number
+  readonly budget: number
+  /** The operation that is called most, and its part of the whole, from 0 to 1. */
+  readonly operation: string
+  readonly share: number
+}
+
 /** What a replication tells. More types may come: ignore those that you do not know. */
-export type ReplicationEvent = DatabaseEvent | FolderEvent | EngineEvent
+export type ReplicationEvent = DatabaseEvent | FolderEvent | RequestBudgetEvent | EngineEvent

@@ -4,11 +4,13 @@ export type {
   EventFile,
   FolderEvent,
   ReplicationEvent,
+  RequestBudgetEvent,
 } from './events.ts'
 export type {
   ConfigObject,
   Duration,
   FolderSettings,
+  LimitSettings,
   MaintenanceSettings,
   OneDatabase,
   OneFolder,

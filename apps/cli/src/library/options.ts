@@ -27,6 +27,24 @@ export interface MaintenanceSettings {
   readonly verify?: 'never' | { readonly every?: Duration | undefined; readonly budget: string } | undefined
 }
 
+/** What all databases of an engine may take together. Sizes are a number and a unit, such as `2GB`. */
+export interface LimitSettings {
+  /** Disk space for captures that wait for their upload; beyond it they are given up (event `given-up`). Default: half of what is free. */
+  readonly spool?: string | undefined
+  /** Disk space that is left to the application. Default: a twentieth of the disk, 256MiB at most. */
+  readonly diskReserve?: string | undefined
+  /** Files that are uploaded at once. Default 64. */
+  readonly uploads?: number | undefined
+  /** Databases whose files are merged and removed at once. Default 4. */
+  readonly merges?: number | undefined
+  /** Files that are in memory to be uploaded. Default `256MiB`. */
+  readonly uploadMemory?: string | undefined
+  /** Calls of stores in a second; databases take turns. Default: no limit. */
+  readonly requestsPerSecond?: number | undefined
+  /** An event is told when a month would take more calls of stores (`request-budget`). Default: never. */
+  readonly monthlyRequests?: number | undefined
+}
+
 /** How one database, or each of a folder, is replicated. */
 export interface ReplicaSettings extends MaintenanceSettings {
   /** Longest time between a commit and its capture while nobody waits. Default `1s`. */
@@ -69,6 +87,7 @@ export interface OneDatabase extends ReplicaSettings {
   readonly url: string
   /** Folder for local state. Default `.<file>-sqlstream` beside the database. */
   readonly stateDir?: string | undefined
+  readonly limits?: LimitSettings | undefined
   /** Packages with storage drivers that are not built in. */
   readonly drivers?: readonly string[] | undefined
 }
@@ -78,12 +97,14 @@ export interface OneFolder extends FolderSettings {
   readonly folder: string
   /** With `{relpath}`, `{dir}`, `{name}` or `{stem}`; without any, `/{relpath}` is added. */
   readonly url: string
+  readonly limits?: LimitSettings | undefined
   /** Packages with storage drivers that are not built in. */
   readonly drivers?: readonly string[] | undefined
 }
 
 /** The same as in `sqlstream.yml`. */
 export interface ConfigObject extends MaintenanceSettings {
+  readonly limits?: LimitSettings | undefined
   readonly drivers?: readonly string[] | undefined
   readonly databases?:
     | readonly (ReplicaSettings & {

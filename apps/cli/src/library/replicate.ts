@@ -46,12 +46,12 @@ function startMessage(config: ReplicateConfig, options: ReplicateOptions): Start
 /** One database or one folder as a file with one of them. */
 function asFile(config: ReplicateConfig): { readonly value: unknown; readonly short: boolean } {
   if ('database' in config) {
-    const { database, drivers, ...rest } = config
-    return { value: { drivers, databases: [{ path: database, ...rest }] }, short: true }
+    const { database, drivers, limits, ...rest } = config
+    return { value: { drivers, limits, databases: [{ path: database, ...rest }] }, short: true }
   }
   if ('folder' in config) {
-    const { folder, drivers, ...rest } = config
-    return { value: { drivers, folders: [{ path: folder, ...rest }] }, short: true }
+    const { folder, drivers, limits, ...rest } = config
+    return { value: { drivers, limits, folders: [{ path: folder, ...rest }] }, short: true }
   }
   return { value: config, short: false }
 }

@@ -3,6 +3,7 @@ import type { StorageOperation } from '@sqlstream/storage'
 import { describeFailure } from '../failure.ts'
 import { Counter, Histogram } from './counter.ts'
 import type { Family } from './exposition.ts'
+import { type HoldSummary, HoldTimes } from './hold-times.ts'
 
 /** Up to the 50 ms that a checkpoint may keep writers out by default, and what a slow machine makes of them. */
 const LOCK_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25]
@@ -15,6 +16,8 @@ export class Activity {
   readonly #uploads = new Counter()
   readonly #uploadedBytes = new Counter()
   readonly #removed = new Counter()
+  readonly #givenUp = new Counter()
+  readonly #givenUpBytes = new Counter()
   readonly #checkpoints = new Counter()
   readonly #verifications = new Counter()
   readonly #errors = new Counter()
@@ -23,10 +26,13 @@ export class Activity {
   readonly #requestBytes = new Counter()
   readonly #requestTimes = new Map<string, Histogram>()
   readonly #lockTimes = new Histogram(LOCK_BOUNDS)
+  readonly #holdTimes = new HoldTimes()
 
   constructor() {
     // What has not happened yet is 0, so that its first time shows as an increase.
-    for (const counter of [this.#captures, this.#capturedBytes, this.#removed]) counter.add({}, 0)
+    for (const counter of [this.#captures, this.#capturedBytes, this.#removed, this.#givenUpBytes])
+      counter.add({}, 0)
+    for (const reason of ['bound', 'reserve']) this.#givenUp.add({ reason }, 0)
     for (const kind of ['capture', 'snapshot', 'merge']) {
       this.#uploads.add({ kind }, 0)
       this.#uploadedBytes.add({ kind }, 0)
@@ -36,6 +42,17 @@ export class Activity {
 
   /** A database could not be opened. */
   readonly openFailed = (error: unknown): void => this.#error('open', error)
+
+  /** Writers of a database were kept out for so long. */
+  readonly writeLock = (milliseconds: number): void => {
+    this.#lockTimes.observe(milliseconds / 1000)
+    this.#holdTimes.observe(milliseconds)
+  }
+
+  /** How long writers were kept out, since the start. */
+  get writeLocks(): HoldSummary {
+    return this.#holdTimes.summary
+  }
 
   readonly event = (event: PrimaryEvent): void => {
     switch (event.type) {
@@ -55,9 +72,12 @@ export class Activity {
       case 'retained':
         this.#removed.add({}, event.removed)
         break
+      case 'given-up':
+        this.#givenUp.add({ reason: event.reason })
+        this.#givenUpBytes.add({}, event.bytes)
+        break
       case 'checkpointed':
         this.#checkpoints.add({ mode: event.mode })
-        if (event.barrierMs !== undefined) this.#lockTimes.observe(event.barrierMs / 1000)
         break
       case 'verified':
         this.#verifications.add({ outcome: 'proven' })
@@ -94,6 +114,8 @@ export class Activity {
       counter('uploads_total', 'Files that were put into replicas, by what they are.', this.#uploads),
       counter('uploaded_bytes_total', 'Bytes of those files.', this.#uploadedBytes),
       counter('removed_files_total', 'Files that no promised state needed, removed.', this.#removed),
+      counter('given_up_total', 'How often captures were given up for want of disk space.', this.#givenUp),
+      counter('given_up_bytes_total', 'Bytes of captured files that were given up.', this.#givenUpBytes),
       counter('checkpoints_total', 'Checkpoints of databases, by mode.', this.#checkpoints),
       counter('verifications_total', 'Proofs that a state can be restored.', this.#verifications),
       counter('errors_total', 'What failed; most of it is tried again.', this.#errors),
@@ -109,8 +131,14 @@ export class Activity {
       {
         name: 'sqlstream_write_lock_hold_seconds',
         type: 'histogram',
-        help: 'How long writers of a database were kept out by a checkpoint.',
+        help: 'How long writers of a database were kept out, each time that its write lock was taken.',
         samples: this.#lockTimes.samples(),
+      },
+      {
+        name: 'sqlstream_write_lock_hold_max_seconds',
+        type: 'gauge',
+        help: 'The longest of them.',
+        samples: [{ value: this.#holdTimes.summary.maxMs / 1000 }],
       },
     ]
   }

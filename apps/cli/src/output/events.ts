@@ -62,6 +62,7 @@ export function eventJSON(source: EventSource, time: Date, event: PrimaryEvent):
       return { ...head, ...event, error: errorJSON(event.error) }
     case 'state':
     case 'snapshot-progress':
+    case 'given-up':
     case 'checkpointed':
     case 'warning':
       return { ...head, ...event }
@@ -82,6 +83,7 @@ export function stoppedJSON(source: EventSource, time: Date, report: CloseReport
     pendingFiles: report.pendingFiles,
     ...(report.captured === undefined ? {} : { captured: posJSON(report.captured) }),
     ...(report.uploaded === undefined ? {} : { uploaded: formatTXID(report.uploaded) }),
+    ...(report.givenUp && { givenUp: true }),
   }
 }
 
@@ -107,6 +109,11 @@ export function eventLine(event: PrimaryEvent): string | undefined {
       return event.state === 'waiting'
         ? `waiting: the replica is held by ${event.owner} until ${event.expires} unless it renews`
         : `the replica is ours to write (epoch ${event.epoch})`
+    case 'given-up': {
+      const { reason, files, bytes, freeBytes } = event
+      const why = reason === 'bound' ? 'they may take no more disk space' : 'the disk is nearly full'
+      return `warning: given up ${formatCount(files, 'captured file')} (${formatBytes(bytes)}): ${why}, ${formatBytes(freeBytes)} are free; nothing is backed up until the replica answers, then all pages are compared (given-up)`
+    }
     case 'tail-kept':
       return `transactions ${formatTXID(event.minTXID)} to ${formatTXID(event.maxTXID)} are no part of the replica's history; their ${formatCount(event.files, 'file')} are kept in ${event.folder}`
     case 'compacted':
@@ -137,5 +144,6 @@ export function stoppedLine(report: CloseReport): string {
       : `in the replica up to TXID ${formatTXID(report.uploaded)}`
   if (isComplete(report)) return `stopped; everything is ${safe}`
   const left = `${formatCount(report.pendingFiles, 'file')} not uploaded, kept beside the database for the next start`
+  if (report.givenUp) return `stopped; ${safe}; captures were given up, the next start compares all pages`
   return `stopped; ${safe}; ${left}`
 }

@@ -25,6 +25,11 @@ export function liveStatusLines({ process, states, list, ...sum }: LiveStatusJSO
     sum.unreplicatedSince === undefined
       ? '  everything that is committed is in the replicas'
       : `  up to ${formatDuration(sum.lagMs)} behind; ${waiting}`,
+    ...(sum.writeLock.count === 0
+      ? []
+      : [
+          `  writers were kept out ${formatCount(sum.writeLock.count, 'time')}: half of them up to ${sum.writeLock.p50Ms} ms, 99 % up to ${sum.writeLock.p99Ms} ms, the longest ${sum.writeLock.maxMs} ms`,
+        ]),
     ...(shown.length === 0 ? [] : [formatTable(COLUMNS, shown.map(cellsOf))]),
     ...(list.length > shown.length ? [`and ${list.length - shown.length} more; --json has them all`] : []),
   ]

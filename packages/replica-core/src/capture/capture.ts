@@ -7,21 +7,22 @@ import {
   type TXID,
   toTXID,
 } from '@sqlstream/ltx'
-import { isWorthPool } from '@sqlstream/replica'
+import { isWorthPool, SNAPSHOT_LEVEL } from '@sqlstream/replica'
 import { createModestPool } from '@sqlstream/replica/node'
 import type { WALIndexHeader } from '@sqlstream/wal'
 import { discontinuous, pageSizeChanged } from '../errors.ts'
 import type { FileSignature } from '../sqlite/file-signature.ts'
 import { endsThere, type WALEnd } from '../sqlite/wal-end.ts'
-import { applyChanges } from '../state/journal.ts'
 import { Ledger } from '../state/ledger.ts'
+import type { DatabaseState, Owed } from '../state/owed.ts'
 import type { Position, WALPosition } from '../state/position.ts'
 import type { CaptureContext, CapturedFile, LiveSnapshot } from './context.ts'
 import { generationAfter, isSameGeneration } from './continuity.ts'
-import { difference } from './difference.ts'
+import { difference, ledgerOf } from './difference.ts'
 import { encodeSnapshot } from './encode-snapshot.ts'
 import { FrameTable } from './frame-table.ts'
-import { type DatabaseView, type PageSource, WALPages } from './page-source.ts'
+import { takeDifference } from './live-difference.ts'
+import { type PageSource, WALPages } from './page-source.ts'
 import { START_OF_GENERATION, WALScan } from './scan.ts'
 import { takeView } from './view.ts'
 import { writeFile } from './write-file.ts'
@@ -122,7 +123,7 @@ export class Capture {
     options: { readonly signal?: AbortSignal | undefined; readonly onPages?: (done: number) => void } = {},
   ): Promise<LiveSnapshot> {
     const view = await takeView(this.#c, this.#scan)
-    const ledger = await this.#ledgerOf(view.pages, options)
+    const ledger = await ledgerOf(view.pages, this.#kernel, options)
     view.proveAgain()
     const expected = ledger.words().slice()
     const timestamp = this.#timestamp()
@@ -151,6 +152,7 @@ export class Capture {
     const pageSize = this.#c.pageSize
     const pool = isWorthPool(view.pages.count * pageSize) ? createModestPool : undefined
     return {
+      level: SNAPSHOT_LEVEL,
       header,
       pages: view.pages.count,
       body: (bodyOptions) =>
@@ -162,13 +164,24 @@ export class Capture {
     }
   }
 
+  /** What leads from a base, where the replica is, to what the database is now: see {@link takeDifference}. */
+  difference(
+    owed: Owed,
+    base: DatabaseState,
+    note: (owed: Owed) => void,
+    signal?: AbortSignal,
+  ): Promise<LiveSnapshot> {
+    const parts = { scan: this.#scan, kernel: this.#kernel, batchBytes: BATCH_BYTES, note, signal }
+    return takeDifference(this.#c, owed, base, { ...parts, timestamp: this.#timestamp() })
+  }
+
   /**
    * Takes the database for the state after `txid` if its checksum is the one that the replica
    * proves for it. Position and ledger are set then.
    */
   async adopt(txid: TXID, checksum: Checksum, signal?: AbortSignal): Promise<boolean> {
     const view = await takeView(this.#c, this.#scan)
-    const ledger = await this.#ledgerOf(view.pages, { signal })
+    const ledger = await ledgerOf(view.pages, this.#kernel, { signal })
     view.proveAgain()
     if (ledger.checksum !== checksum) return false
     const { pageSize } = this.#c
@@ -266,17 +279,6 @@ export class Capture {
         postApplyChecksum: position.postApplyChecksum,
       },
     })
-  }
-
-  /** The checksums of all pages. */
-  async #ledgerOf(
-    view: DatabaseView,
-    options: { readonly signal?: AbortSignal | undefined; readonly onPages?: (done: number) => void },
-  ): Promise<Ledger> {
-    const changes = await difference(view, new Ledger(), this.#kernel, options)
-    const ledger = new Ledger(view.commit)
-    applyChanges(ledger, view.commit, changes)
-    return ledger
   }
 
   /** Time never goes back along a chain, whatever the clock does. */

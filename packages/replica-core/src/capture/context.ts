@@ -1,4 +1,5 @@
 import type { Header, PageSize, Pos } from '@sqlstream/ltx'
+import type { Level } from '@sqlstream/replica'
 import type { FailpointHook } from '../failpoint.ts'
 import type { DatabaseFiles } from '../sqlite/database-files.ts'
 import type { Holder } from '../sqlite/holder.ts'
@@ -31,8 +32,10 @@ export interface CapturedFile {
   readonly wal: WALPosition
 }
 
-/** A snapshot of the live database, readable as long as the holder does not move. */
+/** A snapshot of the live database, or what a replica lacks of it, readable as long as the holder does not move. */
 export interface LiveSnapshot {
+  /** Of the file that it becomes: that of snapshots, or 0. */
+  readonly level: Level
   readonly header: Header
   readonly pages: number
   body(options: { signal?: AbortSignal; onPages?: (done: number) => void }): AsyncIterable<Uint8Array>

@@ -1,14 +1,17 @@
 import type { PageKernel } from '@sqlstream/ltx'
 import { BREATH_BYTES, breathe } from '../breathe.ts'
-import type { LedgerChanges } from '../state/journal.ts'
-import type { Ledger } from '../state/ledger.ts'
-import type { PageSource } from './page-source.ts'
+import { applyChanges, type LedgerChanges } from '../state/journal.ts'
+import { Ledger } from '../state/ledger.ts'
+import type { DatabaseView, PageSource } from './page-source.ts'
 
 /** Which pages of a source differ from the ledger, and their new checksums. */
 export interface Difference extends LedgerChanges {
   /** Index in the source of each changed page. */
   readonly indexes: Uint32Array
 }
+
+/** What is known of the pages of a database. */
+export type KnownPages = Pick<Ledger, 'pageCount' | 'low' | 'high'>
 
 /**
  * Compares the pages of a source with the ledger, by checksum. A page whose content did not change
@@ -17,7 +20,7 @@ export interface Difference extends LedgerChanges {
  */
 export async function difference(
   source: PageSource,
-  ledger: Ledger,
+  ledger: KnownPages,
   kernel: PageKernel,
   options: { readonly signal?: AbortSignal | undefined; readonly onPages?: (done: number) => void } = {},
 ): Promise<Difference> {
@@ -56,6 +59,18 @@ export async function difference(
     }
   }
   return { count, pgnos: pgnos.subarray(0, count), indexes, sums: sums.subarray(0, count * 2) }
+}
+
+/** The checksums of all pages of a database. */
+export async function ledgerOf(
+  view: DatabaseView,
+  kernel: PageKernel,
+  options: { readonly signal?: AbortSignal | undefined; readonly onPages?: (done: number) => void },
+): Promise<Ledger> {
+  const changes = await difference(view, new Ledger(), kernel, options)
+  const ledger = new Ledger(view.commit)
+  applyChanges(ledger, view.commit, changes)
+  return ledger
 }
 
 /** Puts pages of a source and their numbers into the memory of a kernel. */

@@ -51,7 +51,12 @@ export async function writeFile(
 }
 
 /** Fills the kernel with changed pages from the `from`-th on; runs of neighbours are read at once. */
-function fillChanged(source: PageSource, changes: Difference, from: number, kernel: PageKernel): number {
+export function fillChanged(
+  source: PageSource,
+  changes: Difference,
+  from: number,
+  kernel: PageKernel,
+): number {
   const n = Math.min(kernel.capacity, changes.count - from)
   const { pageSize } = source
   for (let i = 0; i < n; ) {
@@ -65,7 +70,8 @@ function fillChanged(source: PageSource, changes: Difference, from: number, kern
   return n
 }
 
-function assertUnchanged(changes: Difference, from: number, count: number, kernel: PageKernel): void {
+/** @throws PrimaryError `wal-discontinuous` when a page of a batch is no longer what was compared */
+export function assertUnchanged(changes: Difference, from: number, count: number, kernel: PageKernel): void {
   for (let i = 0; i < count; i++) assertSum(changes.sums, (from + i) * 2, i, kernel)
 }
 

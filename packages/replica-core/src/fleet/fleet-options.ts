@@ -1,4 +1,5 @@
 import type { Replica } from '@sqlstream/replica'
+import type { BudgetOptions, Budgets } from '../budget/budgets.ts'
 import type { PrimaryOptions } from '../options.ts'
 import type { DiscoveryOptions } from './discovery.ts'
 import type { FleetDatabase, FleetListener } from './fleet-events.ts'
@@ -33,13 +34,13 @@ export interface FleetOptions {
   readonly lastRestsMs?: number
   /** How many databases may be open at once. Default 1000. */
   readonly maxOpen?: number
-  /** How many files are uploaded at once, of all databases. Default 64. */
-  readonly maxUploads?: number
-  /** How many databases have their files merged and removed at once. Default 4. */
-  readonly maxMaintenances?: number
+  /** What all databases may take together: limits of this fleet alone, or what it shares with others. */
+  readonly budgets?: BudgetOptions | Budgets
   /** How many are opened at the same time, and closed at the end. Default 16. */
   readonly concurrency?: number
   /** Length from which on a segment of the shared log of captures is followed by another. Default 32 MiB. */
   readonly logSegmentBytes?: number
   readonly onEvent?: FleetListener
+  /** Learns how long writers of a database were kept out, each time that we took its write lock, ms. Must be cheap. */
+  readonly onWriteLock?: (milliseconds: number) => void
 }

@@ -1,4 +1,5 @@
 import { type BlobStore, Slots } from '@sqlstream/storage'
+import { Budgets } from '../budget/budgets.ts'
 import { tell } from '../events.ts'
 import { assertLeases } from '../lease/obtain-lease.ts'
 import { type CloseReport, isComplete } from '../report.ts'
@@ -21,8 +22,6 @@ import { SharedLog } from './shared-log.ts'
 const REST_AFTER_MS = 60_000
 const MOST_OPEN = 1000
 const CONCURRENCY = 16
-const MOST_UPLOADS = 64
-const MOST_MAINTENANCES = 4
 /** Records of databases that rest. */
 const READS = 64
 const LOOK_MS = 1000
@@ -59,19 +58,21 @@ export class Fleet {
     this.#o = options
     this.#budget = new OpenBudget(options.maxOpen ?? MOST_OPEN)
     const { folder, logSegmentBytes: segmentBytes, primary } = options
+    const { budgets: given } = options
+    const budgets = given instanceof Budgets ? given : new Budgets({ disk: primary?.disk, ...given })
     const logOptions = { segmentBytes, failpoint: primary?.failpoint }
     this.#log = new SharedLog(folder.path, logOptions, (path, { message }) =>
       this.#emit({ type: 'warning', code: 'no-shared-log', path, message }),
     )
     this.#context = {
       options,
+      budgets,
       primary: {
         threads: this.#threads,
         watches: this.#watches,
-        limits: {
-          uploads: new Slots(options.maxUploads ?? MOST_UPLOADS),
-          maintenances: new Slots(options.maxMaintenances ?? MOST_MAINTENANCES),
-        },
+        limits: budgets.limits,
+        disk: budgets.disk,
+        onWriteLock: options.onWriteLock,
         assertLeases: this.#assertLeases,
       },
       log: () => this.#log.open(),

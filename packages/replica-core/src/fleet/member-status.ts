@@ -1,6 +1,7 @@
 import type { TXID } from '@sqlstream/ltx'
 import type { CloseReport, PrimaryStatus } from '../report.ts'
 import type { Resting } from '../rest.ts'
+import type { PrimaryState } from '../state-machine.ts'
 import type { FleetDatabase, MemberState } from './fleet-events.ts'
 
 /** What a member can be when it is closed: `queued` at the end of the fleet. */
@@ -31,6 +32,10 @@ export interface MemberStatus {
   readonly lastError?: Error
 }
 
+function isFailing(state: PrimaryState | undefined): boolean {
+  return state === 'failed' || state === 'suspended'
+}
+
 /** Puts together what is known of a member, with its primary, at rest, or without either. */
 export function memberStatus(
   database: FleetDatabase,
@@ -56,7 +61,7 @@ export function memberStatus(
   const unreplicatedSince = primary === undefined ? since : primary.unreplicatedSince
   return {
     database,
-    state: state === 'open' && primary?.state === 'failed' ? 'failed' : state,
+    state: state === 'open' && isFailing(primary?.state) ? 'failed' : state,
     ...(captured !== undefined && { captured }),
     ...(uploaded !== undefined && { uploaded }),
     pendingFiles: primary?.pendingFiles ?? report?.pendingFiles ?? 0,

@@ -109,8 +109,7 @@ export class Member {
   }
 
   async #begin(seen: Candidate): Promise<void> {
-    const { reads, options } = this.#c
-    const read = reads.run(async () => park(primaryOptionsOf(options, this.database), seen))
+    const read = this.#c.reads.run(async () => park(primaryOptionsOf(this.#c, this.database), seen))
     // What fails here fails again when it is opened, and is told then.
     const parked = await read.catch(() => undefined)
     if (parked === undefined || this.#touched || this.#closed.signal.aborted) return this.open()
@@ -257,7 +256,7 @@ export class Member {
           this.#resting = undefined
           this.#parked = undefined
           return Primary.open(
-            { ...primaryOptionsOf(this.#c.options, this.database), signal, onEvent: this.#onEvent },
+            { ...primaryOptionsOf(this.#c, this.database), signal, onEvent: this.#onEvent },
             { ...context, log, resting, since: this.#since },
           )
         },

@@ -13,6 +13,8 @@ export interface CheckpointReply {
   readonly busy: number
   readonly log: number
   readonly checkpointed: number
+  /** How long it took, ms. */
+  readonly milliseconds: number
   readonly error?: string
 }
 
@@ -21,7 +23,7 @@ export interface CheckpointReply {
 const connections = new Map<string, Database.Database>()
 
 function checkpoint(request: CheckpointRequest): CheckpointReply {
-  const none = { id: request.id, busy: 0, log: 0, checkpointed: 0 }
+  const none = { id: request.id, busy: 0, log: 0, checkpointed: 0, milliseconds: 0 }
   let db = connections.get(request.path)
   if (request.mode === 'close') {
     db?.close()
@@ -32,8 +34,11 @@ function checkpoint(request: CheckpointRequest): CheckpointReply {
     db = new Database(request.path, { fileMustExist: true, timeout: 50 })
     connections.set(request.path, db)
   }
+  const started = performance.now()
   const [row] = db.pragma(`wal_checkpoint(${request.mode})`) as CheckpointReply[]
-  return { id: request.id, busy: row?.busy ?? 1, log: row?.log ?? -1, checkpointed: row?.checkpointed ?? -1 }
+  const milliseconds = performance.now() - started
+  const { busy = 1, log = -1, checkpointed = -1 } = row ?? {}
+  return { id: request.id, busy, log, checkpointed, milliseconds }
 }
 
 parentPort?.on('message', (request: CheckpointRequest) => {
@@ -41,7 +46,7 @@ parentPort?.on('message', (request: CheckpointRequest) => {
   try {
     reply = checkpoint(request)
   } catch (error) {
-    reply = { id: request.id, busy: 1, log: -1, checkpointed: -1, error: String(error) }
+    reply = { id: request.id, busy: 1, log: -1, checkpointed: -1, milliseconds: 0, error: String(error) }
   }
   parentPort?.postMessage(reply)
 })

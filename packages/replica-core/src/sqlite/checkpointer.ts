@@ -9,6 +9,8 @@ export interface CheckpointResult {
   readonly busy: boolean
   readonly log: number
   readonly checkpointed: number
+  /** How long writers were kept out at most, ms: 0 for a passive one. */
+  readonly heldMs: number
 }
 
 /**
@@ -26,8 +28,8 @@ export class Checkpointer {
     const sqlMode = mode.toUpperCase() as CheckpointRequest['mode']
     const reply = await this.#thread.ask(path, this.#request(path, sqlMode))
     assertDone(reply)
-    const { busy, log, checkpointed } = reply
-    return { busy: busy !== 0, log, checkpointed }
+    const { busy, log, checkpointed, milliseconds } = reply
+    return { busy: busy !== 0, log, checkpointed, heldMs: mode === 'passive' ? 0 : milliseconds }
   }
 
   /** Lets go of a database. Must come before the last read transaction of this process on it ends. */

@@ -163,6 +163,16 @@ export class Holder {
     this.#parked = false
   }
 
+  /** Forbids nothing any more, until {@link attachStable}: a restart in between is not excused. */
+  release(): void {
+    this.#guard.end()
+    this.#holder.end()
+    this.#restartIsCaptured = false
+    this.#parked = false
+    this.#wantsPin = false
+    this.#mark = 0
+  }
+
   /** Ends the transactions and closes the connections. */
   close(): void {
     this.#guard.end()

@@ -8,10 +8,15 @@ export class WriteBarrier {
   readonly #path: string
   readonly #maxMs: number
   readonly #thread: BarrierThread
+  readonly #onHeld: (milliseconds: number) => void
   #held = false
 
-  /** @param maxMs how long it stays up at most */
-  constructor(path: string, maxMs: number, thread: BarrierThread) {
+  /**
+   * @param maxMs how long it stays up at most
+   * @param onHeld learns how long it was, each time
+   */
+  constructor(path: string, maxMs: number, thread: BarrierThread, onHeld: (milliseconds: number) => void) {
+    this.#onHeld = onHeld
     this.#path = path
     this.#maxMs = maxMs
     this.#thread = thread
@@ -27,7 +32,9 @@ export class WriteBarrier {
     if (this.#held) return undefined
     this.#held = true
     try {
-      return await this.#thread.hold(this.#path, this.#maxMs, work)
+      const heldMs = await this.#thread.hold(this.#path, this.#maxMs, work)
+      if (heldMs !== undefined) this.#onHeld(heldMs)
+      return heldMs
     } finally {
       this.#held = false
     }

@@ -48,6 +48,8 @@ export interface LogSeat {
   acknowledge(txid: TXID): void
   /** Resolves when everything that was appended before is durable. @throws the system's error; may be called again */
   synced(): Promise<void>
+  /** Everything was flushed: segments that nobody needs any more go, the one that is written to as well. */
+  flushed(): void
   /** Everything was flushed: the log forgets the database. With a reason, it was not: the next seat of the database flushes it. */
   leave(reason?: unknown): void
 }
@@ -134,6 +136,10 @@ export class CaptureLog {
       room: () => this.#room(),
       acknowledge: (txid) => this.#acknowledge(place, txid),
       synced: () => this.#synced(place.appended, place),
+      flushed: () => {
+        place.flushed = place.appended
+        this.#dropFlushed(true)
+      },
       leave: (reason) => {
         if (reason !== undefined) {
           this.#unflushed.set(folder.path, { place, reason })

@@ -152,6 +152,11 @@ export class CaptureState {
     )
   }
 
+  /** What was in the spool was given up: brings it out of the log, which keeps it no longer, as far as the disk allows. */
+  async forgetLogged(): Promise<void> {
+    if (await this.tryFlush()) this.#seat?.flushed()
+  }
+
   #flushNow(): void {
     if (!this.#write()) return
     try {

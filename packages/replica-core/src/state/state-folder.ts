@@ -18,6 +18,8 @@ export interface StateFolder {
   readonly place: string
   /** Files that were captured, never uploaded, and are no part of the replica's history. */
   readonly kept: string
+  /** What the replica lacks of what was captured, and given up. */
+  readonly owed: string
   /** Says that captures are in a log that is shared with other databases. */
   readonly seat: string
   /** How the database was left when it was let go; there only while it rests. */
@@ -44,6 +46,7 @@ export function stateFolderAt(folder: string): StateFolder {
     identity: join(folder, 'identity.json'),
     place: join(folder, 'place'),
     kept: join(folder, 'kept'),
+    owed: join(folder, 'owed'),
     seat: join(folder, 'seat'),
     rest: join(folder, 'rest.json'),
     lock: join(folder, 'lock'),

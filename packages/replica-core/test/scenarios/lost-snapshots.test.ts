@@ -102,6 +102,7 @@ describe('the queue of uploads', () => {
       timestamp: 1,
     })
     const snapshot: LiveSnapshot = {
+      level: 9,
       header,
       pages: 1,
       body: async function* () {

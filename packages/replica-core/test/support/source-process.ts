@@ -25,6 +25,10 @@ export class SourceProcess<Message> {
     })
   }
 
+  get gone(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null
+  }
+
   get pid(): number {
     return this.child.pid!
   }

@@ -35,6 +35,7 @@ export default class ConfigShow extends BaseCommand {
       drivers: [...config.drivers],
       ...(config.socket !== undefined && { socket: config.socket }),
       ...(config.metrics !== undefined && { metrics: config.metrics }),
+      ...(config.limits !== undefined && { limits: config.limits }),
       databases: config.databases.map(shownSettings),
       folders: config.folders.map(shownFolder),
     }
@@ -45,6 +46,7 @@ export default class ConfigShow extends BaseCommand {
       this.log(
         `  metrics: ${shown.metrics.listen}${shown.metrics.perDatabase ? ', for each database too' : ''}`,
       )
+    for (const [name, value] of Object.entries(shown.limits ?? {})) this.log(`  limit: ${name} ${value}`)
     const lines = [...shown.databases.flatMap(linesOf), ...shown.folders.flatMap(folderLines)]
     for (const line of lines) this.log(`  ${line}`)
     return shown

@@ -1,0 +1,70 @@
+import { type DiskLimits, type DiskSpace, type DiskUse, type GiveUpReason, planDisk } from '../plan-disk.ts'
+import { type Disk, diskOf } from '../state/disk-space.ts'
+
+/** Between two looks at the disk, unless something large is coming. */
+const LOOK_MS = 250
+/** What counts as large. */
+const LARGE = 1 << 20
+
+/** A database whose captures take disk space. */
+export interface DiskUser {
+  /** Its local state. */
+  readonly folder: string
+  /** What it takes now. */
+  use(): DiskUse
+  /** Resolves when its captures are gone, and the WAL is free. */
+  giveUp(reason: GiveUpReason, space: DiskSpace): Promise<void>
+}
+
+/** Watches the disks that databases share, and has those give up their captures that {@link planDisk} names. */
+export class DiskBudget {
+  readonly #limits: DiskLimits
+  readonly #diskOf: (folder: string) => Disk | undefined
+  readonly #users = new Set<DiskUser>()
+  #lastLook = Number.NEGATIVE_INFINITY
+  #looking: Promise<void> | undefined
+
+  /** @param disk for tests */
+  constructor(limits: DiskLimits = {}, disk: (folder: string) => Disk | undefined = diskOf) {
+    this.#limits = limits
+    this.#diskOf = disk
+  }
+
+  /** Returns what lets go of it again. */
+  join(user: DiskUser): () => void {
+    this.#users.add(user)
+    return () => this.#users.delete(user)
+  }
+
+  /** To be called before a capture, and now and then. Resolves when there is room again, as far as we can make it. */
+  async look(user: DiskUser): Promise<void> {
+    const now = performance.now()
+    if (now - this.#lastLook < LOOK_MS && user.use().incomingBytes < LARGE) return
+    this.#looking ??= this.#look().finally(() => {
+      this.#lastLook = performance.now()
+      this.#looking = undefined
+    })
+    await this.#looking
+  }
+
+  async #look(): Promise<void> {
+    const disks = new Map<number, { disk: Disk; users: (DiskUse & { readonly user: DiskUser })[] }>()
+    const known = new Map<string, Disk | undefined>()
+    for (const user of this.#users) {
+      const use = { ...user.use(), user }
+      if (use.spoolBytes + use.walBytes + use.incomingBytes === 0) continue
+      const disk = known.has(user.folder) ? known.get(user.folder) : this.#diskOf(user.folder)
+      known.set(user.folder, disk)
+      if (disk === undefined) continue
+      const same = disks.get(disk.device)
+      if (same === undefined) disks.set(disk.device, { disk, users: [use] })
+      else same.users.push(use)
+    }
+    for (const { disk, users } of disks.values()) {
+      const plan = planDisk(disk, users, this.#limits)
+      if (plan === undefined) continue
+      // One that fails to give up must not keep the others from it.
+      await Promise.allSettled(plan.giveUp.map(({ user }) => user.giveUp(plan.reason, disk)))
+    }
+  }
+}
