@@ -259,9 +259,8 @@ export class Replication {
       await this.serial.run(last).catch((error: Error) => {
         this.#lastError = error
       })
-      const { pos } = this
-      if (pos !== undefined && !signal?.aborted && !this.uploader.held) {
-        await this.uploader.waitFor(pos.txid, signal).catch(() => undefined)
+      if (this.pos !== undefined && !signal?.aborted && !this.uploader.held) {
+        await this.uploader.waitFor(this.pos.txid, signal).catch(() => undefined)
       }
     }
     await this.maintenance?.stop()
