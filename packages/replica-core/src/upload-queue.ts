@@ -76,8 +76,9 @@ export class UploadQueue {
   /**
    * What is to be tried now. It stays the same until it is done or dropped: an attempt whose outcome is not known may have put
    * it, and another range over the same transactions would stand beside it.
+   * @param crowded whether other databases wait for their turn
    */
-  next(): Upload | undefined {
+  next({ crowded = false }: { readonly crowded?: boolean } = {}): Upload | undefined {
     if (this.#current !== undefined) return this.#current
     const files: SpoolFile[] = []
     for (const pending of this.#waiting) {
@@ -85,7 +86,7 @@ export class UploadQueue {
       files.push(pending.file)
     }
     if (files.length > 0) {
-      const length = batchLength(files, this.#limits)
+      const length = batchLength(files, { limits: this.#limits, crowded })
       this.#waiting.splice(0, length)
       this.#current = { kind: 'files', files: files.slice(0, length) }
     } else {

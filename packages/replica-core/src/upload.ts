@@ -152,14 +152,18 @@ export class Uploader {
     // What is queued in the same turn is looked at together.
     await Promise.resolve()
     while (!this.#signal.aborted && !this.#held) {
-      const upload = this.#queue.next()
-      if (upload === undefined) return
+      if (this.#queue.isEmpty) return
+      let upload: Upload | undefined
       try {
-        await this.#inTurn(upload)
+        await this.#inTurn(async () => {
+          // Chosen now that it is its turn: what came while it waited goes with it. Unless all of it was dropped.
+          upload = this.#held ? undefined : this.#queue.next({ crowded: (this.#c.slots?.waiting ?? 0) > 0 })
+          if (upload !== undefined) await this.#withMemory(upload)
+        })
         delay = FIRST_RETRY_MS
         this.#lastError = undefined
       } catch (error) {
-        if (this.#signal.aborted) return
+        if (this.#signal.aborted || upload === undefined) return
         this.#lastError = error as Error
         if (isReplicaError(error, 'fenced')) {
           const whose = await this.#judge(upload).catch(() => undefined)
@@ -197,13 +201,15 @@ export class Uploader {
     return this.#c.judge(level, rangeOfUpload(upload), this.#signal)
   }
 
-  /** With a slot, and the memory for what is read. */
-  async #inTurn(upload: Upload): Promise<void> {
-    const { slots, memory } = this.#c
-    const signal = this.#signal
+  /** With a slot. */
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    await (this.#c.slots?.run(work, { signal: this.#signal }) ?? work())
+  }
+
+  /** With the memory for what is read. */
+  async #withMemory(upload: Upload): Promise<void> {
     const put = (): Promise<void> => this.#put(upload)
-    const withMemory = (): Promise<void> => memory?.run(bytesInMemory(upload), put, signal) ?? put()
-    await (slots?.run(withMemory, { signal }) ?? withMemory())
+    await (this.#c.memory?.run(bytesInMemory(upload), put, this.#signal) ?? put())
   }
 
   async #put(upload: Upload): Promise<void> {

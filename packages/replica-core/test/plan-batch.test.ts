@@ -16,7 +16,13 @@ it.each([
   expect(
     batchLength(
       sizes.map((size) => ({ size })),
-      limits,
+      { limits },
     ),
   ).toBe(expected)
+})
+
+it('two are merged while other databases wait', () => {
+  const files = [{ size: 10 }, { size: 10 }]
+  expect(batchLength(files, { limits, crowded: true })).toBe(2)
+  expect(batchLength(files.slice(1), { limits, crowded: true })).toBe(1)
 })

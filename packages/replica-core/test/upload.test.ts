@@ -1,7 +1,14 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createHeader, Encoder, type PageSize, toTXID } from '@sqlstream/ltx'
 import { assumeSoleWriter, Replica } from '@sqlstream/replica'
-import { type Fault, type FaultyStore, MemoryStore, type StorageError, withFaults } from '@sqlstream/storage'
+import {
+  type Fault,
+  type FaultyStore,
+  MemoryStore,
+  Slots,
+  type StorageError,
+  withFaults,
+} from '@sqlstream/storage'
 import { TempFolder } from '@sqlstream/testkit'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { LiveSnapshot } from '../src/capture/context.ts'
@@ -40,7 +47,7 @@ class Scene {
   judge: () => Promise<'late' | 'foreign'> = async () => 'foreign'
   readonly uploader: Uploader
 
-  constructor(plan: readonly Fault[] = [], uploaded?: number) {
+  constructor(plan: readonly Fault[] = [], uploaded?: number, slots?: Slots) {
     mkdirSync(this.folder.join('spool'))
     this.store = withFaults(new MemoryStore(), plan)
     this.replica = new Replica(this.store, { layout: 'plain' })
@@ -50,6 +57,7 @@ class Scene {
         writer: this.replica.writer(assumeSoleWriter('test')),
         captureState: { spool: this.spool, synced: async () => undefined, acknowledge: () => undefined },
         emit: (event) => this.events.push(event),
+        slots,
         judge: () => this.judge(),
         onFenced: (error) => this.fenced.push(error),
         onLate: (error) => this.late.push(error),
@@ -115,8 +123,8 @@ class Scene {
 }
 
 let scene: Scene
-function begin(plan: readonly Fault[] = [], uploaded?: number): Scene {
-  scene = new Scene(plan, uploaded)
+function begin(plan: readonly Fault[] = [], uploaded?: number, slots?: Slots): Scene {
+  scene = new Scene(plan, uploaded, slots)
   return scene
 }
 
@@ -480,6 +488,51 @@ describe('snapshots', () => {
     await vi.advanceTimersByTimeAsync(60_000)
     expect(ended).toEqual(['done'])
     expect(await s.there(9)).toEqual([])
+  })
+})
+
+describe('one of many databases', () => {
+  /** Takes the only slot until the returned function is called. */
+  async function taken(slots: Slots): Promise<() => void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    void slots.run(() => promise)
+    await vi.advanceTimersByTimeAsync(0)
+    return resolve
+  }
+
+  it('P2: puts what came while it waited for its turn with one request, while others wait too', async () => {
+    const slots = new Slots(1)
+    const s = begin([], undefined, slots)
+    const go = await taken(slots)
+    s.enqueue(1)
+    await vi.advanceTimersByTimeAsync(1)
+    s.enqueue(2, 3)
+    const other = slots.run(async () => undefined)
+    go()
+    await s.wait(3)
+    expect(s.events.filter(({ type }) => type === 'uploaded')).toMatchObject([{ captures: 3 }])
+    await other
+    // Nobody waits any more: each is a point of its own again.
+    s.enqueue(4, 5)
+    await s.wait(5)
+    expect(await s.there()).toEqual([3, 4, 5])
+  })
+
+  it('P2: puts nothing when all was dropped while it waited for its turn', async () => {
+    const slots = new Slots(1)
+    const s = begin([], undefined, slots)
+    const go = await taken(slots)
+    s.enqueue(1, 2)
+    await vi.advanceTimersByTimeAsync(1)
+    s.uploader.discard()
+    s.enqueue(3)
+    go()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(await s.there()).toEqual([])
+    const { snapshot } = s.snapshot(4)
+    s.uploader.enqueue({ kind: 'snapshot', snapshot, done: () => undefined, broken: () => undefined })
+    await s.wait(4)
+    expect(await s.there(9)).toEqual([4])
   })
 })
 

@@ -13,6 +13,11 @@ export class Slots {
     this.#free = limit
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   /** Resolves with a slot, which `leave` gives back. Rejects with the signal's reason. */
   async enter(options: AbortOptions = {}): Promise<void> {
     options.signal?.throwIfAborted()
