@@ -33,7 +33,7 @@ async function behind(last: number, options: ConstructorParameters<typeof Histor
   return { history, follower, file, events, expectAt, [Symbol.asyncDispose]: dispose }
 }
 
-test.each([1, 2, 8])('T41: a missing capture is bridged by a merge of level %i', async (level) => {
+test.each([1, 2, 8])('F9, T41: a missing capture is bridged by a merge of level %i', async (level) => {
   await using at = await behind(9)
   await at.history.merge(level, 4, 7)
   await at.history.removeCaptures(5)
@@ -49,7 +49,7 @@ test('T41: a copy in the middle of a merge goes on by it', async () => {
   at.expectAt(9)
 })
 
-test('T41: just below a hole that no merge covers, a snapshot behind it is taken: only what differs is written, at once', async () => {
+test('F9, T41: just below a hole that no merge covers, a snapshot behind it is taken: only what differs is written, at once', async () => {
   await using at = await behind(9)
   await at.history.merge(9, 1, 8)
   await at.history.removeCaptures(4, 5)
@@ -63,7 +63,7 @@ test('T41: just below a hole that no merge covers, a snapshot behind it is taken
   expect(at.events.filter(({ type }) => type === 'rebased')).toMatchObject([{ from: 3n, pos: { txid: 9n } }])
 })
 
-test('T41: a hole that nothing covers is an error at once, which ends when a snapshot comes', async () => {
+test('F9, T41: a hole that nothing covers is an error at once, which ends when a snapshot comes', async () => {
   await using at = await behind(9)
   await at.history.removeCaptures(5)
   await expect(at.follower.catchUp()).rejects.toMatchObject({ code: 'gap', message: /0000000000000005/ })
@@ -99,7 +99,7 @@ test('a copy that is followed tells of a hole at the next look, and goes on when
   expect(BigInt(at.history.txid)).toBe(follower.status.pos.txid)
 })
 
-test('a damaged capture is told of, and bridged by a merge', async () => {
+test('F7: a damaged capture is told of, and bridged by a merge', async () => {
   await using at = await behind(6)
   await at.history.merge(1, 4, 6)
   const key = 'ltx/0/0000000000000004-0000000000000004.ltx'

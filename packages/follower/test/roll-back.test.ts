@@ -62,7 +62,7 @@ async function back(history: History, txid: number): Promise<RollBackResult> {
 }
 
 test.each([1, 2, 3, 4])(
-  'the past becomes the newest state, and every state before and after stays restorable (seed %i)',
+  'F14: the past becomes the newest state, and every state before and after stays restorable (seed %i)',
   async (seed) => {
     using history = await randomHistory(seed, 9)
     const states = [...history.images]
@@ -110,7 +110,7 @@ test('only what differs is written, and a try writes nothing', async () => {
   expect(file).toMatchObject({ level: 0, minTXID: 4n, maxTXID: 4n })
 })
 
-test('a reader that slept through a return to the past and another schema sees the new one', async () => {
+test('F15: a reader that slept through a return to the past and another schema sees the new one', async () => {
   using history = new History()
   await history.step('CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t(v) VALUES (1)')
   await history.step('CREATE TABLE gone(a)')

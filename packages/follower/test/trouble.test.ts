@@ -44,7 +44,7 @@ async function failing(
 }
 
 test.each(['writeSync', 'fsyncSync', 'ftruncateSync', 'renameSync', 'rmSync'] as const)(
-  'T15: whichever %s fails, the copy is as before, readers go on, and the next try succeeds',
+  'F4, T15: whichever %s fails, the copy is as before, readers go on, and the next try succeeds',
   async (name) => {
     await using follower = await openFollower({ replica: history.replica, file, poll: false })
     const reader = new Database(file, { readonly: true })
