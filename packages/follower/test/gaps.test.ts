@@ -1,3 +1,4 @@
+import { toTXID } from '@sqlstream/ltx'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { type FollowerEvent, openFollower } from '../src/index.ts'
@@ -95,7 +96,7 @@ test('a copy that is followed tells of a hole at the next look, and goes on when
   await told
   expect(failures[0]).toMatchObject({ error: { code: 'gap' } })
   await at.history.put(late)
-  await follower.waitFor(at.history.txid as never)
+  await follower.waitFor(toTXID(BigInt(at.history.txid)))
   expect(BigInt(at.history.txid)).toBe(follower.status.pos.txid)
 })
 
@@ -119,4 +120,21 @@ test('files that prove nothing are followed too, and zeros stand where a page is
   await using at = await behind(12, { proven: false, pageSize: 1024 })
   await at.follower.catchUp()
   at.expectAt(12)
+})
+
+test('the layout of S3 is followed like any other', async () => {
+  await using at = await behind(7, { layout: 's3' })
+  await at.follower.catchUp()
+  at.expectAt(7)
+  await at.follower.close()
+  await using follower = await openFollower({
+    replica: at.history.replica,
+    file: at.file,
+    poll: { everyMs: 1, listEveryMs: 1 },
+  })
+  await follower.waitFor(toTXID(7n))
+  for (let i = 0; i < 3; i++) await at.history.step('INSERT INTO t(v) SELECT randomblob(3000)')
+  await at.history.merge(0, 8, 10)
+  await at.history.removeCaptures(8, 9, 10)
+  await follower.waitFor(toTXID(10n))
 })
