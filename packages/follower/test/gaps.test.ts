@@ -1,4 +1,5 @@
 import { toTXID } from '@sqlstream/ltx'
+import { getBytes } from '@sqlstream/storage'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { type FollowerEvent, openFollower } from '../src/index.ts'
@@ -137,4 +138,30 @@ test('the layout of S3 is followed like any other', async () => {
   await at.history.merge(0, 8, 10)
   await at.history.removeCaptures(8, 9, 10)
   await follower.waitFor(toTXID(10n))
+})
+
+test('T28: a capture that is seen while it still arrives is told of, and read again', async () => {
+  await using at = await behind(3)
+  await at.follower.close()
+  at.history.db.exec("INSERT INTO t(v) VALUES ('late')")
+  const late = at.history.record()
+  const file = await at.history.put(late)
+  const bytes = await getBytes(at.history.store, file.key)
+  await at.history.store.put(file.key, bytes.subarray(0, bytes.length - 40))
+  const codes: unknown[] = []
+  const { promise: told, resolve } = Promise.withResolvers<void>()
+  await using follower = await openFollower({
+    replica: at.history.replica,
+    file: at.file,
+    poll: { everyMs: 5, listEveryMs: 10 },
+    onEvent: (event) => {
+      if (event.type !== 'failed') return
+      codes.push(Reflect.get(event.error, 'code'))
+      if (codes.includes('gap')) resolve()
+    },
+  })
+  await told
+  expect(codes).toContain('corrupt')
+  await at.history.store.put(file.key, bytes)
+  await follower.waitFor(file.maxTXID)
 })
