@@ -212,6 +212,21 @@ describe('docs/library.md', () => {
   })
 })
 
+describe('docs/fork.md', () => {
+  const recipe = codeBlocks(readText('docs/fork.md')).filter((block) => block.language === 'sh')
+
+  test('its recipe runs: checkpoint, try, compare, back', () => {
+    const sqlite = join(ROOT, 'node_modules/better-sqlite3')
+    const step = `require(${JSON.stringify(sqlite)})(process.argv[2]).exec('DELETE FROM note WHERE id > 1')`
+    writeFileSync(join(folder, 'risky-step'), `#!/usr/bin/env node\n${step}\n`, { mode: 0o755 })
+    const outcome = runExamples('apps/cli', recipe)
+    succeeded(outcome)
+    expect(outcome.output).toMatch(/begins with TXID 0000000000000001/)
+    expect(outcome.output).toMatch(/note: 0 added, 1 removed, 0 changed/)
+    expect(outcome.output).toMatch(/undo with: sqlstream rollback try --txid 0000000000000002/)
+  })
+})
+
 test('links between documents lead to files that exist', () => {
   const tracked = new Set(trackedFiles(/./))
   const dead = trackedFiles(/\.md$/).flatMap((file) =>

@@ -2,15 +2,13 @@ import { z } from 'zod'
 import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
 import { change, info, liveStatus, sync } from './control/api-schema.ts'
-import { diff } from './diff-schema.ts'
 import { event } from './event-schema.ts'
-import { followEvent, promote } from './follow-schema.ts'
-import { fork, rollback } from './fork-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
 import { query } from './query/query-schema.ts'
 import { replicaList } from './replica-schema.ts'
 import { restore, restoreTree } from './restore-schema.ts'
 import { count, error, file, hex64, instant, milliseconds, range } from './schema-parts.ts'
+import { STATE_SCHEMAS } from './state-schemas.ts'
 import { folderStatus, status } from './status-schema.ts'
 
 const list = z.strictObject({
@@ -146,10 +144,6 @@ export const SCHEMAS = {
   'control-info': info,
   'status-live': liveStatus,
   'replicate-event': event,
-  'follow-event': followEvent,
-  promote,
-  fork,
-  rollback,
-  diff,
+  ...STATE_SCHEMAS,
   error: failure,
 } as const

@@ -71,6 +71,7 @@ describe('fork', () => {
     await succeed('fork', url, other)
     const again = await runCLI(['fork', url, other, '--txid', '1'])
     expect(again).toMatchObject({ status: 7, stderr: expect.stringContaining('(sink-exists)') })
+    expect(await runCLI(['fork', url, url])).toMatchObject({ status: 2 })
     const nothing = await runCLI(['fork', folder.join('nowhere'), folder.join('more')])
     expect(nothing).toMatchObject({ status: 3, stderr: expect.stringContaining('(no-backup)') })
   })

@@ -112,6 +112,8 @@ export class Advance {
       await this.#rebase(planRestore(catalog, { kind: 'txid', txid: bySnapshot }))
       return true
     }
+    // Nothing else says the same: they may have been seen while they arrived, and are read again.
+    this.#damaged.clear()
     if (missing === undefined) return false
     throw new ReplicaError('gap', `transactions ${missing} are in no file that leads on from the copy`, {
       hint: 'It is looked for again and again. A snapshot behind the gap, which the writer makes when it starts, ends it too.',

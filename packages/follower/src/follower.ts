@@ -6,6 +6,7 @@ import type { FollowerEvent } from './events.ts'
 import type { LocalCopy } from './local-copy.ts'
 import { openCopy, readSource } from './open-copy.ts'
 import type { FollowerOptions } from './options.ts'
+import { Search } from './search.ts'
 import { StaleWatch } from './stale-watch.ts'
 import {
   createStateFolder,
@@ -17,10 +18,6 @@ import {
 } from './state-folder.ts'
 import { Waiters } from './waiters.ts'
 
-const POLL_MS = 500
-const LIST_MS = 30_000
-/** So many listings of the newest files come to one of all files. */
-const LISTS_PER_FULL = 10
 const FIRST_RETRY_MS = 200
 const LAST_RETRY_MS = 10_000
 
@@ -61,7 +58,7 @@ export class Follower implements AsyncDisposable {
   readonly #folder: StateFolder
   readonly #lock: LocalLock
   readonly #copy: LocalCopy
-  readonly #advance: Advance
+  readonly #search: Search
   readonly #stale: StaleWatch
   readonly #stop: AbortController
   readonly #signal: AbortSignal
@@ -72,12 +69,6 @@ export class Follower implements AsyncDisposable {
   #ended: Promise<void> | undefined
   #failure: Error | undefined
   #isCurrent = false
-  /** The copy is of another database, and is to become one of this replica's. */
-  #isForeign: boolean
-  readonly #databaseId: string | undefined
-  #fullAt = Number.NEGATIVE_INFINITY
-  #listAt = Number.NEGATIVE_INFINITY
-  #spacing: number
 
   /**
    * Opens the copy, or makes it from the newest state, and begins to follow.
@@ -124,8 +115,6 @@ export class Follower implements AsyncDisposable {
     this.#folder = folder
     this.#lock = lock
     this.#copy = copy
-    this.#isForeign = parts.isForeign
-    this.#databaseId = parts.databaseId
     this.#stop = stop
     this.#signal = signal
     this.#clock = clock
@@ -135,8 +124,14 @@ export class Follower implements AsyncDisposable {
     }
     this.#stale = new StaleWatch(options.maxLagMs, clock, this.#emit)
     const now = (): number => clock.now()
-    this.#advance = new Advance({ replica: options.replica, copy, emit: this.#emit, signal, now })
-    this.#spacing = this.#poll.listEveryMs
+    this.#search = new Search({
+      advance: new Advance({ replica: options.replica, copy, emit: this.#emit, signal, now }),
+      copy,
+      poll: options.poll || {},
+      onDiverged: options.onDiverged ?? 'refuse',
+      databaseId: parts.databaseId,
+      isForeign: parts.isForeign,
+    })
     if (options.poll === false) return
     this.#running = this.#run()
     // Told to whoever asks for `ended`, and to everyone who waits.
@@ -214,11 +209,6 @@ export class Follower implements AsyncDisposable {
     await this.close()
   }
 
-  get #poll(): { readonly everyMs: number; readonly listEveryMs: number } {
-    const { everyMs = POLL_MS, listEveryMs = LIST_MS } = this.#o.poll || {}
-    return { everyMs, listEveryMs }
-  }
-
   async #run(): Promise<void> {
     let retryMs = FIRST_RETRY_MS
     try {
@@ -226,13 +216,12 @@ export class Follower implements AsyncDisposable {
         try {
           const moved = await this.#serial(() => this.#look(false))
           retryMs = FIRST_RETRY_MS
-          if (!moved) await this.#clock.sleep(this.#poll.everyMs, this.#signal)
+          if (!moved) await this.#clock.sleep(this.#search.everyMs, this.#signal)
         } catch (error) {
           if (this.#signal.aborted) break
           if (isFinal(error)) throw error
           this.#emit({ type: 'failed', error: error as Error, retryInMs: retryMs })
-          // What is missing may have come, or be somewhere else.
-          this.#fullAt = Number.NEGATIVE_INFINITY
+          this.#search.widen()
           await this.#clock.sleep(retryMs, this.#signal)
           retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)
         }
@@ -247,44 +236,13 @@ export class Follower implements AsyncDisposable {
   /** One look for something new, by the cheapest way that is due. True when the copy has moved. */
   async #look(everything: boolean): Promise<boolean> {
     const began = this.#clock.now()
-    const moved = await this.#moveOn(began, everything)
+    const moved = await this.#search.look(began, everything)
     if (moved) this.#isCurrent = false
     else {
       this.#stale.current(began)
       if (!this.#isCurrent) this.#emit({ type: 'current', pos: this.status.pos })
       this.#isCurrent = true
     }
-    return moved
-  }
-
-  async #moveOn(began: number, everything: boolean): Promise<boolean> {
-    try {
-      if (!this.#isForeign) return await this.#search(began, everything)
-    } catch (error) {
-      const isOther = isFollowerError(error, 'diverged') || isFollowerError(error, 'rewound')
-      if (!isOther || this.#o.onDiverged !== 'rebase') throw error
-    }
-    await this.#advance.takeOver()
-    if (this.#isForeign) this.#copy.identify(this.#databaseId)
-    this.#isForeign = false
-    return true
-  }
-
-  async #search(now: number, everything: boolean): Promise<boolean> {
-    const { listEveryMs, everyMs } = this.#poll
-    if (everything || now >= this.#fullAt) {
-      // A listing may be older than what is asked for by its name.
-      const moved = (await this.#advance.listAll()) || (everything && (await this.#advance.probe()))
-      this.#fullAt = now + listEveryMs * LISTS_PER_FULL
-      this.#listAt = now + this.#spacing
-      return moved
-    }
-    if (await this.#advance.probe()) return true
-    if (now < this.#listAt) return false
-    const moved = await this.#advance.listCaptures()
-    // A writer whose files have other names than expected will have more of them.
-    this.#spacing = moved ? everyMs : Math.min(this.#spacing * 2, listEveryMs)
-    this.#listAt = now + this.#spacing
     return moved
   }
 
@@ -307,6 +265,7 @@ export class Follower implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#stop.abort(new FollowerError('closed', 'the copy is not followed any more'))
     await this.#running.catch(() => undefined)
+    await this.#work
     this.#end(new FollowerError('closed', 'the copy is not followed any more'))
     this.#copy.close()
     this.#lock.release()

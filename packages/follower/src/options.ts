@@ -2,14 +2,7 @@ import type { Progress, Replica } from '@sqlstream/replica'
 import type { FollowerClock } from './clock.ts'
 import type { FollowerListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
-
-/** How a copy looks for what is new. */
-export interface PollOptions {
-  /** Between two looks by one request, in ms. Default 500. */
-  readonly everyMs?: number | undefined
-  /** Between two listings of the newest files, in ms: they find what has another name than expected. Default 30,000. */
-  readonly listEveryMs?: number | undefined
-}
+import type { PollOptions } from './search.ts'
 
 /** Options of `openFollower`. */
 export interface FollowerOptions {

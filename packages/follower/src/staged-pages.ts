@@ -122,9 +122,11 @@ export class StagedPages implements Disposable {
     if (entry === undefined) {
       this.#oldSum(pgno)
       const [oldLow, oldHigh] = this.#words as unknown as [number, number]
+      const isSame = low === oldLow && high === oldHigh
+      if (isSame && pgno <= this.#floor) return
       // Behind the floor the page of the copy is no part of the database any more: its sum is out already.
       if (pgno <= this.#floor) this.#sum.toggle(oldLow, oldHigh)
-      const place = low === oldLow && high === oldHigh ? SAME : this.#store.add(page)
+      const place = isSame ? SAME : this.#store.add(page)
       this.#entries.set(pgno, { place, low, high, oldLow, oldHigh })
     } else {
       this.#sum.toggle(entry.low, entry.high)

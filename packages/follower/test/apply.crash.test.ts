@@ -49,7 +49,7 @@ describe.each(Object.entries(STEPS))('%s', (kind, sql) => {
     kind === 'growth' || kind === 'shrink' ? FAILPOINTS : ['half-written', 'synced', 'committed']
 
   test.each(failpoints)(
-    'T15, T41: killed at %s, the copy is as before or as after, and goes on',
+    'F2, F3, T15, T41: killed at %s, the copy is as before or as after, and goes on',
     (failpoint) => {
       const folder = copyOf(before, `${kind}-${failpoint}`)
       const file = `${folder}/copy.db`

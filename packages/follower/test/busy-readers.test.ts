@@ -24,7 +24,7 @@ function transaction(n: number): string {
   return n % 83 === 40 ? `${sql}; VACUUM` : sql
 }
 
-test('T67: two readers that never pause see a thousand transactions whole, in order, to the last', {
+test('F1, T67: two readers that never pause see a thousand transactions whole, in order, to the last', {
   timeout: 600_000,
 }, async () => {
   using history = new History({ store: new MemoryStore() })

@@ -26,7 +26,7 @@ function diff(
 const NOTES = `CREATE TABLE note(id INTEGER PRIMARY KEY, text, n);
   INSERT INTO note VALUES (1, 'one', 1), (2, 'two', 2), (3, 'three', 3)`
 
-test('rows by their primary key: added, removed, and what has changed in them', () => {
+test('F16: rows by their primary key: added, removed, and what has changed in them', () => {
   const then =
     "INSERT INTO note VALUES (9, 'nine', 9); DELETE FROM note WHERE id = 1; UPDATE note SET n = 20 WHERE id = 2"
   expect(diff(NOTES, then)).toEqual({
@@ -101,7 +101,7 @@ test('the schema: what came, what went, what is another one; common columns are 
   expect(tables).toMatchObject([{ name: 'note', changed: 1, added: 0 }])
 })
 
-test('what is listed is bounded, what is counted is not; virtual tables are left out and named', () => {
+test('F16: what is listed is bounded, what is counted is not; virtual tables are left out and named', () => {
   const many =
     'WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 109) INSERT INTO note SELECT i, i, i FROM n'
   const result = diff(

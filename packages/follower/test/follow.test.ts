@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { type FollowerEvent, openFollower } from '../src/index.ts'
 import { comparable, History } from './support/history.ts'
 
-test('a first copy, then each step, and after a stop from where it was', async () => {
+test('F5: a first copy, then each step, and after a stop from where it was', async () => {
   using history = new History()
   await history.step('CREATE TABLE t(id INTEGER PRIMARY KEY, v)')
   for (let i = 0; i < 5; i++) await history.step(`INSERT INTO t(v) VALUES (randomblob(5000))`)

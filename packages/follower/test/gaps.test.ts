@@ -1,3 +1,5 @@
+import { toTXID } from '@sqlstream/ltx'
+import { getBytes } from '@sqlstream/storage'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { type FollowerEvent, openFollower } from '../src/index.ts'
@@ -33,7 +35,7 @@ async function behind(last: number, options: ConstructorParameters<typeof Histor
   return { history, follower, file, events, expectAt, [Symbol.asyncDispose]: dispose }
 }
 
-test.each([1, 2, 8])('T41: a missing capture is bridged by a merge of level %i', async (level) => {
+test.each([1, 2, 8])('F9, T41: a missing capture is bridged by a merge of level %i', async (level) => {
   await using at = await behind(9)
   await at.history.merge(level, 4, 7)
   await at.history.removeCaptures(5)
@@ -49,7 +51,7 @@ test('T41: a copy in the middle of a merge goes on by it', async () => {
   at.expectAt(9)
 })
 
-test('T41: just below a hole that no merge covers, a snapshot behind it is taken: only what differs is written, at once', async () => {
+test('F9, T41: just below a hole that no merge covers, a snapshot behind it is taken: only what differs is written, at once', async () => {
   await using at = await behind(9)
   await at.history.merge(9, 1, 8)
   await at.history.removeCaptures(4, 5)
@@ -63,7 +65,7 @@ test('T41: just below a hole that no merge covers, a snapshot behind it is taken
   expect(at.events.filter(({ type }) => type === 'rebased')).toMatchObject([{ from: 3n, pos: { txid: 9n } }])
 })
 
-test('T41: a hole that nothing covers is an error at once, which ends when a snapshot comes', async () => {
+test('F9, T41: a hole that nothing covers is an error at once, which ends when a snapshot comes', async () => {
   await using at = await behind(9)
   await at.history.removeCaptures(5)
   await expect(at.follower.catchUp()).rejects.toMatchObject({ code: 'gap', message: /0000000000000005/ })
@@ -95,11 +97,11 @@ test('a copy that is followed tells of a hole at the next look, and goes on when
   await told
   expect(failures[0]).toMatchObject({ error: { code: 'gap' } })
   await at.history.put(late)
-  await follower.waitFor(at.history.txid as never)
+  await follower.waitFor(toTXID(BigInt(at.history.txid)))
   expect(BigInt(at.history.txid)).toBe(follower.status.pos.txid)
 })
 
-test('a damaged capture is told of, and bridged by a merge', async () => {
+test('F7: a damaged capture is told of, and bridged by a merge', async () => {
   await using at = await behind(6)
   await at.history.merge(1, 4, 6)
   const key = 'ltx/0/0000000000000004-0000000000000004.ltx'
@@ -119,4 +121,47 @@ test('files that prove nothing are followed too, and zeros stand where a page is
   await using at = await behind(12, { proven: false, pageSize: 1024 })
   await at.follower.catchUp()
   at.expectAt(12)
+})
+
+test('the layout of S3 is followed like any other', async () => {
+  await using at = await behind(7, { layout: 's3' })
+  await at.follower.catchUp()
+  at.expectAt(7)
+  await at.follower.close()
+  await using follower = await openFollower({
+    replica: at.history.replica,
+    file: at.file,
+    poll: { everyMs: 1, listEveryMs: 1 },
+  })
+  await follower.waitFor(toTXID(7n))
+  for (let i = 0; i < 3; i++) await at.history.step('INSERT INTO t(v) SELECT randomblob(3000)')
+  await at.history.merge(0, 8, 10)
+  await at.history.removeCaptures(8, 9, 10)
+  await follower.waitFor(toTXID(10n))
+})
+
+test('T28: a capture that is seen while it still arrives is told of, and read again', async () => {
+  await using at = await behind(3)
+  await at.follower.close()
+  at.history.db.exec("INSERT INTO t(v) VALUES ('late')")
+  const late = at.history.record()
+  const file = await at.history.put(late)
+  const bytes = await getBytes(at.history.store, file.key)
+  await at.history.store.put(file.key, bytes.subarray(0, bytes.length - 40))
+  const codes: unknown[] = []
+  const { promise: told, resolve } = Promise.withResolvers<void>()
+  await using follower = await openFollower({
+    replica: at.history.replica,
+    file: at.file,
+    poll: { everyMs: 5, listEveryMs: 10 },
+    onEvent: (event) => {
+      if (event.type !== 'failed') return
+      codes.push(Reflect.get(event.error, 'code'))
+      if (codes.includes('gap')) resolve()
+    },
+  })
+  await told
+  expect(codes).toContain('corrupt')
+  await at.history.store.put(file.key, bytes)
+  await follower.waitFor(file.maxTXID)
 })

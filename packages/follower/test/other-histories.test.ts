@@ -35,7 +35,7 @@ async function rewriteFrom(txid: number, steps: number): Promise<void> {
 }
 
 describe('a replica with another history', () => {
-  test('files that were removed are no reason to wait: rewound', async () => {
+  test('F10: files that were removed are no reason to wait: rewound', async () => {
     await follow()
     await history.removeCaptures(5, 6)
     await expect(follow()).rejects.toMatchObject({ code: 'rewound' })
@@ -46,7 +46,7 @@ describe('a replica with another history', () => {
   test.each([
     { steps: 3, why: 'another state under the TXID of the copy' },
     { steps: 5, why: 'and transactions behind it' },
-  ])('rewritten with $why: diverged', async ({ steps }) => {
+  ])('F8, F10: rewritten with $why: diverged', async ({ steps }) => {
     await follow()
     await rewriteFrom(3, steps)
     await expect(follow()).rejects.toMatchObject({ code: 'diverged' })
@@ -55,7 +55,7 @@ describe('a replica with another history', () => {
     expect(comparable(file, last).equals(last)).toBe(true)
   })
 
-  test('rewritten while it is followed: the next capture is of another state', async () => {
+  test('F8: rewritten while it is followed: the next capture is of another state', async () => {
     await using follower = await openFollower({
       replica: history.replica,
       file,
@@ -67,7 +67,7 @@ describe('a replica with another history', () => {
     await expect(follower.waitFor(toTXID(99n))).rejects.toMatchObject({ name: 'FollowerError' })
   })
 
-  test('of another database: refused, or taken over', async () => {
+  test('F10: of another database: refused, or taken over', async () => {
     const identity = { databaseId: 'one', pageSize: 4096, created: '2026-01-01T00:00:00Z' }
     await history.replica.writer(assumeSoleWriter('test')).createIdentity(identity)
     await follow()
@@ -91,7 +91,7 @@ describe('a file that is not what was applied', () => {
     await follow({ replace: true })
   })
 
-  test('somebody wrote to it while it was followed: nothing is written over it', async () => {
+  test('F6: somebody wrote to it while it was followed: nothing is written over it', async () => {
     await using follower = await openFollower({ replica: history.replica, file, poll: false })
     const db = new Database(file)
     db.exec("INSERT INTO t(v) VALUES ('mine')")

@@ -52,7 +52,7 @@ async function observed(history: History, options: { maxLagMs?: number } = {}) {
 
 const BEGIN = 'CREATE TABLE t(id INTEGER PRIMARY KEY, v)'
 
-test('T41: a copy that is at the head costs one request a look, and a change one more', async () => {
+test('F11: a copy that is at the head costs one request a look, and a change one more', async () => {
   using history = new History()
   await history.step(BEGIN)
   const { follower, pass } = await observed(history)
@@ -68,7 +68,7 @@ test('T41: a copy that is at the head costs one request a look, and a change one
   expect(follower.status.pos.txid).toBe(5n)
 })
 
-test('now and then the newest captures are listed, and everything more seldom', async () => {
+test('F11: now and then the newest captures are listed, and everything more seldom', async () => {
   using history = new History()
   await history.step(BEGIN)
   const { follower, pass } = await observed(history)
@@ -78,7 +78,7 @@ test('now and then the newest captures are listed, and everything more seldom', 
   expect(lists.length).toBeLessThanOrEqual(12)
 })
 
-test('files that hold several transactions are found by a listing, and by one each look while they go on', async () => {
+test('F11: files that hold several transactions are found by a listing, and by one each look while they go on', async () => {
   using history = new History()
   await history.step(BEGIN)
   const { follower, pass } = await observed(history)
@@ -95,7 +95,7 @@ test('files that hold several transactions are found by a listing, and by one ea
   expect(follower.status.pos.txid).toBe(7n)
 })
 
-test('W33: it says when the copy may be old, and when it is new again', async () => {
+test('F12: it says when the copy may be old, and when it is new again', async () => {
   using history = new History()
   await history.step(BEGIN)
   const { follower, pass, events, breakStore } = await observed(history, { maxLagMs: 5000 })

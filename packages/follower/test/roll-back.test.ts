@@ -1,6 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { formatTXID, toTXID } from '@sqlstream/ltx'
-import { assumeSoleWriter, planRestore, type RestoreTarget, restore } from '@sqlstream/replica'
+import {
+  assumeSoleWriter,
+  createRetentionPolicy,
+  makeSnapshot,
+  pin,
+  planRestore,
+  type RestoreTarget,
+  restorableTXIDs,
+  restore,
+  retain,
+} from '@sqlstream/replica'
 import { fileSink } from '@sqlstream/replica/node'
 import { peerOrReason, Random } from '@sqlstream/testkit'
 import Database from 'better-sqlite3'
@@ -62,7 +72,7 @@ async function back(history: History, txid: number): Promise<RollBackResult> {
 }
 
 test.each([1, 2, 3, 4])(
-  'the past becomes the newest state, and every state before and after stays restorable (seed %i)',
+  'F14: the past becomes the newest state, and every state before and after stays restorable (seed %i)',
   async (seed) => {
     using history = await randomHistory(seed, 9)
     const states = [...history.images]
@@ -110,7 +120,7 @@ test('only what differs is written, and a try writes nothing', async () => {
   expect(file).toMatchObject({ level: 0, minTXID: 4n, maxTXID: 4n })
 })
 
-test('a reader that slept through a return to the past and another schema sees the new one', async () => {
+test('F15: a reader that slept through a return to the past and another schema sees the new one', async () => {
   using history = new History()
   await history.step('CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t(v) VALUES (1)')
   await history.step('CREATE TABLE gone(a)')
@@ -132,6 +142,36 @@ test('a reader that slept through a return to the past and another schema sees t
   expect(all.raw().get()).toEqual([7, 8, 9])
   reader.close()
   other[Symbol.dispose]()
+})
+
+test('F14: what leads back stays restorable through merges and removals for as long as it is pinned', async () => {
+  using history = await randomHistory(6, 6)
+  const states = [...history.images]
+  const writer = history.replica.writer(assumeSoleWriter('test'))
+  await pin(history.store, {
+    id: 'undo',
+    txid: toTXID(6n),
+    reason: 'test',
+    expires: new Date(Date.now() + 60_000),
+  })
+  await back(history, 2)
+  const newest = await newestOf(history, states, 2)
+  await history.merge(1, 2, 6)
+  await makeSnapshot(history.replica, writer, await history.replica.catalog())
+  const policy = createRetentionPolicy({
+    keep: [{ every: 30_000, for: 60_000 }],
+    grace: 1000,
+    minSnapshots: 1,
+  })
+  for (let run = 0; run < 2; run++) {
+    await retain(history.replica, writer.lease, policy, { now: new Date(Date.now() + run * 2000) })
+  }
+  const left = restorableTXIDs(await history.replica.catalog())
+  expect(left).not.toContain(3n)
+  expect(left).toEqual(expect.arrayContaining([6n, 7n]))
+  expect((await imageAt(history, { kind: 'latest' })).equals(newest)).toBe(true)
+  await back(history, 6)
+  await newestOf(history, [...states, newest], 6)
 })
 
 const cli = await peerOrReason('litestream-cli')

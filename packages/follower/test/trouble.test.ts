@@ -44,7 +44,7 @@ async function failing(
 }
 
 test.each(['writeSync', 'fsyncSync', 'ftruncateSync', 'renameSync', 'rmSync'] as const)(
-  'T15: whichever %s fails, the copy is as before, readers go on, and the next try succeeds',
+  'F4, T15: whichever %s fails, the copy is as before, readers go on, and the next try succeeds',
   async (name) => {
     await using follower = await openFollower({ replica: history.replica, file, poll: false })
     const reader = new Database(file, { readonly: true })
@@ -131,4 +131,54 @@ test.each([512, 1024, 65536] as const)('pages of %i bytes', async (pageSize) => 
     const image = other.images.at(-1)!
     expect(comparable(copy, image).equals(image)).toBe(true)
   }
+})
+
+test('F2, F3: a power cut that takes the end of a change back leaves the state before, and what is known of it', async () => {
+  let kept: Buffer | undefined
+  await using follower = await openFollower({
+    replica: history.replica,
+    file,
+    poll: false,
+    failpoint: (name) => {
+      if (name === 'synced') kept = fs.readFileSync(`${file}-journal`)
+    },
+  })
+  await history.step('DELETE FROM t WHERE id > 5; VACUUM')
+  await follower.catchUp()
+  await follower.close()
+  const [before, after] = history.images.slice(-2) as [Buffer, Buffer]
+  expect(comparable(file, after).equals(after)).toBe(true)
+
+  // The removal of the journal had not reached the disk.
+  fs.writeFileSync(`${file}-journal`, kept!)
+  const again = await openFollower({ replica: history.replica, file, poll: false })
+  expect(again.status.pos.txid).toBe(BigInt(history.txid - 1))
+  expect(comparable(file, before).equals(before)).toBe(true)
+  await again.catchUp()
+  expect(comparable(file, after).equals(after)).toBe(true)
+  await again.close()
+})
+
+test('F3: the end of a change is durable before anything is noted of the next one', async () => {
+  const calls: string[] = []
+  const originals = { rmSync: fs.rmSync, fsyncSync: fs.fsyncSync, fdatasyncSync: fs.fdatasyncSync }
+  await using follower = await openFollower({ replica: history.replica, file, poll: false })
+  for (const sql of ['DELETE FROM t WHERE id > 5', 'DELETE FROM t WHERE id > 4']) await history.step(sql)
+  for (const [name, original] of Object.entries(originals)) {
+    const noted = (...args: unknown[]): unknown => {
+      calls.push(name)
+      return (original as (...args: unknown[]) => unknown)(...args)
+    }
+    Object.assign(fs, { [name]: noted })
+  }
+  syncBuiltinESMExports()
+  try {
+    while (follower.status.pos.txid < BigInt(history.txid)) await follower.catchUp()
+  } finally {
+    Object.assign(fs, originals)
+    syncBuiltinESMExports()
+  }
+  // Journal, folder, notes; then, under the lock, folder and file; then the journal goes.
+  const change = ['fsyncSync', 'fsyncSync', 'fdatasyncSync', 'fsyncSync', 'fsyncSync', 'rmSync']
+  expect(calls.slice(0, 6)).toEqual(change)
 })

@@ -4,6 +4,7 @@ import { formatTXID } from '@sqlstream/ltx'
 import { forkReplica, type LTXFile } from '@sqlstream/replica'
 import { withBorrowedLease } from '@sqlstream/replica-core'
 import { BaseCommand } from '../base-command.ts'
+import { CLIError } from '../cli-error.ts'
 import type { ForkJSON } from '../fork-schema.ts'
 import { holdState } from '../hold-state.ts'
 import { openReplica, readCatalog } from '../open-replica.ts'
@@ -46,6 +47,9 @@ export default class Fork extends BaseCommand {
     const start = performance.now()
     await using source = await openReplica(args.url, { signal, drivers })
     await using target = await openReplica(args['new-url'], { signal, drivers })
+    if (source.location.url.href === target.location.url.href) {
+      throw new CLIError('usage', 'a replica is no fork of itself', 'name a place where nothing is')
+    }
     const state = parseRestoreTarget({ txid: flags.txid, timestamp: flags.at })
     const planned = await planFrom(source.replica, await readCatalog(source, { signal }), state, { signal })
     const held = await holdState(source.replica, planned, { signal })

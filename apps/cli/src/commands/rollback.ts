@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Args, Flags } from '@oclif/core'
 import { type RollBackResult, rollBack } from '@sqlstream/follower'
 import { formatTXID, type TXID } from '@sqlstream/ltx'
-import { type Lease, pin, type RestoreTarget } from '@sqlstream/replica'
+import { type Lease, pin, type RestoreTarget, unpin } from '@sqlstream/replica'
 import { createKernelPool } from '@sqlstream/replica/node'
 import { withBorrowedLease } from '@sqlstream/replica-core'
 import { BaseCommand } from '../base-command.ts'
@@ -98,6 +98,7 @@ export default class Rollback extends BaseCommand {
         pool: createKernelPool,
         onProgress: ({ bytes, totalBytes }) => progress.update(bytes, totalBytes),
       })
+      if (until && result.file === undefined) await unpin(store, undoPin(txid), { signal })
       return { result, until }
     } finally {
       progress.end()

@@ -10,7 +10,14 @@ import {
   toChecksum,
   toTXID,
 } from '@sqlstream/ltx'
-import { assumeSoleWriter, type LTXFile, planRestore, Replica, runMerge } from '@sqlstream/replica'
+import {
+  assumeSoleWriter,
+  type Layout,
+  type LTXFile,
+  planRestore,
+  Replica,
+  runMerge,
+} from '@sqlstream/replica'
 import type { BlobStore } from '@sqlstream/storage'
 import { FileStore } from '@sqlstream/storage-file'
 import { TempFolder } from '@sqlstream/testkit'
@@ -33,13 +40,18 @@ export class History implements Disposable {
   readonly #files: LTXFile[] = []
 
   constructor(
-    options: { readonly pageSize?: PageSize; readonly proven?: boolean; readonly store?: BlobStore } = {},
+    options: {
+      readonly pageSize?: PageSize
+      readonly proven?: boolean
+      readonly store?: BlobStore
+      readonly layout?: Layout
+    } = {},
   ) {
     const { pageSize = 4096, proven = true } = options
     this.pageSize = pageSize
     this.#isProven = proven
     this.store = options.store ?? new FileStore(this.folder.join('replica'))
-    this.replica = new Replica(this.store)
+    this.replica = new Replica(this.store, options.layout ? { layout: options.layout } : {})
     this.db = new Database(this.folder.join('source.db'))
     this.db.pragma(`page_size = ${pageSize}`)
     this.db.pragma('journal_mode = WAL')
