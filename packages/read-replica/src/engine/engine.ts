@@ -3,7 +3,7 @@ import { PageCache } from '../pages/page-cache.ts'
 import { DamagedFile, FetchFailed } from '../pages/page-source.ts'
 import { Pager } from '../pages/pager.ts'
 import type { Base } from '../view/view.ts'
-import { updatedView } from '../view/view-update.ts'
+import { updatedView, type ViewUpdate } from '../view/view-update.ts'
 import { SqlFailure, UsageError } from './connection.ts'
 import type {
   EngineFailure,
@@ -36,6 +36,7 @@ export class Engine {
   readonly #sessions = new Map<number, Session>()
   /** Snapshots that updates may build on. */
   readonly #bases = new Map<number, Base>()
+  readonly #broken = new Map<number, unknown>()
   #working: Promise<void> = Promise.resolve()
   #context: SessionContext | undefined
   #stats: () => EngineStats = () => ({ hits: 0, misses: 0, cachedBytes: 0, waitMs: 0 })
@@ -52,7 +53,7 @@ export class Engine {
 
   async #handle(request: EngineRequest): Promise<void> {
     if (request.type === 'view') {
-      this.#sessions.get(request.session)?.adopt(request.update)
+      this.#adopt(request.session, request.update)
       return
     }
     if (request.type === 'forget') {
@@ -140,7 +141,17 @@ export class Engine {
     )
   }
 
+  /** A state that cannot be taken over must not leave an older one in its place: every later call of the session fails. */
+  #adopt(number: number, update: ViewUpdate): void {
+    try {
+      this.#sessions.get(number)?.adopt(update)
+    } catch (error) {
+      this.#broken.set(number, error)
+    }
+  }
+
   #session(number: number): Session {
+    if (this.#broken.has(number)) throw this.#broken.get(number)
     const session = this.#sessions.get(number)
     if (!session) throw new UsageError('it is closed')
     return session

@@ -82,16 +82,20 @@ export class Pager {
     }
   }
 
-  /** Takes the pages of a file that was read whole, as far as the view needs them. */
+  /** Takes the pages of a file that was read whole, as far as the view needs them. If it is damaged, whoever needs a page of it learns of that. */
   seed(view: View, file: number, bytes: Uint8Array, pages: RangeRequest['pages']): void {
     const wanted = pages.filter(({ pgno, offset }) => {
       const place = view.find(pgno)
       return place?.file === file && place.offset === offset && !this.#cache.has(file, offset)
     })
     const request = { file, offset: 0, length: bytes.byteLength, pages: wanted }
-    this.#decoder.decode(request, bytes, view.pageSize, ({ offset }, data) =>
-      this.#cache.put(file, offset, data),
-    )
+    try {
+      this.#decoder.decode(request, bytes, view.pageSize, ({ offset }, data) =>
+        this.#cache.put(file, offset, data),
+      )
+    } catch (error) {
+      if (!isLTXError(error)) throw error
+    }
   }
 
   #fetchOne(view: View, pgno: number, { file, offset }: FramePlace, reader: Reader): Uint8Array {

@@ -178,7 +178,8 @@ export function viewFile(files: KnownFiles, { file, header, index, bytes }: Load
   const { pgnos, offsets, sizes, count } = index
   // Only a snapshot comes without its header.
   const commit = header?.commit ?? (pgnos[count - 1] as number | undefined) ?? 0
-  return { number: files.numberOf(file), commit, pgnos, offsets, sizes, bytes }
+  // The bytes are handed over to another thread with their memory: it must be theirs alone.
+  return { number: files.numberOf(file), commit, pgnos, offsets, sizes, bytes: bytes?.slice() }
 }
 
 /** Files that say what they apply to must meet. Throws ReplicaError `diverged`, `corrupt`. */
