@@ -24,6 +24,7 @@ const COMPLETE_ALONE = new Set([
   'T38',
   'T39',
   'T40',
+  'T42',
   'T43',
   'T44',
   'T45',

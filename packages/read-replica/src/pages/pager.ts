@@ -111,7 +111,7 @@ export class Pager {
       // All room is taken by what was asked for ahead.
       const [oldest] = this.#inflight
       if (oldest) this.#harvestQuietly(oldest)
-      window = { first: pgno, end: pgno + 1, isGuess: true }
+      window = { needed: pgno, first: pgno, end: pgno + 1, isGuess: true }
     }
   }
 
