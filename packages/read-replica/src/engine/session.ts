@@ -1,6 +1,6 @@
 import { formatTXID } from '@sqlstream/ltx'
 import type { Pager, Pinned } from '../pages/pager.ts'
-import { ReadAhead, type ReadAheadOptions } from '../pages/read-ahead.ts'
+import { ReadAhead, type ReadAheadOptions, type WantedPage } from '../pages/read-ahead.ts'
 import type { Base, View } from '../view/view.ts'
 import { decodeUpdate, updatedView, type ViewUpdate } from '../view/view-update.ts'
 import { Connection, type Cursor } from './connection.ts'
@@ -72,15 +72,14 @@ export class Session implements VirtualFile {
     this.seed(update)
   }
 
-  /** Puts the pages of whole files into the cache, as far as they are of the newest state. */
+  /** Puts the pages that came with files into the cache, as far as they are of the newest state. */
   seed(update: ViewUpdate): void {
     for (const { number, bytes, pgnos, offsets, sizes } of update.files) {
       if (!bytes) continue
-      const pages = Array.from(pgnos, (pgno, i) => ({
-        pgno,
-        offset: offsets[i] as number,
-        size: sizes[i] as number,
-      }))
+      const pages: WantedPage[] = []
+      for (let i = 0; i < pgnos.length && (offsets[i] as number) < bytes.byteLength; i++) {
+        pages.push({ pgno: pgnos[i] as number, offset: offsets[i] as number, size: sizes[i] as number })
+      }
       this.#context.pager.seed(this.#newest.view, number, bytes, pages)
     }
   }

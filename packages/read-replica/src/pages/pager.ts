@@ -82,9 +82,10 @@ export class Pager {
     }
   }
 
-  /** Takes the pages of a file that was read whole, as far as the view needs them. If it is damaged, whoever needs a page of it learns of that. */
+  /** Takes the pages at the beginning of a file, or all of them, as far as the view needs them. If it is damaged, whoever needs a page of it learns of that. */
   seed(view: View, file: number, bytes: Uint8Array, pages: RangeRequest['pages']): void {
-    const wanted = pages.filter(({ pgno, offset }) => {
+    const wanted = pages.filter(({ pgno, offset, size }) => {
+      if (offset + size > bytes.byteLength) return false
       const place = view.find(pgno)
       return place?.file === file && place.offset === offset && !this.#cache.has(file, offset)
     })

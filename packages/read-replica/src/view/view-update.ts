@@ -4,7 +4,7 @@ import { type Base, View, type ViewState } from './view.ts'
 
 /** A file of a view, on its way to the thread that reads. */
 export interface ViewFile extends LayerSource {
-  /** All of the file, where it is small. */
+  /** The file from its beginning on: all of it, where it is small. */
   readonly bytes?: Uint8Array | undefined
 }
 
