@@ -15,10 +15,11 @@ export interface PageServer extends AsyncDisposable {
   readonly missing: readonly string[]
 }
 
-/** Serves resources by path on a free port of the loopback interface, each with the given policy. */
+/** Serves resources by path on a free port of the loopback interface, each with the given policy and headers. */
 export async function servePages(
   resources: ReadonlyMap<string, Resource>,
   policy: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<PageServer> {
   const missing: string[] = []
   const server = createServer((request, response) => {
@@ -29,6 +30,7 @@ export async function servePages(
       'content-type': resource?.type ?? 'text/plain',
       'content-security-policy': policy,
       'cache-control': 'no-store',
+      ...headers,
     })
     response.end(resource?.body)
   })

@@ -12,7 +12,10 @@ import { ReplicaSource } from './source/replica-source.ts'
 const CACHE_BYTES = 32 * 1024 * 1024
 
 /** Opens a backup over any kind of thread. `/node` and `/web` bring one. */
-export async function openWith(start: StartEngine, options: OpenOptions): Promise<ReadReplica> {
+export async function openWith(
+  start: StartEngine,
+  options: OpenOptions & { readonly wasmUrl?: string | undefined },
+): Promise<ReadReplica> {
   const { signal, at, poll, cache, maxLagMs } = options
   signal?.throwIfAborted()
   const source = sourceOf(options, (base) => client.tell({ type: 'forget', base }))
@@ -20,7 +23,12 @@ export async function openWith(start: StartEngine, options: OpenOptions): Promis
   const client: EngineClient = new EngineClient(start, shared, source)
   const core = new ReplicaCore(client, source, () => Date.now())
   try {
-    const settings = { cacheBytes: cache?.bytes ?? CACHE_BYTES, readAhead: cache?.readAhead ?? {}, shared }
+    const settings = {
+      cacheBytes: cache?.bytes ?? CACHE_BYTES,
+      readAhead: cache?.readAhead ?? {},
+      shared,
+      wasmUrl: options.wasmUrl,
+    }
     // SQLite loads while the listing is on its way.
     const [session] = await Promise.all([core.openAt(at, { signal }), client.start(settings)])
     if (at) return new ReadReplica({ core, session })

@@ -120,8 +120,8 @@ export class Engine {
     }
   }
 
-  async #start({ cacheBytes, readAhead, shared }: EngineOptions): Promise<void> {
-    const sqlite = await loadSqlite()
+  async #start({ cacheBytes, readAhead, shared, wasmUrl }: EngineOptions): Promise<void> {
+    const sqlite = await loadSqlite(wasmUrl)
     const slots = new SlotReader(shared, (request) => this.#post(request, []))
     const cache = new PageCache(cacheBytes)
     const pager = new Pager(cache, slots, readAhead)

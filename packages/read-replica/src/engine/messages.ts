@@ -22,6 +22,8 @@ export interface EngineOptions {
   readonly readAhead: ReadAheadOptions
   /** Memory that both sides share. */
   readonly shared: SharedArrayBuffer
+  /** Where `sqlite3.wasm` is; default: beside the script. */
+  readonly wasmUrl?: string | undefined
 }
 
 /** What is asked of the thread of SQLite. All but `view` and `forget` are answered, in their order. */
