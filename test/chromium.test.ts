@@ -176,9 +176,12 @@ describe('a read replica in a page of Chromium', () => {
     'cross-origin-embedder-policy': 'require-corp',
   }
 
-  test('reads every state of a golden backup by pages', async () => {
-    await using server = await servePages(resources, OPEN, ISOLATED)
-    const { report, complaints } = await visit<ReplicaReport>(server, '/replica')
+  test.each([
+    { bridge: 'shared memory', address: '/replica', headers: ISOLATED },
+    { bridge: 'synchronous requests', address: '/replica?xhr', headers: {} },
+  ])('reads every state of a golden backup by pages, over $bridge', async ({ address, headers }) => {
+    await using server = await servePages(resources, OPEN, headers)
+    const { report, complaints } = await visit<ReplicaReport>(server, address)
     expect(report.error).toBeUndefined()
     const { transactions } = readManifest('l0-plain')
     expect(report.states.map(([txid]) => txid)).toEqual(transactions.map(({ txid }) => txid))

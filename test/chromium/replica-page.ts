@@ -20,12 +20,14 @@ async function readGolden(): Promise<ReplicaReport> {
   const isolated = globalThis.crossOriginIsolated
   const nothing = { isolated, states: [], refused: '', requests: 0 }
   try {
-    const store = await copyGolden()
+    const { store, urls } = await copyGolden()
+    const isXhr = location.search === '?xhr'
     // Fewer pages than the database has, so that some are asked for again.
     await using replica = await openReplica({
       store,
       poll: false,
       cache: { bytes: 0 },
+      ...(isXhr && { bridge: 'xhr', urlOf: (key: string) => urls.get(key) ?? '/nowhere' }),
       worker: () => new Worker('/replica-worker.js', { type: 'module' }),
     })
     const states: [string, number, string][] = []
@@ -48,12 +50,15 @@ async function stateOf(replica: ReadReplica): Promise<[string, number, string]> 
   return [row?.txid ?? '', row?.n ?? -1, String(check?.['integrity_check'])]
 }
 
-async function copyGolden(): Promise<MemoryStore> {
+async function copyGolden(): Promise<{ store: MemoryStore; urls: Map<string, string> }> {
+  const urls = new Map<string, string>()
   const { files } = (await (await fetch('/golden.json')).json()) as GoldenList
   const store = new MemoryStore()
   for (const { name } of files) {
     const response = await fetch(`/golden/${name}`)
-    await store.put(name.replace(/^replica\//, ''), new Uint8Array(await response.arrayBuffer()))
+    const key = name.replace(/^replica\//, '')
+    urls.set(key, `${location.origin}/golden/${name}`)
+    await store.put(key, new Uint8Array(await response.arrayBuffer()))
   }
-  return store
+  return { store, urls }
 }

@@ -1,6 +1,7 @@
 import { SlotReader, type SlotRequest } from '../bridge/shared-slots.ts'
+import { XhrSource } from '../bridge/xhr-source.ts'
 import { PageCache } from '../pages/page-cache.ts'
-import { DamagedFile, FetchFailed } from '../pages/page-source.ts'
+import { DamagedFile, FetchFailed, FilesNeeded, StoreFailed } from '../pages/page-source.ts'
 import { Pager } from '../pages/pager.ts'
 import type { Base } from '../view/view.ts'
 import { updatedView, type ViewUpdate } from '../view/view-update.ts'
@@ -122,15 +123,21 @@ export class Engine {
 
   async #start({ cacheBytes, readAhead, shared, wasmUrl }: EngineOptions): Promise<void> {
     const sqlite = await loadSqlite(wasmUrl)
-    const slots = new SlotReader(shared, (request) => this.#post(request, []))
+    const slots = shared && new SlotReader(shared, (request) => this.#post(request, []))
+    const xhr = new XhrSource()
+    const source = slots ?? xhr
     const cache = new PageCache(cacheBytes)
-    const pager = new Pager(cache, slots, readAhead)
+    const pager = new Pager(cache, source, readAhead)
     this.#context = {
       sqlite,
       pager,
       readAhead,
-      isStopped: () => slots.isStopped(this.#call),
-      replan: (session, txid) => slots.replan(session, txid),
+      // Without shared memory nobody can tell while SQLite runs.
+      isStopped: () => slots?.isStopped(this.#call) ?? false,
+      replan: (session, txid, file) => source.replan(session, txid, file),
+      know: ({ number, address }) => {
+        if (address) xhr.know(number, address)
+      },
       bases: this.#bases,
     }
     this.#stats = () => ({ ...pager.stats, cachedBytes: cache.byteLength })
@@ -164,6 +171,8 @@ class OpenTransaction extends Error {
 
 function describe(error: unknown): EngineFailure {
   if (error instanceof FetchFailed) return { kind: 'fetch', failure: error.failure }
+  if (error instanceof FilesNeeded) return { kind: 'replan', txid: error.txid, file: error.file }
+  if (error instanceof StoreFailed) return { kind: 'store', message: error.message, file: error.file }
   if (error instanceof SqlFailure)
     return { kind: 'sql', message: error.message, sqliteCode: error.sqliteCode }
   if (error instanceof UsageError) return { kind: 'usage', message: error.message }

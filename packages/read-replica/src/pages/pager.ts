@@ -14,8 +14,8 @@ export interface Pinned {
 /** Who reads: one connection. */
 export interface Reader {
   readonly readAhead: ReadAhead
-  /** Finds other files for the state of the pinned view. Throws FetchFailed when there are none. */
-  replace(pinned: Pinned): void
+  /** Finds other files for the state of the pinned view, of which one is gone. Throws FetchFailed when there are none, FilesNeeded. */
+  replace(pinned: Pinned, file: number): void
 }
 
 /** What was read, since the beginning. */
@@ -77,7 +77,7 @@ export class Pager {
         return this.#fetchOne(view, pgno, place, reader)
       } catch (error) {
         if (!(error instanceof FileGone) || attempt === MOST_REPLACEMENTS) throw error
-        reader.replace(pinned)
+        reader.replace(pinned, place.file)
       }
     }
   }

@@ -190,7 +190,15 @@ export function viewFile(files: KnownFiles, { file, header, index, bytes, head }
   // Only a snapshot comes without its header.
   const commit = header?.commit ?? (pgnos[count - 1] as number | undefined) ?? 0
   // The bytes are handed over to another thread with their memory: it must be theirs alone.
-  return { number: files.numberOf(file), commit, pgnos, offsets, sizes, bytes: (bytes ?? head)?.slice() }
+  return {
+    number: files.numberOf(file),
+    commit,
+    pgnos,
+    offsets,
+    sizes,
+    bytes: (bytes ?? head)?.slice(),
+    address: files.addressOf(file),
+  }
 }
 
 /** Files that say what they apply to must meet. Throws ReplicaError `diverged`, `corrupt`. */

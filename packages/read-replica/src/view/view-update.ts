@@ -1,4 +1,5 @@
 import type { PageSize, TXID } from '@sqlstream/ltx'
+import type { Address } from '../bridge/xhr-source.ts'
 import type { LayerSource } from './layer.ts'
 import { type Base, View, type ViewState } from './view.ts'
 
@@ -6,6 +7,8 @@ import { type Base, View, type ViewState } from './view.ts'
 export interface ViewFile extends LayerSource {
   /** The file from its beginning on: all of it, where it is small. */
   readonly bytes?: Uint8Array | undefined
+  /** Where it is, for a thread that fetches by itself. */
+  readonly address?: Address | undefined
 }
 
 /** How a session gets to another state. */

@@ -9,21 +9,31 @@ export interface WebOpenOptions extends OpenOptions {
   readonly worker: () => Worker
   /** Where `sqlite3.wasm` of `@sqlite.org/sqlite-wasm` is served. Default: beside the worker's script. */
   readonly wasmUrl?: string | undefined
+  /**
+   * How SQLite gets its pages. `shared-memory` needs a page that is cross-origin isolated; `xhr` needs `urlOf`, asks for ranges one after the other, and a statement
+   * that was aborted runs on in the worker. `auto` (default): `shared-memory` where it can be had.
+   */
+  readonly bridge?: 'auto' | 'shared-memory' | 'xhr' | undefined
+  /** For `xhr`: the address of an object, for a GET with a range and without anything else. */
+  readonly urlOf?: ((key: string) => string) | undefined
 }
 
 /**
- * Opens a backup as a read-only database in a page or a worker. SQLite runs in a worker of its own and waits for pages in shared memory, so the page must be
- * cross-origin isolated (headers `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`).
+ * Opens a backup as a read-only database in a page or a worker. SQLite runs in a worker of its own.
  *
- * @throws TypeError when the page is not isolated; ReplicaError when nothing can be opened there, the store's errors, the reason of the signal
+ * @throws TypeError when the page is not isolated and there is no `urlOf`; ReplicaError when nothing can be opened there, the store's errors, the reason of
+ * the signal
  */
 export async function openReplica(options: WebOpenOptions): Promise<ReadReplica> {
-  if (!globalThis.crossOriginIsolated) {
-    throw new TypeError(
-      'the page is not cross-origin isolated: serve it with Cross-Origin-Opener-Policy and Cross-Origin-Embedder-Policy',
-    )
-  }
-  return await openWith((events) => startWorker(options.worker, events), options)
+  const { worker, bridge = 'auto', urlOf, ...rest } = options
+  const start = (events: EngineEvents): EngineLink => startWorker(worker, events)
+  if (bridge !== 'xhr' && globalThis.crossOriginIsolated) return await openWith(start, rest)
+  if (bridge !== 'shared-memory' && urlOf) return await openWith(start, { ...rest, urlOf })
+  throw new TypeError(
+    bridge === 'xhr'
+      ? 'the bridge "xhr" needs urlOf'
+      : 'the page is not cross-origin isolated: serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or give urlOf',
+  )
 }
 
 function startWorker(start: () => Worker, { onMessage, onEnd }: EngineEvents): EngineLink {
