@@ -1,4 +1,5 @@
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
@@ -6,8 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readGolden, readManifest } from '../packages/ltx-format/test/golden.ts'
 import type { GoldenList, Report } from './chromium/page.ts'
 import type { PoolReport } from './chromium/pool-page.ts'
+import type { ReplicaReport } from './chromium/replica-page.ts'
 import { type PageServer, type Resource, servePages } from './chromium/server.ts'
 import { bundle } from './support/bundle.ts'
+import { ROOT } from './support/workspace.ts'
 
 /** Debian's package; another Chromium can be named for machines that are no Debian. */
 const PROGRAM = process.env['SQLSTREAM_CHROMIUM'] ?? '/usr/bin/chromium'
@@ -45,6 +48,7 @@ beforeAll(async () => {
   for (const [path, script] of [
     ['/', '/vectors.js'],
     ['/pool', '/pool.js'],
+    ['/replica', '/replica.js'],
   ]) {
     const body = `<!doctype html><link rel="icon" href="data:,"><script type="module" src="${script}"></script>`
     resources.set(path!, { type: 'text/html', body })
@@ -53,10 +57,16 @@ beforeAll(async () => {
     ['/vectors.js', 'page.ts'],
     ['/pool.js', 'pool-page.ts'],
     ['/pool-worker.js', 'pool-worker.ts'],
+    ['/replica.js', 'replica-page.ts'],
+    ['/replica-worker.js', 'replica-worker.ts'],
   ]) {
     const body = await bundle({ entry: { file: `test/chromium/${file}` } })
     resources.set(path!, { type: 'text/javascript', body })
   }
+  const wasm = createRequire(`${ROOT}/packages/read-replica/package.json`).resolve(
+    '@sqlite.org/sqlite-wasm/sqlite3.wasm',
+  )
+  resources.set('/sqlite3.wasm', { type: 'application/wasm', body: readFileSync(wasm) })
   const { files, transactions } = readManifest('l0-plain')
   const list: GoldenList = {
     files: files.map(({ path, fileChecksum }) => ({ name: path, checksum: fileChecksum })),
@@ -158,6 +168,38 @@ test('a pool of Web Workers decodes what the page decodes by itself', async () =
   expect(report.pooled).toBe(report.alone)
   expect(report.jobs).toBe(12)
   expect(complaints).toEqual([])
+})
+
+describe('a read replica in a page of Chromium', () => {
+  const ISOLATED = {
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-embedder-policy': 'require-corp',
+  }
+
+  test.each([
+    { bridge: 'shared memory', address: '/replica', headers: ISOLATED },
+    { bridge: 'synchronous requests', address: '/replica?xhr', headers: {} },
+  ])('reads every state of a golden backup by pages, over $bridge', async ({ address, headers }) => {
+    await using server = await servePages(resources, OPEN, headers)
+    const { report, complaints } = await visit<ReplicaReport>(server, address)
+    expect(report.error).toBeUndefined()
+    const { transactions } = readManifest('l0-plain')
+    expect(report.states.map(([txid]) => txid)).toEqual(transactions.map(({ txid }) => txid))
+    for (const [, objects, check] of report.states) {
+      expect(objects).toBeGreaterThan(0)
+      expect(check).toBe('ok')
+    }
+    expect(report.refused).toMatch(/readonly database/)
+    expect(report.requests).toBeGreaterThan(0)
+    expect(complaints).toEqual([])
+  })
+
+  test('says what is missing where the page is not isolated', async () => {
+    await using server = await servePages(resources, OPEN)
+    const { report } = await visit<ReplicaReport>(server, '/replica')
+    expect(report.isolated).toBe(false)
+    expect(report.error).toMatch(/TypeError: the page is not cross-origin isolated/)
+  })
 })
 
 test('what a page or its worker complains about is heard', async () => {

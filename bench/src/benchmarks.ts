@@ -7,6 +7,7 @@ export const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   latency: async () => (await import('./latency.ts')).latency,
   writer: async () => (await import('./writer.ts')).writer,
   restore: async () => (await import('./restore.ts')).restore,
+  'read-replica': async () => (await import('./read-replica.ts')).readReplica,
   merge: async () => (await import('./merge.ts')).merge,
   'small-files': async () => (await import('./small-files.ts')).smallFiles,
   'fleet-idle': async () => (await import('./fleet-idle.ts')).fleetIdle,

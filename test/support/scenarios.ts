@@ -25,6 +25,7 @@ const COMPLETE_ALONE = new Set([
   'T39',
   'T40',
   'T41',
+  'T42',
   'T43',
   'T44',
   'T45',

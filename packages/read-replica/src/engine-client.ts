@@ -1,4 +1,5 @@
 import { ReplicaError } from '@sqlstream/replica'
+import { StorageError } from '@sqlstream/storage'
 import { type SlotRequest, SlotWriter } from './bridge/shared-slots.ts'
 import type {
   EngineFailure,
@@ -8,7 +9,7 @@ import type {
   EngineStats,
 } from './engine/messages.ts'
 import { closedError, isReadReplicaError, ReadReplicaError } from './errors.ts'
-import { FileGone } from './pages/page-source.ts'
+import { FileGone, FilesNeeded } from './pages/page-source.ts'
 import { REQUEST_BYTES } from './pages/read-ahead.ts'
 
 /** A thread in which SQLite runs. */
@@ -57,7 +58,7 @@ interface Pending {
 export class EngineClient {
   readonly #link: EngineLink
   readonly #server: PageServer
-  readonly #slots: SlotWriter
+  readonly #slots: SlotWriter | undefined
   readonly #pending = new Map<number, Pending>()
   readonly #fetches = new Set<AbortController>()
   readonly #failures = new Map<number, unknown>()
@@ -67,9 +68,10 @@ export class EngineClient {
   #ended: { readonly error: Error } | undefined
   #stats: EngineStats = { hits: 0, misses: 0, cachedBytes: 0, waitMs: 0 }
 
-  constructor(start: StartEngine, shared: SharedArrayBuffer, server: PageServer) {
+  /** @param shared undefined: the thread fetches by itself, and cannot be stopped */
+  constructor(start: StartEngine, shared: SharedArrayBuffer | undefined, server: PageServer) {
     this.#server = server
-    this.#slots = new SlotWriter(shared)
+    this.#slots = shared && new SlotWriter(shared)
     this.#link = start({
       onMessage: (message) => this.#onMessage(message),
       onEnd: (cause) =>
@@ -155,7 +157,7 @@ export class EngineClient {
   #stopGivenUp(): void {
     const [first] = this.#pending
     if (!first?.[1].isGivenUp) return
-    this.#slots.stop(first[0])
+    this.#slots?.stop(first[0])
     for (const fetch of this.#fetches) fetch.abort()
   }
 
@@ -163,10 +165,10 @@ export class EngineClient {
     const controller = new AbortController()
     this.#fetches.add(controller)
     const serving = bring(controller.signal).then(
-      (bytes) => this.#slots.done(slot, bytes),
+      (bytes) => this.#slots?.done(slot, bytes),
       (error: unknown) => {
-        if (error instanceof FileGone) this.#slots.gone(slot)
-        else this.#slots.failed(slot, this.#keep(error))
+        if (error instanceof FileGone) this.#slots?.gone(slot)
+        else this.#slots?.failed(slot, this.#keep(error))
       },
     )
     void serving.finally(() => this.#fetches.delete(controller))
@@ -202,6 +204,15 @@ export class EngineClient {
           ...(error.sqliteCode.startsWith('SQLITE_READONLY') && {
             hint: 'A read replica cannot be written to: write to the database that it is a copy of.',
           }),
+        })
+      case 'replan':
+        return new FilesNeeded(error.txid, error.file)
+      case 'store':
+        return new StorageError(`${this.#server.keyOf(error.file)}: ${error.message}`, {
+          code: 'unavailable',
+          driver: 'xhr',
+          operation: 'get',
+          key: this.#server.keyOf(error.file),
         })
       case 'corrupt':
         return new ReplicaError('corrupt', `${this.#server.keyOf(error.file)}: ${error.message}`, {

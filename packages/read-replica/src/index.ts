@@ -5,8 +5,17 @@ export {
   type ReadReplicaErrorCode,
   type ReadReplicaErrorOptions,
 } from './errors.ts'
-export type { At, CacheOptions, OpenOptions, PollOptions, Position, ReplicaStats } from './options.ts'
+export type {
+  At,
+  CacheOptions,
+  OpenOptions,
+  PollOptions,
+  Position,
+  ReplicaEvents,
+  ReplicaStats,
+  WaitForOptions,
+} from './options.ts'
 export type { ReadAheadOptions } from './pages/read-ahead.ts'
-export type { ReadReplica, ReplicaEvents, WaitForOptions } from './read-replica.ts'
+export type { ReadReplica } from './read-replica.ts'
 export type { Row } from './rows.ts'
 export type { ReadTx } from './session-client.ts'

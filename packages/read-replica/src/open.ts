@@ -11,16 +11,32 @@ import { ReplicaSource } from './source/replica-source.ts'
 
 const CACHE_BYTES = 32 * 1024 * 1024
 
+/** What a thread of SQLite needs besides what people say. */
+export interface EngineSetting {
+  /** Where `sqlite3.wasm` is; default: beside the script. */
+  readonly wasmUrl?: string | undefined
+  /** Where an object is: then the thread of SQLite fetches by itself, without shared memory. */
+  readonly urlOf?: ((key: string) => string) | undefined
+}
+
 /** Opens a backup over any kind of thread. `/node` and `/web` bring one. */
-export async function openWith(start: StartEngine, options: OpenOptions): Promise<ReadReplica> {
+export async function openWith(
+  start: StartEngine,
+  options: OpenOptions & EngineSetting,
+): Promise<ReadReplica> {
   const { signal, at, poll, cache, maxLagMs } = options
   signal?.throwIfAborted()
   const source = sourceOf(options, (base) => client.tell({ type: 'forget', base }))
-  const shared = new SharedArrayBuffer(SHARED_BYTES)
+  const shared = options.urlOf ? undefined : new SharedArrayBuffer(SHARED_BYTES)
   const client: EngineClient = new EngineClient(start, shared, source)
   const core = new ReplicaCore(client, source, () => Date.now())
   try {
-    const settings = { cacheBytes: cache?.bytes ?? CACHE_BYTES, readAhead: cache?.readAhead ?? {}, shared }
+    const settings = {
+      cacheBytes: cache?.bytes ?? CACHE_BYTES,
+      readAhead: cache?.readAhead ?? {},
+      shared,
+      wasmUrl: options.wasmUrl,
+    }
     // SQLite loads while the listing is on its way.
     const [session] = await Promise.all([core.openAt(at, { signal }), client.start(settings)])
     if (at) return new ReadReplica({ core, session })
@@ -50,7 +66,10 @@ export async function openWith(start: StartEngine, options: OpenOptions): Promis
   }
 }
 
-function sourceOf({ store, replica }: OpenOptions, forget: (base: number) => void): ReplicaSource {
+function sourceOf(
+  { store, replica, urlOf }: OpenOptions & EngineSetting,
+  forget: (base: number) => void,
+): ReplicaSource {
   const inner = replica?.store ?? store
   if (!inner) throw new TypeError('openReplica needs a store or a replica')
   const stats = { requests: 0, bytes: 0 }
@@ -58,5 +77,10 @@ function sourceOf({ store, replica }: OpenOptions, forget: (base: number) => voi
     stats.requests++
     stats.bytes += bytes
   })
-  return new ReplicaSource(new Replica(counted, replica ? { layout: replica.layout } : {}), stats, forget)
+  return new ReplicaSource(
+    new Replica(counted, replica ? { layout: replica.layout } : {}),
+    stats,
+    forget,
+    urlOf,
+  )
 }

@@ -67,3 +67,17 @@ export interface Position {
   /** When it was committed, by the writer's clock. */
   readonly time: Date
 }
+
+/** What listeners get. */
+export interface ReplicaEvents {
+  /** A newer state is shown from now on. */
+  readonly advance: Position
+  /** Newer states could not be learnt of; it is tried again. */
+  readonly error: unknown
+}
+
+/** Options of `waitFor`. */
+export interface WaitForOptions extends AbortOptions {
+  /** Then it rejects with `timed-out`, ms. Default: none. */
+  readonly timeoutMs?: number | undefined
+}

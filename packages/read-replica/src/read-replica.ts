@@ -3,26 +3,13 @@ import type { AbortOptions } from '@sqlstream/replica'
 import { abortable } from '@sqlstream/storage'
 import type { RowSet, SqlParams, Statement } from './engine/messages.ts'
 import { closedError, isReadReplicaError, ReadReplicaError } from './errors.ts'
-import type { At, Position, ReplicaStats } from './options.ts'
+import type { At, Position, ReplicaEvents, ReplicaStats, WaitForOptions } from './options.ts'
+import { pause } from './pause.ts'
 import type { ReplicaCore } from './replica-core.ts'
 import { type Row, rowsOf } from './rows.ts'
 import type { ReadTx, SessionClient } from './session-client.ts'
 import type { Follower } from './source/follower.ts'
 import type { ViewState } from './view/view.ts'
-
-/** What listeners get. */
-export interface ReplicaEvents {
-  /** A newer state is shown from now on. */
-  readonly advance: Position
-  /** Newer states could not be learnt of; it is tried again. */
-  readonly error: unknown
-}
-
-/** Options of `waitFor`. */
-export interface WaitForOptions extends AbortOptions {
-  /** Then it rejects with `timed-out`, ms. Default: none. */
-  readonly timeoutMs?: number | undefined
-}
 
 /** What makes a replica: made by `openReplica`. */
 export interface ReadReplicaParts {
@@ -290,19 +277,5 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
       'timed-out',
       `TXID ${formatTXID(txid)} did not arrive in ${timeoutMs} ms: the newest is ${shown}`,
     )
-  }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  try {
-    await abortable(
-      new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, ms)
-      }),
-      signal,
-    )
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,7 +1,7 @@
 import type { AbortOptions, RestoreTarget } from '@sqlstream/replica'
 import type { EngineClient } from './engine-client.ts'
 import type { At, ReplicaStats } from './options.ts'
-import { SessionClient } from './session-client.ts'
+import { type FindFiles, SessionClient } from './session-client.ts'
 import { type LoadedView, loadView, type ViewRecord } from './source/load-view.ts'
 import type { ReplicaSource } from './source/replica-source.ts'
 import { buffersOf } from './view/view-update.ts'
@@ -50,6 +50,16 @@ export class ReplicaCore {
     }
   }
 
+  /** Where SQLite cannot wait for them. */
+  readonly #findFiles: FindFiles = async (session, { txid, file }, options) => {
+    this.source.markGone(file)
+    // Meanwhile there is a newer state, which the next try reads.
+    if (this.source.recordOf(session).txid !== txid) return
+    const tell = ({ update }: LoadedView): void =>
+      this.#client.tell({ type: 'view', session, update }, buffersOf(update))
+    await this.source.otherFiles(session, txid, tell, options)
+  }
+
   /** Lets transactions of a session that begin from now on read another state. */
   advance(session: SessionClient, { update, record }: LoadedView): void {
     this.#client.tell({ type: 'view', session: session.number, update }, buffersOf(update))
@@ -76,7 +86,7 @@ export class ReplicaCore {
   #add(number: number, record: ViewRecord): SessionClient {
     this.#sessions.add(number)
     this.source.setRecord(number, record)
-    return new SessionClient(this.#client, number)
+    return new SessionClient(this.#client, number, this.#findFiles)
   }
 }
 

@@ -1,6 +1,8 @@
 import type { AbortOptions } from '@sqlstream/replica'
-import type { RowSet, SqlParams, Statement } from './engine/messages.ts'
+import type { EngineReply, RowSet, SqlParams, Statement } from './engine/messages.ts'
 import type { EngineClient } from './engine-client.ts'
+import { ReadReplicaError } from './errors.ts'
+import { FilesNeeded } from './pages/page-source.ts'
 import { type Row, rowsOf } from './rows.ts'
 
 /** Reads of one state. */
@@ -20,14 +22,22 @@ export interface ReadTx {
   iterate<T = Row>(sql: string, params?: SqlParams, options?: AbortOptions): AsyncIterableIterator<T>
 }
 
+/** How often files are looked for before a call fails. */
+const MOST_ATTEMPTS = 8
+
+/** Finds other files for a state of a session, and tells the thread of SQLite. */
+export type FindFiles = (session: number, needed: FilesNeeded, options: AbortOptions) => Promise<void>
+
 /** One session of the engine. */
 export class SessionClient {
   readonly number: number
   readonly #client: EngineClient
+  readonly #findFiles: FindFiles
 
-  constructor(client: EngineClient, number: number) {
+  constructor(client: EngineClient, number: number, findFiles: FindFiles) {
     this.#client = client
     this.number = number
+    this.#findFiles = findFiles
   }
 
   async run(
@@ -35,10 +45,8 @@ export class SessionClient {
     options: AbortOptions,
     confirmed: number | undefined,
   ): Promise<readonly RowSet[]> {
-    const { sets } = await this.#client.call(
-      { type: 'run', session: this.number, statements, confirmed },
-      options,
-    )
+    const call = { type: 'run', session: this.number, statements, confirmed } as const
+    const { sets } = await this.#again(() => this.#client.call(call, options), options)
     return sets
   }
 
@@ -49,15 +57,45 @@ export class SessionClient {
     confirmed: number | undefined,
   ): AsyncGenerator<Row[], void, void> {
     const { number: session } = this
-    await this.#client.call({ type: 'begin', session, statement, confirmed }, options)
+    const begin = { type: 'begin', session, statement, confirmed } as const
+    await this.#again(() => this.#client.call(begin, options), options)
     for (;;) {
-      const { sets, isLast } = await this.#client.call({ type: 'next', session }, options)
+      const { sets, isLast } = await this.#next(options)
       yield sets[0] ? rowsOf(sets[0]) : []
       if (isLast) return
+    }
+  }
+
+  async #next(options: AbortOptions): Promise<EngineReply> {
+    try {
+      return await this.#client.call({ type: 'next', session: this.number }, options)
+    } catch (error) {
+      // Rows have been shown: from the beginning they would come twice.
+      throw error instanceof FilesNeeded ? filesGone(error) : error
+    }
+  }
+
+  /** Makes a call that has shown nothing yet again, when files for its state had to be found. */
+  async #again<T>(call: () => Promise<T>, options: AbortOptions): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await call()
+      } catch (error) {
+        if (!(error instanceof FilesNeeded)) throw error
+        if (attempt === MOST_ATTEMPTS) throw filesGone(error)
+        await this.#findFiles(this.number, error, options)
+      }
     }
   }
 
   async close(): Promise<void> {
     await this.#client.call({ type: 'close', session: this.number })
   }
+}
+
+function filesGone({ txid, message }: FilesNeeded): ReadReplicaError {
+  return new ReadReplicaError(
+    'snapshot-gone',
+    `files of the snapshot of TXID ${txid} were removed: ${message}`,
+  )
 }

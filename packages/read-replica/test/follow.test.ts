@@ -362,6 +362,23 @@ test('E4: a damaged page is an error that names the file, and other pages can be
   expect(await replica.get('SELECT id FROM t WHERE id = 1')).toEqual({ id: 1 })
 })
 
+test('E4: so is one of a small file, which was read whole', async () => {
+  using history = await historyOf(2)
+  history.db.exec('UPDATE t SET a = 9')
+  const { bytes, txid } = history.encode()
+  // The frame of the first page begins behind the header.
+  bytes.fill(0xff, 106, 116)
+  await history.store.put(`ltx/0/${key(txid)}.ltx`, bytes)
+  await using replica = await openReplica({ store: history.store, poll: false })
+  await expect(newestValue(replica)).rejects.toMatchObject({
+    name: 'ReplicaError',
+    code: 'corrupt',
+    message: expect.stringContaining(key(txid)),
+  })
+  await using before = await replica.asOf({ txid: toTXID(2) })
+  expect(await newestValue(before)).toBe(2)
+})
+
 /** Three captures of a database that is too large to be read whole. */
 async function bigHistory(): Promise<History> {
   const history = new History()

@@ -20,8 +20,10 @@ describe('planRequests', () => {
     fc.assert(
       fc.property(database, ({ sizes, changed, cached, first, length, isGuess }) => {
         const view = viewOf(sizes, changed)
-        const window = { first: Math.min(first, view.commit), end: first + length, isGuess }
-        const have = new Set(cached.filter((pgno) => pgno !== window.first).map((pgno) => keyOf(view, pgno)))
+        const start = Math.min(first, view.commit)
+        const needed = Math.min(start + (length >>> 1), view.commit)
+        const window = { needed, first: start, end: first + length, isGuess }
+        const have = new Set(cached.filter((pgno) => pgno !== needed).map((pgno) => keyOf(view, pgno)))
         const isAtHand = (file: number, offset: number): boolean => have.has(`${file} ${offset}`)
         const requests = planRequests(view, window, { isAtHand, gapBytes: GAP })
         const asked: number[] = []
@@ -38,7 +40,7 @@ describe('planRequests', () => {
           expect(end).toBe(offset + length)
         }
         expect(new Set(asked).size).toBe(asked.length)
-        expect(requests[0]?.pages[0]?.pgno).toBe(window.first)
+        expect(requests[0]?.pages.map(({ pgno }) => pgno)).toContain(needed)
         if (isGuess) expect(requests.length).toBe(1)
         else {
           const wanted = Array.from({ length }, (_, i) => first + i).filter(
@@ -70,7 +72,7 @@ describe('ReadAhead', () => {
   test('A2: pages that are read here and there bring few others', () => {
     const plan = new ReadAhead()
     for (let pgno = 1; pgno <= 1_000_000; pgno += 997) {
-      expect(plan.miss(pgno, 1000)).toEqual({ first: pgno, end: pgno + 8, isGuess: true })
+      expect(plan.miss(pgno, 1000)).toEqual({ needed: pgno, first: pgno, end: pgno + 8, isGuess: true })
     }
   })
 
@@ -90,6 +92,21 @@ describe('ReadAhead', () => {
     expect(windows).toBeLessThan(3 * 14)
   })
 
+  test('A2: pages of one place that are read in any order come with those around them', () => {
+    const plan = new ReadAhead()
+    const random = [7, 3, 90, 41, 60, 12, 77, 25, 5, 99, 33, 68, 50, 84, 18].map((n) => 5000 + n)
+    const fetched = new Set<number>()
+    let windows = 0
+    for (const pgno of random) {
+      if (fetched.has(pgno)) continue
+      const window = plan.miss(pgno, 1000)
+      windows++
+      expect(window.needed).toBe(pgno)
+      for (let at = window.first; at < window.end; at++) fetched.add(at)
+    }
+    expect(windows).toBeLessThanOrEqual(5)
+  })
+
   test('A2: never more pages than there is room for, and as many as the options say', () => {
     const small = new ReadAhead()
     const fetched: number[] = []
@@ -98,7 +115,12 @@ describe('ReadAhead', () => {
       fetched.push(window.end - window.first)
     }
     expect(Math.max(...fetched)).toBe(4)
-    expect(new ReadAhead({ startPages: 1 }).miss(5, 100)).toEqual({ first: 5, end: 6, isGuess: true })
+    expect(new ReadAhead({ startPages: 1 }).miss(5, 100)).toEqual({
+      needed: 5,
+      first: 5,
+      end: 6,
+      isGuess: true,
+    })
   })
 })
 

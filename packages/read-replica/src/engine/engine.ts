@@ -1,9 +1,10 @@
 import { SlotReader, type SlotRequest } from '../bridge/shared-slots.ts'
+import { XhrSource } from '../bridge/xhr-source.ts'
 import { PageCache } from '../pages/page-cache.ts'
-import { DamagedFile, FetchFailed } from '../pages/page-source.ts'
+import { DamagedFile, FetchFailed, FilesNeeded, StoreFailed } from '../pages/page-source.ts'
 import { Pager } from '../pages/pager.ts'
 import type { Base } from '../view/view.ts'
-import { updatedView } from '../view/view-update.ts'
+import { updatedView, type ViewUpdate } from '../view/view-update.ts'
 import { SqlFailure, UsageError } from './connection.ts'
 import type {
   EngineFailure,
@@ -36,6 +37,7 @@ export class Engine {
   readonly #sessions = new Map<number, Session>()
   /** Snapshots that updates may build on. */
   readonly #bases = new Map<number, Base>()
+  readonly #broken = new Map<number, unknown>()
   #working: Promise<void> = Promise.resolve()
   #context: SessionContext | undefined
   #stats: () => EngineStats = () => ({ hits: 0, misses: 0, cachedBytes: 0, waitMs: 0 })
@@ -52,7 +54,7 @@ export class Engine {
 
   async #handle(request: EngineRequest): Promise<void> {
     if (request.type === 'view') {
-      this.#sessions.get(request.session)?.adopt(request.update)
+      this.#adopt(request.session, request.update)
       return
     }
     if (request.type === 'forget') {
@@ -119,17 +121,23 @@ export class Engine {
     }
   }
 
-  async #start({ cacheBytes, readAhead, shared }: EngineOptions): Promise<void> {
-    const sqlite = await loadSqlite()
-    const slots = new SlotReader(shared, (request) => this.#post(request, []))
+  async #start({ cacheBytes, readAhead, shared, wasmUrl }: EngineOptions): Promise<void> {
+    const sqlite = await loadSqlite(wasmUrl)
+    const slots = shared && new SlotReader(shared, (request) => this.#post(request, []))
+    const xhr = new XhrSource()
+    const source = slots ?? xhr
     const cache = new PageCache(cacheBytes)
-    const pager = new Pager(cache, slots, readAhead)
+    const pager = new Pager(cache, source, readAhead)
     this.#context = {
       sqlite,
       pager,
       readAhead,
-      isStopped: () => slots.isStopped(this.#call),
-      replan: (session, txid) => slots.replan(session, txid),
+      // Without shared memory nobody can tell while SQLite runs.
+      isStopped: () => slots?.isStopped(this.#call) ?? false,
+      replan: (session, txid, file) => source.replan(session, txid, file),
+      know: ({ number, address }) => {
+        if (address) xhr.know(number, address)
+      },
       bases: this.#bases,
     }
     this.#stats = () => ({ ...pager.stats, cachedBytes: cache.byteLength })
@@ -140,7 +148,17 @@ export class Engine {
     )
   }
 
+  /** A state that cannot be taken over must not leave an older one in its place: every later call of the session fails. */
+  #adopt(number: number, update: ViewUpdate): void {
+    try {
+      this.#sessions.get(number)?.adopt(update)
+    } catch (error) {
+      this.#broken.set(number, error)
+    }
+  }
+
   #session(number: number): Session {
+    if (this.#broken.has(number)) throw this.#broken.get(number)
     const session = this.#sessions.get(number)
     if (!session) throw new UsageError('it is closed')
     return session
@@ -153,6 +171,8 @@ class OpenTransaction extends Error {
 
 function describe(error: unknown): EngineFailure {
   if (error instanceof FetchFailed) return { kind: 'fetch', failure: error.failure }
+  if (error instanceof FilesNeeded) return { kind: 'replan', txid: error.txid, file: error.file }
+  if (error instanceof StoreFailed) return { kind: 'store', message: error.message, file: error.file }
   if (error instanceof SqlFailure)
     return { kind: 'sql', message: error.message, sqliteCode: error.sqliteCode }
   if (error instanceof UsageError) return { kind: 'usage', message: error.message }

@@ -20,8 +20,10 @@ export interface EngineOptions {
   /** Bytes of decoded pages, for all connections together. */
   readonly cacheBytes: number
   readonly readAhead: ReadAheadOptions
-  /** Memory that both sides share. */
-  readonly shared: SharedArrayBuffer
+  /** Memory that both sides share; without it this thread fetches by itself. */
+  readonly shared: SharedArrayBuffer | undefined
+  /** Where `sqlite3.wasm` is; default: beside the script. */
+  readonly wasmUrl?: string | undefined
 }
 
 /** What is asked of the thread of SQLite. All but `view` and `forget` are answered, in their order. */
@@ -68,6 +70,9 @@ export type EngineFailure =
   | { readonly kind: 'sql'; readonly message: string; readonly sqliteCode: string }
   /** The error is kept on the other side. */
   | { readonly kind: 'fetch'; readonly failure: number }
+  /** Other files for the state have to be found, and the call made again. */
+  | { readonly kind: 'replan'; readonly txid: bigint; readonly file: number }
+  | { readonly kind: 'store'; readonly message: string; readonly file: number }
   | { readonly kind: 'corrupt'; readonly message: string; readonly file: number }
   | { readonly kind: 'open-transaction' }
   | { readonly kind: 'usage'; readonly message: string }

@@ -1,8 +1,9 @@
 import { formatTXID } from '@sqlstream/ltx'
+import type { RangeSource } from '../pages/page-source.ts'
 import type { Pager, Pinned } from '../pages/pager.ts'
-import { ReadAhead, type ReadAheadOptions } from '../pages/read-ahead.ts'
+import { ReadAhead, type ReadAheadOptions, type WantedPage } from '../pages/read-ahead.ts'
 import type { Base, View } from '../view/view.ts'
-import { decodeUpdate, updatedView, type ViewUpdate } from '../view/view-update.ts'
+import { decodeUpdate, updatedView, type ViewFile, type ViewUpdate } from '../view/view-update.ts'
 import { Connection, type Cursor } from './connection.ts'
 import type { SqliteModule } from './sqlite-module.ts'
 import type { VirtualFile } from './vfs.ts'
@@ -14,7 +15,9 @@ export interface SessionContext {
   readonly readAhead: ReadAheadOptions
   readonly isStopped: () => boolean
   /** Encoded files for a state whose files are gone. */
-  readonly replan: (session: number, txid: bigint) => Uint8Array<ArrayBuffer>
+  readonly replan: RangeSource['replan']
+  /** A file that updates bring, and where it is for requests of this thread. */
+  readonly know: (file: ViewFile) => void
   /** Snapshots that updates may build on. */
   readonly bases: Map<number, Base>
 }
@@ -72,21 +75,22 @@ export class Session implements VirtualFile {
     this.seed(update)
   }
 
-  /** Puts the pages of whole files into the cache, as far as they are of the newest state. */
+  /** Puts the pages that came with files into the cache, as far as they are of the newest state. */
   seed(update: ViewUpdate): void {
-    for (const { number, bytes, pgnos, offsets, sizes } of update.files) {
+    for (const file of update.files) {
+      this.#context.know(file)
+      const { number, bytes, pgnos, offsets, sizes } = file
       if (!bytes) continue
-      const pages = Array.from(pgnos, (pgno, i) => ({
-        pgno,
-        offset: offsets[i] as number,
-        size: sizes[i] as number,
-      }))
+      const pages: WantedPage[] = []
+      for (let i = 0; i < pgnos.length && (offsets[i] as number) < bytes.byteLength; i++) {
+        pages.push({ pgno: pgnos[i] as number, offset: offsets[i] as number, size: sizes[i] as number })
+      }
       this.#context.pager.seed(this.#newest.view, number, bytes, pages)
     }
   }
 
-  replace(pinned: Pinned): void {
-    const update = decodeUpdate(this.#context.replan(this.#number, pinned.view.txid))
+  replace(pinned: Pinned, file: number): void {
+    const update = decodeUpdate(this.#context.replan(this.#number, pinned.view.txid, file))
     pinned.view = updatedView(update, pinned.view, this.#context.bases)
   }
 

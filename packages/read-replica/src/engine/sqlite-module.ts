@@ -112,11 +112,30 @@ export interface SqliteModule {
 
 const nothing = (): void => {}
 
-/** Loads SQLite. It prints nothing: what fails is told to who asked. */
-export async function loadSqlite(): Promise<SqliteModule> {
-  Reflect.set(globalThis, 'sqlite3ApiConfig', { debug: nothing, log: nothing, warn: nothing, error: nothing })
+/** What of the module we have no use for: it would start workers and ask for files. */
+const DISABLED = {
+  vfs: { kvvfs: true, opfs: true, 'opfs-vfs': true, 'opfs-sahpool': true, 'opfs-wl': true },
+}
+
+/**
+ * Loads SQLite. It prints nothing: what fails is told to who asked.
+ *
+ * @param wasmUrl where `sqlite3.wasm` is; default: beside the script
+ */
+export async function loadSqlite(wasmUrl: string | undefined): Promise<SqliteModule> {
+  Reflect.set(globalThis, 'sqlite3ApiConfig', {
+    disable: DISABLED,
+    debug: nothing,
+    log: nothing,
+    warn: nothing,
+    error: nothing,
+  })
   const start = init as unknown as (options: unknown) => Promise<unknown>
-  return (await start({ print: nothing, printErr: nothing })) as SqliteModule
+  return (await start({
+    print: nothing,
+    printErr: nothing,
+    ...(wasmUrl !== undefined && { locateFile: () => wasmUrl }),
+  })) as SqliteModule
 }
 
 /** SQLite's result codes and flags that we use, as its documentation numbers them. */

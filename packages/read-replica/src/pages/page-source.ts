@@ -11,8 +11,8 @@ export interface RangeSource {
   isDone(ticket: Ticket): boolean
   /** Gives the room back; the request must be done. */
   release(ticket: Ticket): void
-  /** Blocks until there are other files for a state that a session reads, and gives them encoded. Throws FetchFailed. */
-  replan(session: number, txid: bigint): Uint8Array<ArrayBuffer>
+  /** Blocks until there are other files for a state that a session reads, now that one is gone, and gives them encoded. Throws FetchFailed, FilesNeeded. */
+  replan(session: number, txid: bigint, file: number): Uint8Array<ArrayBuffer>
 }
 
 /** The file of a request is not there any more, or is not what it was. */
@@ -38,6 +38,30 @@ export class DamagedFile extends Error {
 
   constructor(file: number, message: string) {
     super(message)
+    this.file = file
+  }
+}
+
+/** The store answered with an error, to this side. */
+export class StoreFailed extends Error {
+  override readonly name = 'StoreFailed'
+  readonly file: number
+
+  constructor(file: number, message: string) {
+    super(message)
+    this.file = file
+  }
+}
+
+/** A file of a state is gone, and only the other side can find others: the statement ends, and is run again when they are there. */
+export class FilesNeeded extends Error {
+  override readonly name = 'FilesNeeded'
+  readonly txid: bigint
+  readonly file: number
+
+  constructor(txid: bigint, file: number) {
+    super(`file ${file} is gone`)
+    this.txid = txid
     this.file = file
   }
 }

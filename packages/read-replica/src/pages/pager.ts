@@ -14,8 +14,8 @@ export interface Pinned {
 /** Who reads: one connection. */
 export interface Reader {
   readonly readAhead: ReadAhead
-  /** Finds other files for the state of the pinned view. Throws FetchFailed when there are none. */
-  replace(pinned: Pinned): void
+  /** Finds other files for the state of the pinned view, of which one is gone. Throws FetchFailed when there are none, FilesNeeded. */
+  replace(pinned: Pinned, file: number): void
 }
 
 /** What was read, since the beginning. */
@@ -77,21 +77,26 @@ export class Pager {
         return this.#fetchOne(view, pgno, place, reader)
       } catch (error) {
         if (!(error instanceof FileGone) || attempt === MOST_REPLACEMENTS) throw error
-        reader.replace(pinned)
+        reader.replace(pinned, place.file)
       }
     }
   }
 
-  /** Takes the pages of a file that was read whole, as far as the view needs them. */
+  /** Takes the pages at the beginning of a file, or all of them, as far as the view needs them. If it is damaged, whoever needs a page of it learns of that. */
   seed(view: View, file: number, bytes: Uint8Array, pages: RangeRequest['pages']): void {
-    const wanted = pages.filter(({ pgno, offset }) => {
+    const wanted = pages.filter(({ pgno, offset, size }) => {
+      if (offset + size > bytes.byteLength) return false
       const place = view.find(pgno)
       return place?.file === file && place.offset === offset && !this.#cache.has(file, offset)
     })
     const request = { file, offset: 0, length: bytes.byteLength, pages: wanted }
-    this.#decoder.decode(request, bytes, view.pageSize, ({ offset }, data) =>
-      this.#cache.put(file, offset, data),
-    )
+    try {
+      this.#decoder.decode(request, bytes, view.pageSize, ({ offset }, data) =>
+        this.#cache.put(file, offset, data),
+      )
+    } catch (error) {
+      if (!isLTXError(error)) throw error
+    }
   }
 
   #fetchOne(view: View, pgno: number, { file, offset }: FramePlace, reader: Reader): Uint8Array {
@@ -107,7 +112,7 @@ export class Pager {
       // All room is taken by what was asked for ahead.
       const [oldest] = this.#inflight
       if (oldest) this.#harvestQuietly(oldest)
-      window = { first: pgno, end: pgno + 1, isGuess: true }
+      window = { needed: pgno, first: pgno, end: pgno + 1, isGuess: true }
     }
   }
 

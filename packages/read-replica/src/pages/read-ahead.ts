@@ -12,6 +12,8 @@ export interface ReadAheadOptions {
 
 /** Pages from `first` to before `end`. */
 export interface Window {
+  /** The page that somebody waits for; the first one where nobody does. */
+  readonly needed: number
   readonly first: number
   readonly end: number
   /** Nothing is known yet of how the pages are read: only what costs no request more is asked for. */
@@ -41,6 +43,10 @@ export const REQUEST_BYTES: number = 2 * 1024 * 1024
 const MOST_RUNS = 4
 /** A page that lies so little behind a run continues it. */
 const NEAR = 8
+/** Pages that lie so far from a run at most are likely to be read too, in whatever order: a tree that has grown has its pages so. */
+const SAME_PLACE = 128
+/** Of such a place, so many pages before and behind the one that is needed come with it. */
+const AROUND = 32
 
 interface Run {
   first: number
@@ -67,18 +73,13 @@ export class ReadAhead {
   miss(pgno: number, most: number): Window {
     const at = this.#runs.findIndex(({ first, end }) => pgno >= first && pgno < end + NEAR)
     const run = at < 0 ? undefined : this.#use(at)
-    if (!run) {
-      const size = Math.min(this.#startPages, most)
-      this.#runs.unshift({ first: pgno, end: pgno + size, size })
-      this.#runs.splice(MOST_RUNS)
-      return { first: pgno, end: pgno + size, isGuess: true }
-    }
+    if (!run) return this.#begin(pgno, most)
     // Inside of what was fetched: dropped again, or it could not be asked for. That is no reason for more.
-    if (pgno < run.end) return { first: pgno, end: Math.max(run.end, pgno + 1), isGuess: false }
+    if (pgno < run.end) return { needed: pgno, first: pgno, end: run.end, isGuess: false }
     run.size = Math.min(run.size * 2, this.#maxPages, most)
     run.first = pgno
     run.end = pgno + run.size
-    return { first: pgno, end: run.end, isGuess: false }
+    return { needed: pgno, first: pgno, end: run.end, isGuess: false }
   }
 
   /** What to fetch in advance, now that a page was read that was at hand: the pages behind a run whose middle is passed. */
@@ -93,7 +94,19 @@ export class ReadAhead {
     run.size = Math.min(run.size * 2, this.#maxPages, most)
     run.first = pgno
     run.end = first + run.size
-    return { first, end: run.end, isGuess: false }
+    return { needed: first, first, end: run.end, isGuess: false }
+  }
+
+  #begin(pgno: number, most: number): Window {
+    const isKnownPlace = this.#runs.some(
+      ({ first, end }) => pgno >= first - SAME_PLACE && pgno < end + SAME_PLACE,
+    )
+    const size = Math.min(this.#startPages, most)
+    this.#runs.unshift({ first: pgno, end: pgno + size, size })
+    this.#runs.splice(MOST_RUNS)
+    const around = Math.min(AROUND, most >>> 1, this.#startPages * 4)
+    if (!isKnownPlace) return { needed: pgno, first: pgno, end: pgno + size, isGuess: true }
+    return { needed: pgno, first: Math.max(1, pgno - around), end: pgno + Math.max(1, around), isGuess: true }
   }
 
   #use(at: number): Run {
@@ -111,12 +124,12 @@ export interface PlanRequestsOptions {
 }
 
 /**
- * The requests that bring those pages of a window that are not at hand, each of one file. The one with the first page of the window
- * comes first. Pure.
+ * The requests that bring those pages of a window that are not at hand, each of one file. The one with the page that is needed comes first; for a guess it is the
+ * only one. Pure.
  */
 export function planRequests(view: View, window: Window, options: PlanRequestsOptions): RangeRequest[] {
   const { isAtHand, gapBytes } = options
-  const needed = view.find(window.first)?.file
+  const needed = view.find(window.needed)?.file
   const byFile = new Map<number, WantedPage[]>()
   const end = Math.min(window.end, view.commit + 1)
   for (let pgno = window.first; pgno < end; pgno++) {
@@ -139,9 +152,11 @@ export function planRequests(view: View, window: Window, options: PlanRequestsOp
       if (next && next.offset - reach <= gapBytes && next.offset + next.size - start <= REQUEST_BYTES)
         continue
       requests.push({ file, offset: start, length: reach - start, pages: pages.slice(from, i) })
-      if (window.isGuess) break
       from = i
     }
   }
+  const at = requests.findIndex(({ pages }) => pages.some(({ pgno }) => pgno === window.needed))
+  if (window.isGuess) return at < 0 ? [] : [requests[at] as RangeRequest]
+  if (at > 0) requests.unshift(...requests.splice(at, 1))
   return requests
 }

@@ -13,7 +13,15 @@ import { Slots } from '@sqlstream/storage'
 import { ReadReplicaError } from '../errors.ts'
 import type { FollowOutcome, FollowPlan, FollowStep } from './follow-plan.ts'
 import { capturesAfter } from './listing.ts'
-import { checkChain, type LoadedView, loadChecked, loadView, type ViewRecord, viewFile } from './load-view.ts'
+import {
+  checkChain,
+  HEAD_BYTES,
+  type LoadedView,
+  loadChecked,
+  loadView,
+  type ViewRecord,
+  viewFile,
+} from './load-view.ts'
 import type { ReplicaSource } from './replica-source.ts'
 
 /** Files that are read at a time. */
@@ -119,7 +127,10 @@ export class Follower {
     const { replica } = this.#source
     let loaded: LoadedFile | undefined
     try {
-      loaded = await loadNextCapture(replica, toTXID(this.#record.txid + 1n), { signal })
+      loaded = await loadNextCapture(replica, toTXID(this.#record.txid + 1n), {
+        headBytes: HEAD_BYTES,
+        signal,
+      })
     } catch (error) {
       if (!isLTXError(error)) throw error
       this.#unready++
@@ -165,7 +176,9 @@ export class Follower {
     const { replica } = this.#source
     return await Promise.all(
       files.map((file) =>
-        slots.run(() => loadChecked(replica, file, { withHeader: true, signal }), { signal }),
+        slots.run(() => loadChecked(replica, file, { withHeader: true, headBytes: HEAD_BYTES, signal }), {
+          signal,
+        }),
       ),
     )
   }

@@ -1,4 +1,5 @@
 import type { LTXFile } from '@sqlstream/replica'
+import type { Address } from '../bridge/xhr-source.ts'
 
 /** A file as the reading side knows it. */
 export interface KnownFile {
@@ -13,7 +14,18 @@ export interface KnownFile {
 export class KnownFiles {
   readonly #byKey = new Map<string, KnownFile>()
   readonly #byNumber = new Map<number, KnownFile>()
+  readonly #urlOf: ((key: string) => string) | undefined
   #last = 0
+
+  /** @param urlOf where an object is, for a thread that fetches by itself */
+  constructor(urlOf?: (key: string) => string) {
+    this.#urlOf = urlOf
+  }
+
+  /** Where a file is for requests of another thread. */
+  addressOf({ key, size }: Pick<LTXFile, 'key' | 'size'>): Address | undefined {
+    return this.#urlOf && { url: this.#urlOf(key), size }
+  }
 
   /** The number of a file. One that was made anew with another size is another file. */
   numberOf({ key, size }: Pick<LTXFile, 'key' | 'size'>): number {

@@ -4,6 +4,7 @@ import {
   type Catalog,
   filesOf,
   type LoadedFile,
+  type LoadOptions,
   type LTXFile,
   loadFile,
   planRestore,
@@ -21,6 +22,8 @@ import type { KnownFiles } from './known-files.ts'
 
 /** Page indexes that are read at a time. */
 const PARALLEL_INDEXES = 32
+/** Read with the header of a large file: page 1 and its neighbours, which every query begins with. */
+export const HEAD_BYTES: number = 16 * 1024
 /** How often a plan is made anew because a file of it was removed meanwhile. */
 const MOST_REPLANS = 5
 
@@ -134,9 +137,17 @@ async function loadPlan(
   const slots = new Slots(PARALLEL_INDEXES)
   const load = (file: LTXFile): Promise<LoadedFile> =>
     // A snapshot ends with its last page, and has the page size of the files on top of it.
-    slots.run(() => loadChecked(replica, file, { withHeader: file !== first || file === newest, signal }), {
-      signal,
-    })
+    slots.run(
+      () =>
+        loadChecked(replica, file, {
+          withHeader: file !== first || file === newest,
+          headBytes: HEAD_BYTES,
+          signal,
+        }),
+      {
+        signal,
+      },
+    )
   const loaded = await Promise.all((isHeld ? rest : plan.files).map(load))
   const top = (loaded[loaded.length - 1] as LoadedFile).header as Header
   checkChain(loaded)
@@ -163,7 +174,7 @@ function baseOf(file: LTXFile, { number, commit }: ViewFile): ViewRecord['base']
 export async function loadChecked(
   replica: Replica,
   file: LTXFile,
-  options: AbortOptions & { readonly withHeader: boolean },
+  options: LoadOptions,
 ): Promise<LoadedFile> {
   try {
     return await loadFile(replica, file, options)
@@ -174,11 +185,20 @@ export async function loadChecked(
 }
 
 /** What goes to the thread that reads. */
-export function viewFile(files: KnownFiles, { file, header, index, bytes }: LoadedFile): ViewFile {
+export function viewFile(files: KnownFiles, { file, header, index, bytes, head }: LoadedFile): ViewFile {
   const { pgnos, offsets, sizes, count } = index
   // Only a snapshot comes without its header.
   const commit = header?.commit ?? (pgnos[count - 1] as number | undefined) ?? 0
-  return { number: files.numberOf(file), commit, pgnos, offsets, sizes, bytes }
+  // The bytes are handed over to another thread with their memory: it must be theirs alone.
+  return {
+    number: files.numberOf(file),
+    commit,
+    pgnos,
+    offsets,
+    sizes,
+    bytes: (bytes ?? head)?.slice(),
+    address: files.addressOf(file),
+  }
 }
 
 /** Files that say what they apply to must meet. Throws ReplicaError `diverged`, `corrupt`. */

@@ -1,12 +1,12 @@
 import { formatTXID, type TXID } from '@sqlstream/ltx'
-import { isReplicaError, type Replica, type ReplicaErrorCode } from '@sqlstream/replica'
+import { type AbortOptions, isReplicaError, type Replica, type ReplicaErrorCode } from '@sqlstream/replica'
 import { discardBody, isStorageError, readResumable } from '@sqlstream/storage'
 import type { PageServer } from '../engine-client.ts'
 import { closedError, ReadReplicaError } from '../errors.ts'
 import { FileGone } from '../pages/page-source.ts'
 import { encodeUpdate } from '../view/view-update.ts'
 import { KnownFiles } from './known-files.ts'
-import { loadView, type ViewRecord } from './load-view.ts'
+import { type LoadedView, loadView, type ViewRecord } from './load-view.ts'
 
 /** What no plan leads to. */
 const UNREACHABLE: ReadonlySet<ReplicaErrorCode> = new Set([
@@ -26,7 +26,7 @@ export interface RequestStats {
 /** The bytes of a replica's files by number, and other files for states whose files are gone. */
 export class ReplicaSource implements PageServer {
   readonly replica: Replica
-  readonly files: KnownFiles = new KnownFiles()
+  readonly files: KnownFiles
   readonly stats: RequestStats
   /** What the sessions read: their newest states. */
   readonly #records = new Map<number, ViewRecord>()
@@ -40,9 +40,16 @@ export class ReplicaSource implements PageServer {
   /**
    * @param stats of the store that the replica is in
    * @param forget called with a snapshot that no update will build on any more
+   * @param urlOf where an object is, for a thread that fetches by itself
    */
-  constructor(replica: Replica, stats: RequestStats, forget: (base: number) => void) {
+  constructor(
+    replica: Replica,
+    stats: RequestStats,
+    forget: (base: number) => void,
+    urlOf: ((key: string) => string) | undefined,
+  ) {
     this.replica = replica
+    this.files = new KnownFiles(urlOf)
     this.stats = stats
     this.#forget = forget
   }
@@ -106,19 +113,34 @@ export class ReplicaSource implements PageServer {
     }
   }
 
-  /** Throws ReadReplicaError `snapshot-gone` when nothing leads to the state any more. */
   async replan(session: number, txid: bigint, signal: AbortSignal): Promise<Uint8Array> {
+    return await this.otherFiles(session, txid, (view) => encodeUpdate(view.update), { signal })
+  }
+
+  /** Other files for a state, and what `use` makes of them. Throws ReadReplicaError `snapshot-gone` when nothing leads to the state any more. */
+  async otherFiles<T>(
+    session: number,
+    txid: bigint,
+    use: (view: LoadedView) => T,
+    { signal }: AbortOptions,
+  ): Promise<T> {
     return await this.update(session, async (held) => {
       try {
         const target = { kind: 'txid', txid: txid as TXID } as const
-        const { update, record } = await loadView(this.replica, this.files, target, { held, signal })
-        if (this.#records.get(session)?.txid === txid) this.setRecord(session, record)
-        return encodeUpdate(update)
+        const view = await loadView(this.replica, this.files, target, { held, signal })
+        if (this.#records.get(session)?.txid === txid) this.setRecord(session, view.record)
+        return use(view)
       } catch (cause) {
         if (!isReplicaError(cause) || !UNREACHABLE.has(cause.code)) throw cause
         throw snapshotGone(txid as TXID, cause)
       }
     })
+  }
+
+  /** A file is not there any more, or not what it was. */
+  markGone(file: number): void {
+    this.#gone.add(file)
+    this.files.renew(file)
   }
 
   keyOf(file: number): string {
@@ -136,8 +158,7 @@ export class ReplicaSource implements PageServer {
   }
 
   #fileGone(file: number): FileGone {
-    this.#gone.add(file)
-    this.files.renew(file)
+    this.markGone(file)
     return new FileGone()
   }
 }

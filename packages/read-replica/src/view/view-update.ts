@@ -1,11 +1,14 @@
 import type { PageSize, TXID } from '@sqlstream/ltx'
+import type { Address } from '../bridge/xhr-source.ts'
 import type { LayerSource } from './layer.ts'
 import { type Base, View, type ViewState } from './view.ts'
 
 /** A file of a view, on its way to the thread that reads. */
 export interface ViewFile extends LayerSource {
-  /** All of the file, where it is small. */
+  /** The file from its beginning on: all of it, where it is small. */
   readonly bytes?: Uint8Array | undefined
+  /** Where it is, for a thread that fetches by itself. */
+  readonly address?: Address | undefined
 }
 
 /** How a session gets to another state. */

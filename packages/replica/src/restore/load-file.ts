@@ -8,7 +8,7 @@ import {
   readPageIndex,
   type TXID,
 } from '@sqlstream/ltx'
-import { type BlobContent, collectBody, isStorageError } from '@sqlstream/storage'
+import { type BlobContent, collectBody, getBytes, isStorageError } from '@sqlstream/storage'
 import type { LTXFile } from '../catalog.ts'
 import { ltxKey } from '../layout.ts'
 import type { RestorePlan } from '../plan-restore.ts'
@@ -24,6 +24,8 @@ export interface LoadedFile {
   readonly index: PageIndex
   /** All of it, if it is small. */
   readonly bytes: Uint8Array | undefined
+  /** Its beginning, if that was asked for: the header, and the first pages. */
+  readonly head?: Uint8Array | undefined
   /** Bytes read so far. */
   readonly bytesRead: number
 }
@@ -43,6 +45,8 @@ export function loadedBytes(file: LTXFile): number {
 export interface LoadOptions extends AbortOptions {
   /** Also read the header of a large file: one request more. */
   readonly withHeader: boolean
+  /** Bytes to read with the header: the pages with the lowest numbers are what a reader of a few pages needs first. Default: the header alone. */
+  readonly headBytes?: number | undefined
 }
 
 /**
@@ -73,11 +77,31 @@ async function loadIndex(replica: Replica, file: LTXFile, options: LoadOptions):
       return bytes
     },
   }
-  const [header, index] = await Promise.all([
-    options.withHeader ? replica.header(file, options) : undefined,
+  const [head, index] = await Promise.all([
+    options.withHeader ? readHead(replica, file, options) : undefined,
     readPageIndex(counted, options),
   ])
-  return { file, header, index, bytes: undefined, bytesRead: bytesRead + (header ? HEADER_SIZE : 0) }
+  const headBytes = head?.head.byteLength ?? 0
+  return {
+    file,
+    header: head?.header,
+    index,
+    bytes: undefined,
+    head: head?.head,
+    bytesRead: bytesRead + headBytes,
+  }
+}
+
+async function readHead(
+  replica: Replica,
+  file: LTXFile,
+  { headBytes = HEADER_SIZE, signal }: LoadOptions,
+): Promise<{ readonly header: Header; readonly head: Uint8Array }> {
+  const range = { offset: 0, length: Math.max(HEADER_SIZE, headBytes) }
+  const head = await getBytes(replica.store, file.key, { range, signal })
+  const header = decodeHeader(head)
+  checkRange(file, header)
+  return { header, head }
 }
 
 /**
@@ -89,7 +113,7 @@ async function loadIndex(replica: Replica, file: LTXFile, options: LoadOptions):
 export async function loadNextCapture(
   replica: Replica,
   txid: TXID,
-  options: AbortOptions = {},
+  options: AbortOptions & Pick<LoadOptions, 'headBytes'> = {},
 ): Promise<LoadedFile | undefined> {
   const range = { minTXID: txid, maxTXID: txid }
   const key = ltxKey(replica.layout, 0, range)
@@ -121,11 +145,11 @@ export async function loadNextCapture(
       return await remote.read(offset, length, options)
     },
   }
-  const [header, index] = await Promise.all([
-    replica.header(file, options),
+  const [{ header, head }, index] = await Promise.all([
+    readHead(replica, file, { ...options, withHeader: true }),
     readPageIndex(withTail, signalOf(options)),
   ])
-  return { file, header, index, bytes: undefined, bytesRead: bytesRead + HEADER_SIZE }
+  return { file, header, index, bytes: undefined, head, bytesRead: bytesRead + head.byteLength }
 }
 
 function inMemory(bytes: Uint8Array): RandomAccessFile {

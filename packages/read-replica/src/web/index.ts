@@ -1,0 +1,1 @@
+export { openReplica, type WebOpenOptions } from './open-replica.ts'

@@ -1,0 +1,1 @@
+export { serveReplica } from './serve-replica.ts'
