@@ -17,6 +17,8 @@ export interface FleetFigures {
   readonly requests: number
   /** None are expected. */
   readonly failures: readonly string[]
+  /** Since the last report: how long writers of a database were kept out, each time, ms. */
+  readonly writeLocks: readonly number[]
   /** Since the last report: path, when its capture began, when it was in the replica, on the shared clock. */
   readonly arrivals: readonly (readonly [database: string, captured: number, uploaded: number])[]
 }

@@ -12,6 +12,7 @@ let requests = 0
 const failures: string[] = []
 /** When what was captured of each database had arrived, on the shared clock; pairs of number and time. */
 const arrivals: [database: string, captured: number, uploaded: number][] = []
+const writeLocks: number[] = []
 const captured = new Map<string, number[]>()
 const store = withObserver(new FileStore(options.replica), () => requests++)
 const started = performance.now()
@@ -22,6 +23,7 @@ const fleet = await Fleet.open({
   replicaOf: ({ destination }) => new Replica(withPrefix(store, destination)),
   restAfterMs: options.restAfterMs,
   maxOpen: options.maxOpen,
+  onWriteLock: (milliseconds) => writeLocks.push(milliseconds),
   onEvent: (event) => {
     if (event.type === 'open-failed') failures.push(event.error.message)
     if (event.type !== 'primary') return
@@ -57,6 +59,7 @@ function figures(): FleetFigures {
     requests,
     failures,
     arrivals: arrivals.splice(0),
+    writeLocks: writeLocks.splice(0),
   }
 }
 

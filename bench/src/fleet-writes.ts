@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Benchmark, BenchmarkContext, Figure } from './benchmark.ts'
+import { atMost, type Benchmark, type BenchmarkContext, type Figure } from './benchmark.ts'
 import { Child } from './child.ts'
 import type { FleetFigures } from './fleet-child.ts'
 import { makeDatabases, startFleet } from './fleet-databases.ts'
@@ -51,9 +51,20 @@ async function written(
   return [
     { name: `${name}: commit to replica, p50`, value: quantile(waits, 0.5), unit: 'ms' },
     { name: `${name}: commit to replica, p99`, value: quantile(waits, 0.99), unit: 'ms' },
+    ...keptOut(name, after.writeLocks),
     { name: `${name}: commits`, value: commits.length / seconds, unit: '/s' },
     { name: `${name}: processor time`, value: (100 * used) / seconds, unit: '% of a core' },
     { name: `${name}: memory`, value: after.residentBytes / 1e6, unit: 'MB' },
+  ]
+}
+
+/** How long writers were kept out; nothing where they never were. */
+function keptOut(name: string, times: readonly number[]): Figure[] {
+  if (times.length === 0) return []
+  const p99 = quantile(times, 0.99)
+  return [
+    { name: `${name}: writers kept out, times`, value: times.length, unit: '' },
+    { name: `${name}: writers kept out, p99`, value: p99, unit: 'ms', ...atMost(p99, 50, 'ms') },
   ]
 }
 

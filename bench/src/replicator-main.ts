@@ -8,27 +8,25 @@ import type { ReplicatorOptions, ReplicatorReply } from './replicator.ts'
 
 const options = JSON.parse(process.argv[2] ?? '') as ReplicatorOptions
 let captures = 0
-let barriers = 0
-let longestBarrierMs = 0
+const writeLocks: number[] = []
 const failures: string[] = []
 
-const primary = await Primary.open({
-  database: options.database,
-  replica: new Replica(new FileStore(options.replica)),
-  onEvent: (event) => {
-    if (event.type === 'captured') captures++
-    if (event.type === 'checkpointed' && event.barrierMs !== undefined) {
-      barriers++
-      longestBarrierMs = Math.max(longestBarrierMs, event.barrierMs)
-    }
-    if (event.type === 'failed') failures.push(`${event.operation}: ${event.error.message}`)
-    if (event.type === 'resynced') failures.push(`resync: ${event.reason}`)
+const primary = await Primary.open(
+  {
+    database: options.database,
+    replica: new Replica(new FileStore(options.replica)),
+    onEvent: (event) => {
+      if (event.type === 'captured') captures++
+      if (event.type === 'failed') failures.push(`${event.operation}: ${event.error.message}`)
+      if (event.type === 'resynced') failures.push(`resync: ${event.reason}`)
+    },
   },
-})
+  { onWriteLock: (milliseconds) => writeLocks.push(milliseconds) },
+)
 await primary.durable()
 
 function report(pendingFiles: number): ReplicatorReply {
-  return { captures, barriers, longestBarrierMs, failures, pendingFiles, peakBytes: peakMemory() }
+  return { captures, writeLocks, failures, pendingFiles, peakBytes: peakMemory() }
 }
 
 process.on('message', async () => {

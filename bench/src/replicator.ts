@@ -9,9 +9,8 @@ export interface ReplicatorOptions {
 /** What a replicator has done so far. */
 export interface ReplicatorReply {
   readonly captures: number
-  /** Checkpoints that kept writers out, and for how long at most. */
-  readonly barriers: number
-  readonly longestBarrierMs: number
+  /** How long writers were kept out, each time, ms. */
+  readonly writeLocks: readonly number[]
   /** Failures and resyncs: none are expected. */
   readonly failures: readonly string[]
   readonly pendingFiles: number

@@ -6,7 +6,7 @@ import { Application, type ApplicationReply } from './application.ts'
 import { atLeast, atMost, type Benchmark, type BenchmarkContext, type Figure } from './benchmark.ts'
 import { processorSeconds } from './process-figures.ts'
 import { Replicator, type ReplicatorReply } from './replicator.ts'
-import { median } from './statistics.ts'
+import { median, quantile } from './statistics.ts'
 
 const WAL_POLL_MS = 10
 
@@ -144,8 +144,20 @@ function figuresOf(pace: string, runs: ReadonlyMap<Companion, readonly Run[]>, l
 
 function barriers(runs: ReadonlyMap<Companion, readonly Run[]>): string {
   const replies = (runs.get('sqlstream') ?? []).flatMap((run) => run.replicator ?? [])
-  const longest = Math.max(...replies.map((reply) => reply.longestBarrierMs))
-  return `${median(replies.map((reply) => reply.barriers))} barriers a run (median), the longest ${longest.toFixed(1)} ms`
+  const longest = Math.max(...replies.flatMap((reply) => reply.writeLocks))
+  return `writers were kept out ${median(replies.map((reply) => reply.writeLocks.length))} times a run (median), the longest ${longest.toFixed(1)} ms`
+}
+
+/** How long writers were kept out, over all rounds. */
+function keptOut(pace: string, runs: ReadonlyMap<Companion, readonly Run[]>): Figure[] {
+  const times = (runs.get('sqlstream') ?? []).flatMap((run) => run.replicator?.writeLocks ?? [])
+  if (times.length === 0) return []
+  const name = (what: string): string => `${pace}, sqlstream: writers kept out, ${what}`
+  const p99 = quantile(times, 0.99)
+  return [
+    { name: name('p50'), value: quantile(times, 0.5), unit: 'ms' },
+    { name: name('p99'), value: p99, unit: 'ms', ...atMost(p99, 50, 'ms') },
+  ]
 }
 
 /** What replication costs the application. */
@@ -165,7 +177,12 @@ export const writer: Benchmark = {
       'reason' in peer ? peer.reason : 'Litestream 0.5.17, `litestream replicate` with its default options.',
     ]
     return {
-      figures: [...figuresOf('2,000 tx/s', paced, 0.98), ...figuresOf('full speed', free, 0.8)],
+      figures: [
+        ...figuresOf('2,000 tx/s', paced, 0.98),
+        ...keptOut('2,000 tx/s', paced),
+        ...figuresOf('full speed', free, 0.8),
+        ...keptOut('full speed', free),
+      ],
       notes,
     }
   },

@@ -1,5 +1,5 @@
-// The long run. Environment: SQLSTREAM_SOAK_SECONDS (600; 3600 for an hour, 60 in a short run), SQLSTREAM_SOAK_RATE (2000 commits a second, all writers
-// together), SQLSTREAM_SEED.
+// The long run: `pnpm soak -- --minutes 60`. Environment: SQLSTREAM_SOAK_SECONDS (60), SQLSTREAM_SOAK_RATE (2000 commits a second, all
+// writers together), SQLSTREAM_SEED.
 import { readFileSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { planRestore, Replica, restore, verify } from '@sqlstream/replica'
@@ -20,7 +20,7 @@ import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { ReplicatorProcess } from './replicator-process.ts'
 
-const SECONDS = Number(process.env['SQLSTREAM_SOAK_SECONDS'] ?? 600)
+const SECONDS = Number(process.env['SQLSTREAM_SOAK_SECONDS'] ?? 60)
 const RATE = Number(process.env['SQLSTREAM_SOAK_RATE'] ?? 2000)
 const SEED = Number(process.env['SQLSTREAM_SEED'] ?? Date.now() % 100_000)
 const WRITERS = 4

@@ -7,7 +7,7 @@ import type { FleetDatabase, FleetListener } from './fleet-events.ts'
 /** A folder whose databases are replicated. */
 export type FleetFolder = Pick<
   DiscoveryOptions,
-  'path' | 'recursive' | 'include' | 'exclude' | 'hidden' | 'scanIntervalMs' | 'signal'
+  'path' | 'recursive' | 'include' | 'exclude' | 'hidden' | 'partition' | 'scanIntervalMs' | 'signal'
 >
 
 /** Options of `Fleet.open`. */

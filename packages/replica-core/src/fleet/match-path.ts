@@ -8,6 +8,15 @@ export interface PathPatterns {
   readonly exclude?: readonly string[] | undefined
   /** Enters folders whose name begins with a dot. Default false. */
   readonly hidden?: boolean | undefined
+  /** Only one part of all files: each is in exactly one, which its path alone decides. For several processes over one folder. Default: all. */
+  readonly partition?: Partition | undefined
+}
+
+/** One of so many parts. */
+export interface Partition {
+  /** From 0. */
+  readonly index: number
+  readonly of: number
 }
 
 export interface PathMatcher {
@@ -28,14 +37,16 @@ const STATE = /^\..*-(?:sqlstream|litestream)$|^\.sqlstream-log(?:-\d+)?$/
  * A pattern without a slash matches the name of a file or folder at any depth, one with a slash the whole relative
  * path; a slash at the start stands for the root. Names with a dot at the start match like others.
  *
- * @throws TypeError for a pattern that is empty or leads out of the root
+ * @throws TypeError for a pattern that is empty or leads out of the root; RangeError for a part that is none
  */
 export function pathMatcher(patterns: PathPatterns = {}): PathMatcher {
-  const { include, exclude = [], hidden = false } = patterns
+  const { include, exclude = [], hidden = false, partition } = patterns
   const included = include === undefined ? () => true : anyOf(include)
   const excluded = anyOf(exclude)
+  const isOurs = inPartition(partition)
   return {
-    file: (relpath) => !COMPANION.test(nameOf(relpath)) && included(relpath) && !excluded(relpath),
+    file: (relpath) =>
+      !COMPANION.test(nameOf(relpath)) && isOurs(relpath) && included(relpath) && !excluded(relpath),
     folder: (relpath) => {
       if (relpath === '') return true
       const name = nameOf(relpath)
@@ -43,6 +54,21 @@ export function pathMatcher(patterns: PathPatterns = {}): PathMatcher {
       return !excluded(relpath)
     },
   }
+}
+
+function inPartition(partition: Partition | undefined): (relpath: string) => boolean {
+  if (partition === undefined) return () => true
+  const { index, of } = partition
+  if (!Number.isSafeInteger(of) || of < 1 || !Number.isSafeInteger(index) || index < 0 || index >= of)
+    throw new RangeError(`${index} of ${of} is no part`)
+  return (relpath) => partOf(relpath, of) === index
+}
+
+/** The same for ever: processes of different versions share a folder by it. FNV-1a over the UTF-8 bytes, its high bits mixed into the low ones. */
+function partOf(relpath: string, of: number): number {
+  let hash = 0x811c9dc5
+  for (const byte of new TextEncoder().encode(relpath)) hash = Math.imul(hash ^ byte, 0x01000193)
+  return ((hash ^ (hash >>> 16)) >>> 0) % of
 }
 
 function nameOf(relpath: string): string {

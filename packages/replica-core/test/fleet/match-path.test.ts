@@ -65,3 +65,35 @@ describe('which paths are looked at', () => {
     expect(() => pathMatcher({ exclude: [pattern] })).toThrow(TypeError)
   })
 })
+
+describe('parts of a folder', () => {
+  const paths = Array.from({ length: 10_000 }, (_, i) => `tenants/${i % 97}/${i}.db`)
+
+  it.each([1, 2, 3, 7])('F13: of %i, each path is in exactly one, and all are about as large', (of) => {
+    const parts = Array.from({ length: of }, (_, index) => pathMatcher({ partition: { index, of } }))
+    const sizes = parts.map((part) => paths.filter((path) => part.file(path)).length)
+    for (const path of paths) expect(parts.filter((part) => part.file(path)).length).toBe(1)
+    for (const size of sizes)
+      expect(Math.abs(size - paths.length / of)).toBeLessThan((paths.length / of) * 0.1)
+  })
+
+  it('F13: stay what they are, and leave patterns and companions as they are', () => {
+    // Another version of the process may hold the other part: these are for ever.
+    const second = pathMatcher({ partition: { index: 1, of: 2 }, include: ['*.db'] })
+    const found = ['a.db', 'b.db', 'c.db', 'tenants/1/app.db', 'ä.db'].filter((path) => second.file(path))
+    expect(found).toEqual(['a.db', 'b.db', 'tenants/1/app.db'])
+    const all = pathMatcher({ partition: { index: 0, of: 1 } })
+    expect(all.file('a.db-wal')).toBe(false)
+    expect(all.folder('a')).toBe(true)
+  })
+
+  it.each([
+    [-1, 2],
+    [2, 2],
+    [0, 0],
+    [0.5, 2],
+    [0, 1.5],
+  ])('F13: %d of %d is no part', (index, of) => {
+    expect(() => pathMatcher({ partition: { index, of } })).toThrow(RangeError)
+  })
+})
