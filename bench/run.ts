@@ -1,6 +1,6 @@
 // node bench/run.ts [name ...] [--quick | --tiny] [--folder <path>]
 // Runs the benchmarks one after the other, each in a process of its own, on what was built (`npm run build`).
-// Full runs are saved in bench/results, and bench/RESULTS.md is written anew from them.
+// Full runs are saved in bench/results, and bench/RESULTS.md and docs/scale.md are written anew from them.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,6 +19,7 @@ import {
   renderTable,
   saveResults,
 } from './src/results.ts'
+import { renderScale } from './src/scale.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = join(here, '..')
@@ -83,5 +84,11 @@ if (size === 'full') {
   const results: Results = { date, ...revision, size, machine, benchmarks }
   const folder = join(here, 'results')
   console.log(`\nSaved as ${saveResults(folder, results)}`)
-  writeFileSync(join(here, 'RESULTS.md'), renderResults(loadResults(folder)))
+  const all = loadResults(folder)
+  writeFileSync(join(here, 'RESULTS.md'), renderResults(all))
+  const scale = renderScale(all)
+  if (scale !== undefined) {
+    writeFileSync(join(root, 'docs/scale.md'), scale.markdown)
+    writeFileSync(join(root, 'docs/scale.svg'), scale.svg)
+  }
 }

@@ -9,7 +9,8 @@ export const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   restore: async () => (await import('./restore.ts')).restore,
   merge: async () => (await import('./merge.ts')).merge,
   'small-files': async () => (await import('./small-files.ts')).smallFiles,
-  fleet: async () => (await import('./fleet.ts')).fleet,
+  'fleet-idle': async () => (await import('./fleet-idle.ts')).fleetIdle,
+  'fleet-writes': async () => (await import('./fleet-writes.ts')).fleetWrites,
   storage: async () => (await import('./storage.ts')).storage,
   memory: async () => (await import('./memory.ts')).memory,
 }

@@ -105,7 +105,7 @@ async function startUp(kind: 'page' | 'WAL', processes: number): Promise<Figure>
 export const codec: Benchmark = {
   title: 'Formats and checksums',
   description:
-    'In memory, one thread, pages of 4 KiB: of a database of people, orders, events, measurements and files, and of random words, which are harder to compress. MB of pages in a second of processor time, best of interleaved rounds. What names nobody is done by our kernels in WebAssembly. Pages are encoded and decoded from buffer to buffer, copied into the kernel and out of it; checksums alone are those of 1 MiB in the kernel’s own memory, to which files are read. The native program makes no page checksums. Page checksums: the same batches with and without by turns. Start-up: fresh processes, median.',
+    'In memory, one thread, pages of 4 KiB: of a database of people, orders, events, measurements and files, and of random words, which are harder to compress. MB of pages in a second of processor time, best of interleaved rounds. What names nobody is done by our kernels in WebAssembly. Pages are encoded and decoded from buffer to buffer, copied into the kernel and out of it; checksums alone are those of 1 MiB in the kernel’s own memory, to which files are read. The native program does the same with the same copies, but makes no page checksums; what it does without them and without copies is said beside it. Page checksums: the same batches with and without by turns. Start-up: fresh processes, median.',
   async run(context) {
     const bytes = { full: 64, quick: 16, tiny: 1 }[context.size] << 20
     const database = mixedPages(bytes)

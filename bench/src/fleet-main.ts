@@ -17,6 +17,8 @@ const store = withObserver(new FileStore(options.replica), () => requests++)
 const started = performance.now()
 const fleet = await Fleet.open({
   folder: { path: options.folder },
+  // By its name a rest outlives the process.
+  storeName: options.replica,
   replicaOf: ({ destination }) => new Replica(withPrefix(store, destination)),
   restAfterMs: options.restAfterMs,
   maxOpen: options.maxOpen,
@@ -31,8 +33,9 @@ const fleet = await Fleet.open({
       captured.set(path, times)
     }
     if (event.event.type === 'uploaded') {
-      const time = captured.get(path)?.shift()
-      if (time !== undefined) arrivals.push([path, time, sharedClock()])
+      // Several captures may go up as one file.
+      for (const time of captured.get(path)?.splice(0, event.event.captures) ?? [])
+        arrivals.push([path, time, sharedClock()])
     }
   },
 })

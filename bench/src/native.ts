@@ -8,7 +8,7 @@ import type { Work } from './interleaved.ts'
 import { batchesOf } from './page-codec.ts'
 
 /** What native/page-work.c can be told to do. */
-export type NativeTask = 'encode' | 'compress' | 'decode' | 'decompress' | 'crc64' | 'wal'
+export type NativeTask = 'encode' | 'compress' | 'decode' | 'decompress' | 'crc64' | 'sparse' | 'wal'
 
 const NO_LIBRARY = 3
 
@@ -16,6 +16,8 @@ const NO_LIBRARY = 3
 export class NativeProgram implements AsyncDisposable {
   /** Of liblz4. */
   readonly version: string
+  /** Which way to a CRC-64 the processor lets it go. */
+  readonly crc: string
   /** What it made of the pages. */
   readonly batches: readonly Buffer[]
   /** Checksum of the file that these frames make. */
@@ -26,13 +28,14 @@ export class NativeProgram implements AsyncDisposable {
   private constructor(
     process: ChildProcessWithoutNullStreams,
     lines: AsyncIterator<string>,
-    [version, checksum]: readonly [string, bigint],
+    [version, checksum, crc]: readonly [string, bigint, string],
     batches: readonly Buffer[],
   ) {
     this.#process = process
     this.#lines = lines
     this.version = version
     this.checksum = checksum
+    this.crc = crc
     this.batches = batches
   }
 
@@ -44,7 +47,9 @@ export class NativeProgram implements AsyncDisposable {
   ): Promise<NativeProgram | { readonly reason: string }> {
     const source = fileURLToPath(new URL('../native/page-work.c', import.meta.url))
     const program = join(folder, 'page-work')
-    const compiled = spawnSync('cc', ['-O3', '-o', program, source, '-ldl'], { encoding: 'utf8' })
+    const compiled = spawnSync('cc', ['-O3', '-march=native', '-o', program, source, '-ldl'], {
+      encoding: 'utf8',
+    })
     if (compiled.error !== undefined) return { reason: 'No native reference: there is no C compiler.' }
     if (compiled.status !== 0) throw new Error(compiled.stderr)
     const files = ['pages', 'frames', 'own-frames'].map((name) => join(folder, name))
@@ -63,8 +68,8 @@ export class NativeProgram implements AsyncDisposable {
       if (code === NO_LIBRARY) return { reason: `No native reference: ${complaint.trim()}.` }
       throw new Error(`the native reference ended: ${complaint}`)
     }
-    const [version = '', checksum] = first.value.split(' ')
-    const made = [version, BigInt(`0x${checksum}`)] as const
+    const [version = '', checksum, ...crc] = first.value.split(' ')
+    const made = [version, BigInt(`0x${checksum}`), crc.join(' ')] as const
     return new NativeProgram(child, lines, made, batchesOf(readFileSync(files[2]!)))
   }
 

@@ -5,6 +5,7 @@ import { TempFolder } from '@sqlstream/testkit'
 import { describe, expect, it } from 'vitest'
 import { BENCHMARKS } from '../src/benchmarks.ts'
 import { loadResults, type Results, renderResults, saveResults } from '../src/results.ts'
+import { renderScale } from '../src/scale.ts'
 import { median, quantile } from '../src/statistics.ts'
 
 const bench = fileURLToPath(new URL('..', import.meta.url))
@@ -105,5 +106,51 @@ describe('the statistics', () => {
       1, 3, 4, 5,
     ])
     expect(sample).toEqual([5, 1, 4, 2, 3])
+  })
+})
+
+describe('the page about many databases', () => {
+  const fleet = (name: string, figures: readonly (readonly [string, number])[]): Results => ({
+    ...resultsOf('2026-11-01T10:00:00.000Z', 1),
+    benchmarks: {
+      [name]: {
+        title: name,
+        description: 'Of databases.',
+        seconds: 1,
+        figures: figures.map(([figure, value]) => ({ name: figure, value, unit: 'MB' })),
+        notes: [],
+      },
+    },
+  })
+  const idle = fleet('fleet-idle', [
+    ['10 idle databases: memory', 90],
+    ['10000 idle databases: memory', 200],
+    ['10 idle databases, Litestream: memory', 40],
+    ['10 idle databases: processor time', 0],
+    ['10000 idle databases: processor time', 0.5],
+  ])
+  const writes = fleet('fleet-writes', [
+    ['10 databases, one write a second each: processor time', 5],
+    ['one database among 9 idle ones, 20 writes a second: processor time', 3],
+    ['one database among 9 idle ones, 20 writes a second: commit to replica, p99', 900],
+  ])
+
+  it('is written when both fleets were measured', () => {
+    expect(renderScale([idle])).toBeUndefined()
+    const { markdown, svg } = renderScale([idle, writes])!
+    expect(markdown).toContain('| 10000 idle databases: memory | 200 MB |')
+    expect(markdown).toContain('](scale.svg)')
+    expect(svg).toContain('Litestream')
+    expect(svg).not.toMatch(/NaN|Infinity|undefined/)
+  })
+
+  it('draws each value at its place: ten times as much is as far everywhere', () => {
+    const { svg } = renderScale([idle, writes])!
+    const memory = svg.split('<g ').find((part) => part.includes('Idle: memory'))!
+    const [first, second] = [...memory.matchAll(/class="s0" cx="([\d.]+)" cy="([\d.]+)" r="3"/g)].map(
+      ([, x, y]) => ({ x: Number(x), y: Number(y) }),
+    )
+    expect(second!.x - first!.x).toBeCloseTo(400 - 56 - 16)
+    expect(first!.y).toBeGreaterThan(second!.y)
   })
 })

@@ -43,6 +43,8 @@ export class Rebuild {
   /** Snapshots that read the live database. */
   #reading = 0
   #bases = 0
+  /** The snapshot that has to come before anything else is uploaded: what it stands for was dropped. */
+  #owed: { readonly reason: SnapshotReason; readonly gap: bigint } | undefined
 
   constructor(context: RebuildContext) {
     this.#c = context
@@ -56,6 +58,14 @@ export class Rebuild {
   /** True while a snapshot reads the live database: the holder must not move. */
   get pinned(): boolean {
     return this.#reading > 0
+  }
+
+  /** Takes the snapshot that could not be taken when it was due, if there is one. @throws why it still cannot */
+  async payOwed(): Promise<void> {
+    const { state } = this.#c.lifecycle
+    if (this.#owed === undefined || state === 'closed' || state === 'fenced') return
+    const { reason, gap } = this.#owed
+    await this.snapshot(reason, toTXID(this.#nextTXID() + gap))
   }
 
   /** Uploads the pages that differ from the ledger. @throws PrimaryError `busy` while pinned */
@@ -86,6 +96,7 @@ export class Rebuild {
     const uploader = this.#c.uploader()
     lifecycle.transition('no-base')
     if (ANOTHER_HISTORY.has(reason)) this.#keepTail()
+    this.#owed ??= { reason, gap: 0n }
     uploader.discard()
     for (const file of spool.list()) spool.remove(file)
     lifecycle.emit({ type: 'snapshot-started', txid, reason })
@@ -93,6 +104,7 @@ export class Rebuild {
     this.#reading++
     try {
       const snapshot = await this.#c.attachment().capture.snapshot(txid, { signal })
+      this.#owed = undefined
       uploader.enqueue({
         kind: 'snapshot',
         snapshot,
@@ -115,8 +127,9 @@ export class Rebuild {
   startOver(error: Error, reason: SnapshotReason): void {
     this.#c.lifecycle.emit({ type: 'failed', operation: 'snapshot', error })
     // Behind a late writer's file there may come more of them.
-    const gap = reason === 'late-writer' ? TAKEOVER_GAP : 0n
-    this.#c.serial.run(() => this.snapshot(reason, toTXID(this.#nextTXID() + gap))).catch(this.#c.onFailure)
+    this.#owed = { reason, gap: reason === 'late-writer' ? TAKEOVER_GAP : 0n }
+    // A capture that comes first may pay it, or fail to; then the next one tries again.
+    this.#c.serial.run(() => this.payOwed()).catch(this.#c.onFailure)
   }
 
   /** What was captured here while another writer had the replica may be wanted: as files, since it is no part of the history there. */

@@ -167,6 +167,7 @@ export class Replication {
       if (this.#lifecycle.state === 'closed') throw new PrimaryError('closed', 'the database was let go')
       try {
         await this.#recovery.reattachIfReplaced()
+        await this.#rebuild.payOwed()
         await this.capture()
         this.#recovered()
       } catch (error) {
@@ -227,11 +228,12 @@ export class Replication {
     await this.maintenance?.stopVerifying()
     await this.#attachment?.cycle.settled().catch(() => undefined)
     if (this.#lifecycle.state !== 'fenced' && this.#uploader !== undefined) {
-      await this.serial.run(this.capture).catch((error: Error) => {
+      const last = this.serial.run(() => this.#rebuild.payOwed().then(this.capture))
+      await last.catch((error: Error) => {
         this.#lastError = error
       })
       const { pos } = this
-      if (pos !== undefined && !signal?.aborted) {
+      if (pos !== undefined && !signal?.aborted && !this.#uploader.held) {
         await this.#uploader.waitFor(pos.txid, signal).catch(() => undefined)
       }
     }

@@ -16,6 +16,7 @@ import type { BatchLimits } from './plan-batch.ts'
 import type { CaptureState } from './state/capture-state.ts'
 import { readSpoolHeader, type SpoolFile } from './state/spool.ts'
 import { type Pending, rangeOf, type Upload, UploadQueue } from './upload-queue.ts'
+import { UploadWaiters } from './upload-waiters.ts'
 
 const FIRST_RETRY_MS = 200
 const LAST_RETRY_MS = 30_000
@@ -54,13 +55,13 @@ export interface UploaderContext {
 export class Uploader {
   readonly #c: UploaderContext
   readonly #queue: UploadQueue
-  readonly #waiters: { txid: TXID; resolve(): void; reject(error: unknown): void }[] = []
+  readonly #waiters = new UploadWaiters()
   readonly #stop = new AbortController()
   #uploaded: TXID | undefined
   #running: Promise<void> | undefined
   #fenced: Error | undefined
-  /** What is queued can never be put: it waits to be discarded. */
-  #stuck = false
+  /** What the next file would follow is not in the replica and never will be: only a snapshot may be put. */
+  #held = false
   #lastError: Error | undefined
   #wake: (() => void) | undefined
 
@@ -88,18 +89,24 @@ export class Uploader {
     return this.#lastError
   }
 
+  /** Whether it waits for a snapshot that nobody has enqueued yet. */
+  get held(): boolean {
+    return this.#held
+  }
+
   enqueue(pending: Pending): void {
+    if (pending.kind === 'snapshot') this.#held = false
     this.#queue.push(pending)
     this.#start()
   }
 
-  /** Drops what is queued, and its files: a new snapshot stands for all of it. */
+  /** Drops what is queued, and its files. A snapshot has to stand for all of it: until there is one nothing more is put (P2). */
   discard(): void {
+    this.#held = true
     for (const upload of this.#queue.drop()) {
       if (upload.kind === 'files') this.#remove(upload.files)
       else upload.done()
     }
-    this.#stuck = false
   }
 
   /** Cuts the pause after a failure short. */
@@ -114,20 +121,7 @@ export class Uploader {
     if (this.#stop.signal.aborted) throw this.#stop.signal.reason
     signal?.throwIfAborted()
     this.retryNow()
-    await new Promise<void>((resolve, reject) => {
-      const waiter = { txid, resolve, reject }
-      const onAbort = (): void => {
-        const at = this.#waiters.indexOf(waiter)
-        if (at >= 0) this.#waiters.splice(at, 1)
-        reject(signal?.reason)
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
-      waiter.resolve = () => {
-        signal?.removeEventListener('abort', onAbort)
-        resolve()
-      }
-      this.#waiters.push(waiter)
-    })
+    await this.#waiters.wait(txid, signal)
   }
 
   /** Stops at once, in the middle of an upload if need be. What is queued stays in the spool. */
@@ -140,7 +134,7 @@ export class Uploader {
 
   #start(): void {
     if (this.#running !== undefined || this.#queue.isEmpty) return
-    if (this.#fenced !== undefined || this.#stuck || this.#stop.signal.aborted) return
+    if (this.#fenced !== undefined || this.#held || this.#stop.signal.aborted) return
     this.#running = this.#drain().finally(() => {
       this.#running = undefined
       // Something may have been queued since the loop looked last.
@@ -152,7 +146,7 @@ export class Uploader {
     let delay = FIRST_RETRY_MS
     // What is queued in the same turn is looked at together.
     await Promise.resolve()
-    while (!this.#stop.signal.aborted) {
+    while (!this.#stop.signal.aborted && !this.#held) {
       const upload = this.#queue.next()
       if (upload === undefined) return
       try {
@@ -167,7 +161,7 @@ export class Uploader {
           const whose = await this.#judge(upload).catch(() => undefined)
           if (whose === 'foreign') this.#fence(error)
           if (whose === 'late') {
-            this.#stuck = true
+            this.#held = true
             this.#c.onLate(error)
           }
           if (whose !== undefined) return
@@ -178,12 +172,12 @@ export class Uploader {
           this.#queue.done(upload)
           this.discard()
           upload.broken(error)
-          continue
+          return
         }
         if (upload.kind === 'files' && isLost(error)) {
           this.discard()
           this.#c.onLost(error as Error)
-          continue
+          return
         }
         this.#c.emit({ type: 'failed', operation: 'upload', error: error as Error, retryInMs: delay })
         // Who waits learns what waiting will not cure; the upload itself is tried for ever.
@@ -269,14 +263,7 @@ export class Uploader {
   }
 
   #settle(error?: Error): void {
-    for (let i = this.#waiters.length - 1; i >= 0; i--) {
-      const waiter = this.#waiters[i]!
-      const done = this.#uploaded !== undefined && this.#uploaded >= waiter.txid
-      if (!done && error === undefined) continue
-      this.#waiters.splice(i, 1)
-      if (done) waiter.resolve()
-      else waiter.reject(error)
-    }
+    this.#waiters.settle(this.#uploaded, error)
   }
 
   #pause(milliseconds: number): Promise<void> {

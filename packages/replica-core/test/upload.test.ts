@@ -340,9 +340,12 @@ describe('another writer', () => {
     expect(s.fenced).toEqual([])
     expect(await s.there()).toEqual([1, 2])
     s.uploader.discard()
-    s.enqueue(9)
-    await s.wait(9)
-    expect(await s.there()).toEqual([1, 2, 9])
+    const { snapshot } = s.snapshot(9)
+    s.uploader.enqueue({ kind: 'snapshot', snapshot, done: () => undefined, broken: () => undefined })
+    s.enqueue(10)
+    await s.wait(10)
+    expect(await s.there()).toEqual([1, 2, 10])
+    expect(await s.there(9)).toEqual([9])
   })
 
   it('E8: as long as nobody can tell whose it is, it is tried again', async () => {
@@ -491,5 +494,40 @@ describe('a spooled file that is gone', () => {
     expect(await s.there()).toEqual([1])
     expect(s.lost).toHaveLength(1)
     expect(s.uploader.pendingFiles).toBe(0)
+  })
+
+  it('P2: what is captured before a snapshot stands for it is not uploaded', async () => {
+    const s = begin()
+    s.enqueue(1, 2)
+    rmSync(s.spool.list()[0]!.path)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(s.lost).toHaveLength(1)
+    expect(s.uploader.held).toBe(true)
+    s.enqueue(3)
+    s.uploader.retryNow()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(await s.there()).toEqual([])
+    s.uploader.discard()
+    const { snapshot } = s.snapshot(4)
+    s.uploader.enqueue({ kind: 'snapshot', snapshot, done: () => undefined, broken: () => undefined })
+    s.enqueue(5)
+    await s.wait(5)
+    expect(await s.there(9)).toEqual([4])
+    expect(await s.there()).toEqual([5])
+  })
+
+  it('P2: nor by a put that was under way when everything behind it was dropped', async () => {
+    let open: () => void = () => undefined
+    const gate = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    const s = begin([{ operation: 'put', at: 1, fault: 'delay', wait: () => gate }])
+    s.enqueue(1, 2)
+    await vi.advanceTimersByTimeAsync(1)
+    s.uploader.discard()
+    s.enqueue(3)
+    open()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(await s.there()).toEqual([1])
   })
 })

@@ -12,6 +12,7 @@ import {
   checkListKeys,
   checkRange,
   type GetOptions,
+  isStorageError,
   type ListOptions,
   type Precondition,
   type PutOptions,
@@ -23,6 +24,7 @@ import { removeIfThere, statIfThere } from './if-there.ts'
 import { isOnLocalDisk } from './local-disk.ts'
 import { readFile } from './read-file.ts'
 import { replaceVersion } from './replace-version.ts'
+import { Root } from './root.ts'
 import { type SweepOptions, type SweepResult, sweepFolder } from './sweep.ts'
 import { type CallContext, DRIVER, failure, systemCode, translateError } from './system-errors.ts'
 import { fileETag, fileInfo } from './version.ts'
@@ -37,7 +39,8 @@ const FOLDER_ATTEMPTS = 10
 export interface FileStoreOptions {
   /**
    * Make the root folder with the first put; until then the store is empty. With false, a missing root
-   * (a disk that is not mounted) is 'not-found' for every call. Default: true.
+   * (a disk that is not mounted) is 'not-found' for every call. Default: true. In either case one that was there and is another folder
+   * now, or none, is 'unavailable' for every call that misses something, and for every put into a new folder.
    */
   readonly createRoot?: boolean | undefined
 }
@@ -49,11 +52,13 @@ export class FileStore implements BlobStore {
   /** Absolute path of the folder. */
   readonly root: string
   readonly #folders: Folders
+  readonly #root: Root
   #local: boolean | undefined
 
   constructor(root: string, options: FileStoreOptions = {}) {
     if (root === '' || root.includes('\0')) throw new TypeError('root is not a path')
     this.root = resolve(root)
+    this.#root = new Root(this.root)
     this.#folders = new Folders(this.root, options.createRoot ?? true)
   }
 
@@ -63,6 +68,8 @@ export class FileStore implements BlobStore {
     signal?.throwIfAborted()
     try {
       await this.#folders.checkRoot('list')
+      await this.#root.assertSame({ operation: 'list' })
+      await this.#root.learn()
       await this.#folders.checkInside(dirname(join(this.root, `${prefix}x`)), {
         operation: 'list',
         key: prefix,
@@ -97,7 +104,11 @@ export class FileStore implements BlobStore {
     return this.#call({ operation: 'put', key }, options, async (path, context) => {
       const { precondition, signal } = options
       // A put that cannot succeed should not cost a written body.
-      if (precondition !== undefined) checkPrecondition(precondition, await statIfThere(path), context)
+      if (precondition !== undefined) {
+        const stats = await statIfThere(path)
+        if (stats === undefined) await this.#root.assertSame(context)
+        checkPrecondition(precondition, stats, context)
+      }
       const [temp, stats] = await this.#writeTemp(dirname(path), body, options)
       try {
         signal?.throwIfAborted()
@@ -126,6 +137,7 @@ export class FileStore implements BlobStore {
       } finally {
         for (const folder of touched) await this.#folders.tidy(folder)
       }
+      if (touched.size === 0 && keys.length > 0) await this.#root.assertSame({ operation: 'delete' })
     } catch (error) {
       throw translateError(error, { operation: 'delete' })
     }
@@ -156,10 +168,14 @@ export class FileStore implements BlobStore {
         await this.#folders.checkRoot(context.operation)
         await this.#folders.checkInside(folder, context)
       }
-      return await task(path, context)
+      const result = await task(path, context)
+      await this.#root.learn()
+      return result
     } catch (error) {
       if (error instanceof BodyFailure) throw error.error
-      throw translateError(error, context)
+      const translated = translateError(error, context)
+      if (isStorageError(translated, 'not-found')) await this.#root.assertSame(context)
+      throw translated
     }
   }
 
@@ -179,11 +195,13 @@ export class FileStore implements BlobStore {
     for (let attempt = 1; ; attempt++) {
       const temp = join(folder, tempName())
       try {
+        if (!this.#folders.isDurable(folder)) await this.#root.assertSame({ operation: 'put' })
         await this.#folders.ensure(folder)
         return [temp, await writeFile(temp, body, options)]
       } catch (error) {
         await removeIfThere(temp)
         if (systemCode(error) === 'ENOENT' && attempt < FOLDER_ATTEMPTS) {
+          await this.#root.assertSame({ operation: 'put' })
           this.#folders.forget()
           continue
         }

@@ -22,6 +22,11 @@ export class Folders {
     this.#createRoot = createRoot
   }
 
+  /** Whether `ensure` has nothing to do, as far as was found before. */
+  isDurable(folder: string): boolean {
+    return this.#durable.has(folder)
+  }
+
   /** After this the folder exists and a crash cannot take it away. */
   async ensure(folder: string): Promise<void> {
     if (this.#durable.has(folder)) return

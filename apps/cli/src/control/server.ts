@@ -5,7 +5,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { describeFailure } from '../failure.ts'
 import { EXPOSITION_TYPE } from '../metrics/exposition.ts'
 import { formatDuration } from '../output/units.ts'
-import { type InfoJSON, REQUESTS } from './api-schema.ts'
+import type { InfoJSON, REQUESTS } from './api-schema.ts'
 import { liveStatusJSON } from './api-values.ts'
 import type { Roster } from './roster.ts'
 import { listenAt } from './socket.ts'
@@ -178,7 +178,9 @@ async function bodyOf<Name extends keyof typeof REQUESTS>(
   } catch {
     throw new CLIError('usage', 'the body is no JSON')
   }
-  const parsed = REQUESTS[name].safeParse(value)
+  // With it comes what checks: a process that nobody asks anything need not load that.
+  const { REQUESTS: requests } = await import('./api-schema.ts')
+  const parsed = requests[name].safeParse(value)
   if (parsed.success) return parsed.data as ReturnType<(typeof REQUESTS)[Name]['parse']>
   const [issue] = parsed.error.issues
   throw new CLIError('usage', `the body is not as expected: ${issue?.path.join('.')} ${issue?.message}`)

@@ -75,6 +75,19 @@ export class Application implements AsyncDisposable {
     this.#ask({ do: 'exec', connection, sql })
   }
 
+  /** As `run`, again and again while the lock is with somebody else, for whom this process may have to do something first. */
+  async runWhenFree(sql: string, connection = 'main'): Promise<void> {
+    for (;;) {
+      try {
+        this.run(sql, connection)
+        return
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error
+        await sleep(5)
+      }
+    }
+  }
+
   /** The rows of a query, as arrays. */
   query(sql: string, connection = 'main'): unknown[][] {
     return this.#ask({ do: 'query', connection, sql }) as unknown[][]

@@ -1,0 +1,79 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Benchmark, BenchmarkContext, Figure } from './benchmark.ts'
+import { Child } from './child.ts'
+import type { FleetFigures } from './fleet-child.ts'
+import { makeDatabases, startFleet } from './fleet-databases.ts'
+import { processorSeconds } from './process-figures.ts'
+import { quantile } from './statistics.ts'
+
+/** Milliseconds from each commit to the arrival of the first capture that began after it. */
+function latencies(
+  commits: readonly (readonly [string, number])[],
+  arrivals: FleetFigures['arrivals'],
+): number[] {
+  const byDatabase = Map.groupBy(arrivals, ([path]) => path)
+  return commits.flatMap(([path, time]) => {
+    const arrival = byDatabase.get(path)?.find(([, captured]) => captured >= time)
+    return arrival === undefined ? [] : [arrival[2] - time]
+  })
+}
+
+async function written(
+  context: BenchmarkContext,
+  { idle, busy, rate, name }: { idle: number; busy: number; rate: number; name: string },
+): Promise<Figure[]> {
+  const seconds = { full: 30, quick: 8, tiny: 1 }[context.size]
+  const folder = join(context.folder, `written-${idle}-${busy}`)
+  const databases = makeDatabases(join(folder, 'data'), idle + busy).slice(0, busy)
+  const { child } = await startFleet({
+    folder: join(folder, 'data'),
+    replica: join(folder, 'replica'),
+    restAfterMs: 60_000,
+    maxOpen: Math.max(busy, 100),
+  })
+  await using _child = child
+  await using writer = new Child<[string, number][]>('turns-main', { databases })
+  await writer.receive()
+  context.say(name)
+  // The first round opens them.
+  await writer.ask({ seconds: Math.max(1, (2 * busy) / rate), rate })
+  await sleep(2000)
+  await child.ask({ do: 'report' })
+  const processor = processorSeconds(child.pid)
+  const commits = await writer.ask({ seconds, rate })
+  const used = processorSeconds(child.pid) - processor
+  await sleep(3000)
+  const after = await child.ask({ do: 'stop' })
+  await child.ended()
+  if (after.failures.length > 0) throw new Error(`the fleet met: ${after.failures.slice(0, 3).join('; ')}`)
+  const waits = latencies(commits, after.arrivals)
+  return [
+    { name: `${name}: commit to replica, p50`, value: quantile(waits, 0.5), unit: 'ms' },
+    { name: `${name}: commit to replica, p99`, value: quantile(waits, 0.99), unit: 'ms' },
+    { name: `${name}: commits`, value: commits.length / seconds, unit: '/s' },
+    { name: `${name}: processor time`, value: (100 * used) / seconds, unit: '% of a core' },
+    { name: `${name}: memory`, value: after.residentBytes / 1e6, unit: 'MB' },
+  ]
+}
+
+/** Many databases in one process, some of which are written. */
+export const fleetWrites: Benchmark = {
+  title: 'A fleet that is written',
+  description:
+    'Databases of 50 KB in folders of a hundred, replicated by one process to a folder. One application has the busy ones open and writes to one after the other; latency is from the return of a commit to the acknowledged file that holds it, with the default interval of a second between two captures of a database.',
+  async run(context) {
+    const busy = { full: [10, 100, 1000], quick: [100], tiny: [5] }[context.size]
+    const idle = { full: [0, 9, 99, 999, 9999], quick: [0, 99], tiny: [0] }[context.size]
+    const figures: Figure[] = []
+    for (const many of busy) {
+      const name = `${many} databases, one write a second each`
+      figures.push(...(await written(context, { idle: 0, busy: many, rate: many, name })))
+    }
+    for (const others of idle) {
+      const name = `one database among ${others} idle ones, 20 writes a second`
+      figures.push(...(await written(context, { idle: others, busy: 1, rate: 20, name })))
+    }
+    return { figures, notes: [] }
+  },
+}

@@ -1,0 +1,44 @@
+import type { BigIntStats } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { type CallContext, failure, isMissing } from './system-errors.ts'
+
+/**
+ * Notices that the root is not the folder any more that it was at first: a disk that is not mounted leaves another folder at its
+ * place, or none. Then nothing that seems to be missing is gone, and nothing may be made anew.
+ */
+export class Root {
+  readonly path: string
+  #identity: string | undefined
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  /** Learns which folder it is, the first time that it is there. */
+  async learn(): Promise<void> {
+    this.#identity ??= identityOf(await this.#stat())
+  }
+
+  /** @throws StorageError `unavailable` when another folder is there now, or none */
+  async assertSame(context: CallContext): Promise<void> {
+    if (this.#identity === undefined) return
+    const now = identityOf(await this.#stat())
+    if (now === this.#identity) return
+    const what = now === undefined ? 'is gone' : 'is another folder now'
+    const hint = 'Mount the disk again. If the folder was replaced on purpose, start again.'
+    throw failure(context, 'unavailable', `${this.path} ${what}`, hint)
+  }
+
+  async #stat(): Promise<BigIntStats | undefined> {
+    try {
+      return await stat(this.path, { bigint: true })
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw error
+    }
+  }
+}
+
+function identityOf(stats: BigIntStats | undefined): string | undefined {
+  return stats && `${stats.dev}:${stats.ino}`
+}
