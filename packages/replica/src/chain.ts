@@ -16,11 +16,28 @@ export function cheapestChain(files: readonly LTXFile[], target: TXID): LTXFile[
     (file) => file.maxTXID > base.maxTXID && file.maxTXID <= target && file.minTXID !== 1n,
   )
   const points = pointsFrom(base, steps)
-  let at = points.length - 1
-  if (points[at]?.txid !== target) return undefined
+  if (points[points.length - 1]?.txid !== target) return undefined
+  return wayTo(points)
+}
+
+/** The files on the way to the last of these states. */
+function wayTo(points: readonly Point[]): LTXFile[] {
   const chain: LTXFile[] = []
-  for (; at >= 0; at = (points[at] as Point).from) chain.push((points[at] as Point).via as LTXFile)
+  for (let at = points.length - 1; at >= 0; at = (points[at] as Point).from) {
+    const { via } = points[at] as Point
+    if (via) chain.push(via)
+  }
   return chain.reverse()
+}
+
+/**
+ * The cheapest files that lead on from a state that is at hand, as far as they connect; none when nothing follows it. A file that
+ * repeats transactions of the state is as good as one that begins right after it.
+ */
+export function chainAfter(files: readonly LTXFile[], from: TXID): readonly LTXFile[] {
+  const steps = byLastTXID(files).filter((file) => file.maxTXID > from && file.minTXID !== 1n)
+  const start: Point = { txid: from, cost: 0, via: undefined, from: -1 }
+  return wayTo(pointsBy(start, steps))
 }
 
 /**
@@ -53,31 +70,17 @@ function markChains(points: readonly Point[], targets: ReadonlySet<TXID>, found:
   for (let i = points.length - 1; i >= 0; i--) {
     const { txid, via, from } = points[i] as Point
     if (isOnWay[i] === 0 && !targets.has(txid)) continue
-    found.add(via as LTXFile)
+    if (via) found.add(via)
     if (from >= 0) isOnWay[from] = 1
   }
 }
 
-/**
- * The cheapest files that lead from a state on to the latest one that can be reached from there without a snapshot: every one continues where the
- * one before ended, or earlier. Empty when nothing continues it.
- */
-export function cheapestContinuation(files: readonly LTXFile[], from: TXID): LTXFile[] {
-  const steps = byLastTXID(files).filter((file) => file.maxTXID > from && file.minTXID !== 1n)
-  const points = pointsBehind({ txid: from, cost: 0, via: undefined, from: -1 }, steps)
-  const way: LTXFile[] = []
-  for (let at = points.length - 1; at > 0; at = (points[at] as Point).from) {
-    way.push((points[at] as Point).via as LTXFile)
-  }
-  return way.reverse()
-}
-
 /** Every state that a snapshot leads to by these files, which are sorted by their last TXID and end after the snapshot. */
 function pointsFrom(base: LTXFile, steps: readonly LTXFile[]): Point[] {
-  return pointsBehind({ txid: base.maxTXID, cost: 0, via: base, from: -1 }, steps)
+  return pointsBy({ txid: base.maxTXID, cost: 0, via: base, from: -1 }, steps)
 }
 
-function pointsBehind(start: Point, steps: readonly LTXFile[]): Point[] {
+function pointsBy(start: Point, steps: readonly LTXFile[]): Point[] {
   const points: Point[] = [start]
   for (const file of steps) {
     const from = cheapestStart(points, file)
@@ -134,9 +137,9 @@ export function latestStart(file: LTXFile, points: readonly TXID[]): TXID | unde
 interface Point {
   readonly txid: TXID
   readonly cost: number
-  /** Undefined for a state to start from. */
+  /** Undefined for a state that is at hand. */
   readonly via: LTXFile | undefined
-  /** Index of the state that the step starts from; -1 for the snapshot. */
+  /** Index of the state that the step starts from; -1 for the first one. */
   readonly from: number
 }
 

@@ -1,6 +1,6 @@
 import type { TXID } from '@sqlstream/ltx'
 import { type Catalog, filesOf, headOf, isLongEnough, type LTXFile } from './catalog.ts'
-import { cheapestContinuation, reachableTXIDs } from './chain.ts'
+import { chainAfter, reachableTXIDs } from './chain.ts'
 import { formatRange } from './gaps.ts'
 
 /** How a copy of the state after some TXID goes on. */
@@ -29,7 +29,7 @@ export function planContinuation(
 ): ContinuationPlan {
   const head = headOf(catalog)
   const usable = filesOf(catalog).filter((file) => isLongEnough(file) && !avoid.has(file.key))
-  const files = cheapestContinuation(usable, from)
+  const files = chainAfter(usable, from)
   const txid = files.at(-1)?.maxTXID ?? from
   if (head === undefined || head <= txid) return { files, txid, head }
   const farthest = reachableTXIDs(usable).at(-1)
