@@ -17,11 +17,7 @@ const COLUMNS = 2
 
 /** Charts side by side as one SVG, for light and for dark pages. */
 export function renderCharts(charts: readonly Chart[]): string {
-  const shown = charts.map((chart) => ({
-    ...chart,
-    series: chart.series.filter(({ points }) => points.length > 0),
-  }))
-  const drawn = shown.map((chart, i) => {
+  const drawn = charts.map((chart, i) => {
     const [x, y] = [(i % COLUMNS) * WIDTH, Math.floor(i / COLUMNS) * HEIGHT]
     return `<g transform="translate(${x} ${y})">${renderChart(chart)}</g>`
   })
@@ -60,6 +56,7 @@ function renderChart({ title, series }: Chart): string {
     ...y.ticks.map((tick) => text(PLOT.left - 6, y.at(tick) + 4, tick.toLocaleString('en-US'), 'end')),
   ]
   const lines = series.map(({ label, points: own }, n) => {
+    if (own.length === 0) return ''
     const places = own.map(([count, value]) => [x.at(count), y.at(Math.max(value, floor))] as const)
     const legend = PLOT.left + n * 190
     return [

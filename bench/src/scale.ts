@@ -1,6 +1,6 @@
 import type { Figure } from './benchmark.ts'
 import { type Chart, renderCharts, type Series } from './chart.ts'
-import { type Results, renderTable } from './results.ts'
+import { type Result, type Results, renderTable } from './results.ts'
 
 const IDLE = 'fleet-idle'
 const WRITES = 'fleet-writes'
@@ -11,14 +11,15 @@ export interface Scale {
   readonly svg: string
 }
 
-/** From the newest full results of both fleets; undefined while one is missing. */
+/** From the newest full results of both fleets, as far as they were measured; undefined when neither was. */
 export function renderScale(all: readonly Results[]): Scale | undefined {
-  const newest = (name: string): Results | undefined =>
-    all.filter(({ size, benchmarks }) => size === 'full' && name in benchmarks).at(-1)
-  const [idle, writes] = [newest(IDLE), newest(WRITES)]
-  if (idle === undefined || writes === undefined) return undefined
-  const charts = chartsOf(idle.benchmarks[IDLE]!.figures, writes.benchmarks[WRITES]!.figures)
-  return { markdown: page(idle, writes), svg: renderCharts(charts) }
+  const parts = [IDLE, WRITES].flatMap((name) => {
+    const results = all.filter(({ size, benchmarks }) => size === 'full' && name in benchmarks).at(-1)
+    return results === undefined ? [] : [{ results, result: results.benchmarks[name] as Result }]
+  })
+  if (parts.length === 0) return undefined
+  const figures = parts.flatMap(({ result }) => result.figures)
+  return { markdown: page(parts), svg: renderCharts(chartsOf(figures)) }
 }
 
 /** The values of one figure by the number of databases in its name; `pattern` has a group with that number. */
@@ -30,16 +31,16 @@ function series(label: string, figures: readonly Figure[], pattern: RegExp, shif
   return { label, points }
 }
 
-function chartsOf(idle: readonly Figure[], writes: readonly Figure[]): Chart[] {
+function chartsOf(figures: readonly Figure[]): Chart[] {
   const both = (what: string): Series[] => [
-    series('sqlstream', idle, new RegExp(`^(\\d+) idle databases: ${what}$`)),
-    series('Litestream', idle, new RegExp(`^(\\d+) idle databases, Litestream: ${what}$`)),
+    series('sqlstream', figures, new RegExp(`^(\\d+) idle databases: ${what}$`)),
+    series('Litestream', figures, new RegExp(`^(\\d+) idle databases, Litestream: ${what}$`)),
   ]
   const across = (what: string): Series[] => [
-    series('20 writes a second to one of them', writes, new RegExp(`among (\\d+) idle ones.*: ${what}$`), 1),
-    series('one write a second to each', writes, new RegExp(`^(\\d+) databases, one write.*: ${what}$`)),
+    series('20 writes a second to one of them', figures, new RegExp(`among (\\d+) idle ones.*: ${what}$`), 1),
+    series('one write a second to each', figures, new RegExp(`^(\\d+) databases, one write.*: ${what}$`)),
   ]
-  return [
+  const charts = [
     { title: 'Idle: processor time, % of a core', series: both('processor time') },
     { title: 'Idle: memory, MB', series: both('memory') },
     { title: 'Idle: descriptors', series: both('descriptors') },
@@ -50,10 +51,16 @@ function chartsOf(idle: readonly Figure[], writes: readonly Figure[]): Chart[] {
     { title: 'Written: processor time, % of a core', series: across('processor time') },
     { title: 'Written: commit to replica, p99, ms', series: across('commit to replica, p99') },
   ]
+  return charts.filter((chart) => chart.series.some(({ points }) => points.length > 0))
 }
 
-function page(idle: Results, writes: Results): string {
-  const { machine } = idle
+/** What was measured, and when. */
+interface Part {
+  readonly results: Results
+  readonly result: Result
+}
+
+function page(parts: readonly Part[]): string {
   return [
     '# What many databases cost',
     '',
@@ -61,12 +68,12 @@ function page(idle: Results, writes: Results): string {
     '',
     '![Cost by the number of databases](scale.svg)',
     '',
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB, ${machine.system}, ${machine.fileSystem}; Node ${machine.node}. Idle: ${idle.date.slice(0, 10)}, commit ${idle.commit}; written: ${writes.date.slice(0, 10)}, commit ${writes.commit}.`,
-    '',
-    ...[idle.benchmarks[IDLE]!, writes.benchmarks[WRITES]!].flatMap((result) => [
+    ...parts.flatMap(({ results: { machine, date, commit }, result }) => [
       `## ${result.title}`,
       '',
       result.description,
+      '',
+      `${date.slice(0, 10)}, commit ${commit}; ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB, ${machine.system}, ${machine.fileSystem}; Node ${machine.node}; load before ${machine.loadBefore}.`,
       '',
       ...renderTable(result),
       '',

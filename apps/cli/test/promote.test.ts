@@ -62,7 +62,10 @@ describe('promote', () => {
     const { txid, epoch } = SCHEMAS.promote.parse(JSON.parse(promoted.stdout))
     expect(txid > acknowledged.file.maxTXID).toBe(true)
     expect(epoch).toBe('2')
-    const atPromotion = checkPrefix(copy, commitLog, { atLeast: 1 }).rows
+    const acked = folder.join('acknowledged.db')
+    await runCLI(['restore', url, '-o', acked, '--txid', acknowledged.file.maxTXID])
+    const atLeast = checkPrefix(acked, commitLog, { atLeast: 1 }).rows
+    const atPromotion = checkPrefix(copy, commitLog, { atLeast }).rows
 
     // It wakes, while its application goes on, and finds out.
     const commitsBefore = lastCommit(commitLog)
