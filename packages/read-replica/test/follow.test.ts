@@ -169,6 +169,18 @@ describe('W27, T42: a merge that reaches over the state of the reader', () => {
   })
 })
 
+test('W27: what comes before a hole is shown, and the hole is told', async () => {
+  using history = await historyOf(5)
+  await using replica = await openReplica({ store: history.store, poll: false })
+  await advance(history)
+  await mergeNow(history, 1, 5, 6)
+  await removeFiles(history, await capturesOf(history, 6, 6))
+  history.encode()
+  await advance(history)
+  await expect(replica.refresh()).rejects.toMatchObject({ code: 'gap' })
+  expect(await newestValue(replica)).toBe(6)
+})
+
 describe('W28: captures that retention has removed', () => {
   test('W28: a reader that fell behind goes on by merges, and shows what it says', async () => {
     using history = await historyOf(5)
