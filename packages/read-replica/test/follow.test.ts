@@ -12,8 +12,8 @@ import { mergeNow, removeFiles, snapshotNow } from './support/maintain.ts'
 const SETUP = `CREATE TABLE t (id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (1, 0)`
 
 /** A history with some captures: the value is the number of the transaction. */
-async function historyOf(captures: number): Promise<History> {
-  const history = new History()
+async function historyOf(captures: number, keepsDumps = true): Promise<History> {
+  const history = new History({ keepsDumps })
   await history.commit(SETUP)
   while (history.txid < captures) await advance(history)
   return history
@@ -263,7 +263,7 @@ describe('T42: files under a reader', () => {
 
 describe('F3: what is newest', () => {
   test('F3: a statement and a batch see one state, whatever arrives meanwhile', async () => {
-    using history = await historyOf(2)
+    using history = await historyOf(2, false)
     await using replica = await openReplica({ store: history.store, poll: { intervalMs: 1 } })
     let stop = false
     const writing = (async () => {

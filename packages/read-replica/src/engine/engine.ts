@@ -1,7 +1,7 @@
 import { SlotReader, type SlotRequest } from '../bridge/shared-slots.ts'
 import { XhrSource } from '../bridge/xhr-source.ts'
 import { PageCache } from '../pages/page-cache.ts'
-import { DamagedFile, FetchFailed, FilesNeeded, StoreFailed } from '../pages/page-source.ts'
+import { DamagedFile, FetchFailed, FileGone, FilesNeeded, StoreFailed } from '../pages/page-source.ts'
 import { Pager } from '../pages/pager.ts'
 import type { Base } from '../view/view.ts'
 import { updatedView, type ViewUpdate } from '../view/view-update.ts'
@@ -171,6 +171,7 @@ class OpenTransaction extends Error {
 
 function describe(error: unknown): EngineFailure {
   if (error instanceof FetchFailed) return { kind: 'fetch', failure: error.failure }
+  if (error instanceof FileGone) return { kind: 'gone' }
   if (error instanceof FilesNeeded) return { kind: 'replan', txid: error.txid, file: error.file }
   if (error instanceof StoreFailed) return { kind: 'store', message: error.message, file: error.file }
   if (error instanceof SqlFailure)
