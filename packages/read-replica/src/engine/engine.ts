@@ -21,6 +21,10 @@ import { installVfs } from './vfs.ts'
 /** Rows that one `next` brings, in bytes, about. */
 const CHUNK_BYTES = 256 * 1024
 
+/** Bytes of pages that SQLite keeps for each connection: half as many as are kept for all, within these. */
+const LEAST_OWN_BYTES = 64 * 1024
+const MOST_OWN_BYTES = 16 * 1024 * 1024
+
 /** Where the engine sends its answers and its questions. */
 export type Post = (message: EngineReply | SlotRequest, transfer: ArrayBuffer[]) => void
 
@@ -132,6 +136,7 @@ export class Engine {
       sqlite,
       pager,
       readAhead,
+      ownCacheBytes: Math.min(MOST_OWN_BYTES, Math.max(LEAST_OWN_BYTES, cacheBytes / 2)),
       // Without shared memory nobody can tell while SQLite runs.
       isStopped: () => slots?.isStopped(this.#call) ?? false,
       replan: (session, txid, file) => source.replan(session, txid, file),
