@@ -205,6 +205,11 @@ export class EngineClient {
             hint: 'A read replica cannot be written to: write to the database that it is a copy of.',
           }),
         })
+      case 'gone':
+        return new ReadReplicaError(
+          'snapshot-gone',
+          'files of the snapshot were removed as fast as others were found',
+        )
       case 'replan':
         return new FilesNeeded(error.txid, error.file)
       case 'store':

@@ -23,7 +23,7 @@ export interface PollOptions {
 
 /** What a replica keeps in memory and asks for in advance. */
 export interface CacheOptions {
-  /** Bytes of decoded pages. Default 32 MiB. */
+  /** Bytes of decoded pages, for all states together. Default 32 MiB. SQLite keeps up to half as many for each connection, 16 MiB at most. */
   readonly bytes?: number | undefined
   readonly readAhead?: ReadAheadOptions | undefined
 }

@@ -96,6 +96,27 @@ test('M1: rows that were shown do not come again: the loop ends with "snapshot-g
   await expect(replica.iterate('SELECT a FROM t').next()).rejects.toMatchObject({ code: 'snapshot-gone' })
 })
 
+test('E3: when the thread of SQLite dies, what is under way rejects, and what comes later', async () => {
+  using history = await historyWithTwoWays()
+  let end: EngineEvents['onEnd'] = () => undefined
+  const start = (events: EngineEvents): EngineLink => {
+    const link = threadThatNeeds([], [])(events)
+    end = events.onEnd
+    return { ...link, post: (request) => (request.type === 'run' ? undefined : link.post(request, [])) }
+  }
+  const replica = await openWith(start, { store: history.store, poll: false, urlOf })
+  const running = replica.all('SELECT 1')
+  const failed = expect(running).rejects.toMatchObject({
+    code: 'engine',
+    cause: { message: 'out of memory' },
+  })
+  await Promise.resolve()
+  end(new Error('out of memory'))
+  await failed
+  await expect(replica.all('SELECT 1')).rejects.toMatchObject({ code: 'engine' })
+  await replica.close()
+})
+
 test('E1: a failure that the thread has met itself names the object', async () => {
   using history = await historyWithTwoWays()
   const failures: EngineFailure[] = [{ kind: 'store', message: 'the answer is 500', file: 1 }]

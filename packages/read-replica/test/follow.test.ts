@@ -12,8 +12,8 @@ import { mergeNow, removeFiles, snapshotNow } from './support/maintain.ts'
 const SETUP = `CREATE TABLE t (id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (1, 0)`
 
 /** A history with some captures: the value is the number of the transaction. */
-async function historyOf(captures: number): Promise<History> {
-  const history = new History()
+async function historyOf(captures: number, keepsDumps = true): Promise<History> {
+  const history = new History({ keepsDumps })
   await history.commit(SETUP)
   while (history.txid < captures) await advance(history)
   return history
@@ -169,6 +169,18 @@ describe('W27, T42: a merge that reaches over the state of the reader', () => {
   })
 })
 
+test('W27: what comes before a hole is shown, and the hole is told', async () => {
+  using history = await historyOf(5)
+  await using replica = await openReplica({ store: history.store, poll: false })
+  await advance(history)
+  await mergeNow(history, 1, 5, 6)
+  await removeFiles(history, await capturesOf(history, 6, 6))
+  history.encode()
+  await advance(history)
+  await expect(replica.refresh()).rejects.toMatchObject({ code: 'gap' })
+  expect(await newestValue(replica)).toBe(6)
+})
+
 describe('W28: captures that retention has removed', () => {
   test('W28: a reader that fell behind goes on by merges, and shows what it says', async () => {
     using history = await historyOf(5)
@@ -251,7 +263,7 @@ describe('T42: files under a reader', () => {
 
 describe('F3: what is newest', () => {
   test('F3: a statement and a batch see one state, whatever arrives meanwhile', async () => {
-    using history = await historyOf(2)
+    using history = await historyOf(2, false)
     await using replica = await openReplica({ store: history.store, poll: { intervalMs: 1 } })
     let stop = false
     const writing = (async () => {

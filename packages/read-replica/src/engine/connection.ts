@@ -35,6 +35,7 @@ export class Connection {
   readonly #sqlite: SqliteModule
   readonly #db: Pointer
   readonly #statements = new Map<string, Pointer>()
+  readonly #names = new Map<Pointer, { readonly compiled: number; readonly columns: readonly string[] }>()
   readonly #decoder = new TextDecoder()
   readonly #encoder = new TextEncoder()
 
@@ -130,15 +131,21 @@ export class Connection {
     this.#c.sqlite3_reset(stmt)
     this.#c.sqlite3_clear_bindings(stmt)
     if (this.#statements.has(sql)) {
-      this.#c.sqlite3_finalize(stmt)
+      this.#finalize(stmt)
       return
     }
     this.#statements.set(sql, stmt)
     if (this.#statements.size <= MOST_STATEMENTS) return
     const [oldest] = this.#statements
     if (!oldest) return
-    this.#c.sqlite3_finalize(oldest[1])
+    this.#finalize(oldest[1])
     this.#statements.delete(oldest[0])
+  }
+
+  /** Another statement may get the same address. */
+  #finalize(stmt: Pointer): void {
+    this.#names.delete(stmt)
+    this.#c.sqlite3_finalize(stmt)
   }
 
   #prepare(sql: string): Pointer {
@@ -173,10 +180,19 @@ export class Connection {
     return this.#sqlite.wasm.peekPtr(out)
   }
 
-  #columns(stmt: Pointer): string[] {
+  /** The names of the columns, which stay the same until SQLite compiles the statement anew. */
+  #columns(stmt: Pointer): readonly string[] {
+    const compiled = this.#c.sqlite3_stmt_status(stmt, SQLITE.STMTSTATUS_REPREPARE, 0)
+    const known = this.#names.get(stmt)
+    if (known?.compiled === compiled) return known.columns
     const count = this.#c.sqlite3_column_count(stmt)
     const { wasm } = this.#sqlite
-    return Array.from({ length: count }, (_, i) => wasm.cstrToJs(this.#c.sqlite3_column_name(stmt, i)) ?? '')
+    const columns = Array.from(
+      { length: count },
+      (_, i) => wasm.cstrToJs(this.#c.sqlite3_column_name(stmt, i)) ?? '',
+    )
+    this.#names.set(stmt, { compiled, columns })
+    return columns
   }
 
   #step(stmt: Pointer): number {

@@ -1,7 +1,7 @@
 import { SlotReader, type SlotRequest } from '../bridge/shared-slots.ts'
 import { XhrSource } from '../bridge/xhr-source.ts'
 import { PageCache } from '../pages/page-cache.ts'
-import { DamagedFile, FetchFailed, FilesNeeded, StoreFailed } from '../pages/page-source.ts'
+import { DamagedFile, FetchFailed, FileGone, FilesNeeded, StoreFailed } from '../pages/page-source.ts'
 import { Pager } from '../pages/pager.ts'
 import type { Base } from '../view/view.ts'
 import { updatedView, type ViewUpdate } from '../view/view-update.ts'
@@ -20,6 +20,10 @@ import { installVfs } from './vfs.ts'
 
 /** Rows that one `next` brings, in bytes, about. */
 const CHUNK_BYTES = 256 * 1024
+
+/** Bytes of pages that SQLite keeps for each connection: half as many as are kept for all, within these. */
+const LEAST_OWN_BYTES = 64 * 1024
+const MOST_OWN_BYTES = 16 * 1024 * 1024
 
 /** Where the engine sends its answers and its questions. */
 export type Post = (message: EngineReply | SlotRequest, transfer: ArrayBuffer[]) => void
@@ -132,6 +136,7 @@ export class Engine {
       sqlite,
       pager,
       readAhead,
+      ownCacheBytes: Math.min(MOST_OWN_BYTES, Math.max(LEAST_OWN_BYTES, cacheBytes / 2)),
       // Without shared memory nobody can tell while SQLite runs.
       isStopped: () => slots?.isStopped(this.#call) ?? false,
       replan: (session, txid, file) => source.replan(session, txid, file),
@@ -171,6 +176,7 @@ class OpenTransaction extends Error {
 
 function describe(error: unknown): EngineFailure {
   if (error instanceof FetchFailed) return { kind: 'fetch', failure: error.failure }
+  if (error instanceof FileGone) return { kind: 'gone' }
   if (error instanceof FilesNeeded) return { kind: 'replan', txid: error.txid, file: error.file }
   if (error instanceof StoreFailed) return { kind: 'store', message: error.message, file: error.file }
   if (error instanceof SqlFailure)

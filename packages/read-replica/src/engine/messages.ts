@@ -70,6 +70,8 @@ export type EngineFailure =
   | { readonly kind: 'sql'; readonly message: string; readonly sqliteCode: string }
   /** The error is kept on the other side. */
   | { readonly kind: 'fetch'; readonly failure: number }
+  /** Files were removed as fast as others were found for the state. */
+  | { readonly kind: 'gone' }
   /** Other files for the state have to be found, and the call made again. */
   | { readonly kind: 'replan'; readonly txid: bigint; readonly file: number }
   | { readonly kind: 'store'; readonly message: string; readonly file: number }

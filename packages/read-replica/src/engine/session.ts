@@ -13,6 +13,8 @@ export interface SessionContext {
   readonly sqlite: SqliteModule
   readonly pager: Pager
   readonly readAhead: ReadAheadOptions
+  /** Bytes of pages that SQLite keeps for each connection, so that it need not ask for them. */
+  readonly ownCacheBytes: number
   readonly isStopped: () => boolean
   /** Encoded files for a state whose files are gone. */
   readonly replan: RangeSource['replan']
@@ -111,7 +113,7 @@ export class Session implements VirtualFile {
   }
 
   #connect(): Connection {
-    const { sqlite, isStopped } = this.#context
+    const { sqlite, isStopped, ownCacheBytes } = this.#context
     const connection = new Connection(sqlite, fileName(this.#number), isStopped)
     const state = (): View => (this.pinned ?? this.#newest).view
     connection.addFunction('sqlstream_txid', () => formatTXID(state().txid))
@@ -119,6 +121,12 @@ export class Session implements VirtualFile {
     connection.addFunction('sqlstream_lag', () =>
       this.confirmed === undefined ? null : Math.max(0, Date.now() - this.confirmed) / 1000,
     )
+    try {
+      connection.run({ sql: `PRAGMA cache_size = -${Math.ceil(ownCacheBytes / 1024)}` })
+    } catch (error) {
+      connection.close()
+      throw error
+    }
     return connection
   }
 }

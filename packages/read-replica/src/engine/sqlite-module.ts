@@ -50,6 +50,7 @@ export interface SqliteExports {
   sqlite3_bind_text(stmt: Pointer, index: number, text: Pointer, bytes: number, destructor: number): number
   sqlite3_bind_blob(stmt: Pointer, index: number, data: Pointer, bytes: number, destructor: number): number
   sqlite3_bind_zeroblob(stmt: Pointer, index: number, bytes: number): number
+  sqlite3_stmt_status(stmt: Pointer, what: number, reset: number): number
   sqlite3_column_count(stmt: Pointer): number
   sqlite3_column_name(stmt: Pointer, column: number): Pointer
   sqlite3_column_type(stmt: Pointer, column: number): number
@@ -158,6 +159,7 @@ export const SQLITE = {
   UTF8: 1,
   INNOCUOUS: 0x20_0000,
   TRANSIENT: -1,
+  STMTSTATUS_REPREPARE: 5,
   INTEGER: 1,
   FLOAT: 2,
   TEXT: 3,

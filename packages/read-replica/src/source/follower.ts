@@ -163,6 +163,8 @@ export class Follower {
     const plan = planContinuation(catalog, txid)
     // Files that are gone leave pages that cannot be read any more: the same state has others.
     if (isWhole && plan.txid === head) return await this.#advanceBy(catalog, signal)
+    // As far as it goes: a hole behind it keeps from the newest state, not from this one.
+    if (isWhole && plan.files.length > 0) this.#extend(await this.#load(plan.files, signal))
     return await this.#source.update(this.#session, async (held) => {
       const view = await loadView(replica, files, { kind: 'latest' }, { held, signal })
       if (view.record.txid < txid) throw wentBack(txid, view.record.txid)
