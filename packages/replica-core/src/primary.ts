@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { Pos } from '@sqlstream/ltx'
 import type { Lease } from '@sqlstream/replica'
 import { checkReplicable } from './attachment.ts'
@@ -65,7 +66,8 @@ export class Primary {
     this.#rights = rights
     this.#backlog = backlog
     this.#replication = replication
-    this.#disk = new DiskKeeper(replication, rights)
+    const folders = { state: rights.folder.path, database: dirname(options.database) }
+    this.#disk = new DiskKeeper(replication, rights.disk, folders)
     this.#upkeep = new Upkeep({
       serial: replication.serial,
       emit: replication.emit,

@@ -148,7 +148,11 @@ export class Rebuild {
     this.#c.lifecycle.emit({ type: 'failed', operation: 'snapshot', error })
     // Behind a late writer's file there may come more of them.
     const gap = reason === 'late-writer' ? TAKEOVER_GAP : 0n
-    this.#c.serial.run(() => this.snapshot(reason, toTXID(this.#nextTXID() + gap))).catch(this.#c.onFailure)
+    const snapshot = async (): Promise<void> => {
+      // What was given up meanwhile is looked at anew when the replica answers.
+      if (this.#c.lifecycle.state !== 'suspended') await this.snapshot(reason, toTXID(this.#nextTXID() + gap))
+    }
+    this.#c.serial.run(snapshot).catch(this.#c.onFailure)
   }
 
   /** What was captured here while another writer had the replica may be wanted: as files, since it is no part of the history there. */
