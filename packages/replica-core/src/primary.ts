@@ -115,7 +115,7 @@ export class Primary {
       const recorded = await takeRestRecord(options, folder, resting)
       const parts = { folder, lifecycle, lease, threads, log, limits, onWriteLock, resting, recorded }
       replication = new Replication(options, parts)
-      for (const { txid, since } of spoolTimes(folder.spool)) backlog.found(txid, since)
+      for (const { txid, since } of spoolTimes(folder)) backlog.found(txid, since)
       await replication.start()
       const { uploaded } = replication.uploader
       if (uploaded !== undefined) backlog.acknowledged(uploaded)

@@ -3,7 +3,7 @@ import { verify } from '@sqlstream/replica'
 import { type BlobStore, type FaultyStore, withFaults } from '@sqlstream/storage'
 import { describe, expect, it } from 'vitest'
 import { DiskBudget } from '../src/budget/disk-budget.ts'
-import { type PrimaryOptions, readStatus, stealLease } from '../src/index.ts'
+import { type PrimaryOptions, pendingSince, readStatus, stealLease } from '../src/index.ts'
 import type { Primary } from '../src/primary.ts'
 import { stateFolder } from '../src/state/state-folder.ts'
 import { addRows, Scene } from './scenarios/support/scene.ts'
@@ -184,11 +184,13 @@ describe('captures that take more of the disk than they may', () => {
     const { scene } = full
     full.down()
     await full.fill()
+    const { unreplicatedSince } = full.primary.status
     await full.kill()
     expect(await readStatus(scene.database)).toMatchObject({ pendingFiles: 0, givenUp: true })
     scene.app.run(addRows(30, 1000))
     scene.app.query('PRAGMA wal_checkpoint(TRUNCATE)')
     full.up()
+    expect(Math.abs(pendingSince(scene.database)! - unreplicatedSince!)).toBeLessThan(1000)
     scene.events.length = 0
     await full.open()
     await full.primary.durable()
