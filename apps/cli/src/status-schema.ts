@@ -15,6 +15,8 @@ export const status = z.strictObject({
   databaseBytes: count.optional(),
   pendingFiles: count.optional(),
   pendingBytes: count.optional(),
+  /** Captures were given up for want of disk space; the replica lacks them until all pages were compared. */
+  givenUp: z.literal(true).optional(),
   replica: z
     .strictObject({
       source: z.string(),

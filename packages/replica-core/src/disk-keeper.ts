@@ -18,14 +18,11 @@ export class DiskKeeper {
   readonly #again = new GrowingPause(FIRST_RETRY_MS, LAST_RETRY_MS)
   readonly leave: () => void
 
-  constructor(
-    replication: Replication,
-    { disk, folder }: { readonly disk: DiskBudget; readonly folder: { readonly path: string } },
-  ) {
+  constructor(replication: Replication, disk: DiskBudget, folders: DiskUser['folders']) {
     this.#replication = replication
     this.#budget = disk
     this.#user = {
-      folder: folder.path,
+      folders,
       use: () => diskUseOf(replication),
       giveUp: (reason, space) => {
         if (replication.pinned) this.#again.failed()

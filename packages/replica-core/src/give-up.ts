@@ -43,7 +43,9 @@ export async function giveUpSpool(
   const nothing = files.length === 0 && before === undefined
   let owed: Owed | undefined
   if (!nothing && isKnown && position !== undefined && bases.length > 0) {
-    owed = { bases, ends: [{ txid: position.txid, checksum: position.postApplyChecksum }], pages }
+    const ends = [{ txid: position.txid, checksum: position.postApplyChecksum }]
+    const since = before?.since ?? readSpoolHeader(files[0] as SpoolFile).timestamp
+    owed = { bases, ends, pages, since }
   }
   const left = [...files]
   while (owed !== undefined) {

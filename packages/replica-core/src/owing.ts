@@ -23,17 +23,16 @@ export async function findOwing(
   const base = baseAt(owed, head)
   if (owed === undefined || base === undefined) return undefined
   const here = { txid: position.txid, checksum: position.postApplyChecksum }
-  const { bases } = owed
   for (const end of owed.ends) {
     if (end.txid > here.txid) continue
     if (end.txid === here.txid) {
-      if (end.checksum === here.checksum) return { base, owed: { bases, ends: [here], pages: owed.pages } }
+      if (end.checksum === here.checksum) return { base, owed: { ...owed, ends: [here] } }
       continue
     }
     if ((await proveSpool(files, end.txid, position, signal)) !== end.checksum) continue
     const pages = owed.pages.copy()
     for (const file of files) if (file.maxTXID > end.txid) pages.addAll(await spoolPages(file))
-    return { base, owed: { bases, ends: [here], pages } }
+    return { base, owed: { ...owed, ends: [here], pages } }
   }
   return undefined
 }

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { Pos } from '@sqlstream/ltx'
 import type { Lease } from '@sqlstream/replica'
 import { checkReplicable } from './attachment.ts'
@@ -65,7 +66,8 @@ export class Primary {
     this.#rights = rights
     this.#backlog = backlog
     this.#replication = replication
-    this.#disk = new DiskKeeper(replication, rights)
+    const folders = { state: rights.folder.path, database: dirname(options.database) }
+    this.#disk = new DiskKeeper(replication, rights.disk, folders)
     this.#upkeep = new Upkeep({
       serial: replication.serial,
       emit: replication.emit,
@@ -113,7 +115,7 @@ export class Primary {
       const recorded = await takeRestRecord(options, folder, resting)
       const parts = { folder, lifecycle, lease, threads, log, limits, onWriteLock, resting, recorded }
       replication = new Replication(options, parts)
-      for (const { txid, since } of spoolTimes(folder.spool)) backlog.found(txid, since)
+      for (const { txid, since } of spoolTimes(folder)) backlog.found(txid, since)
       await replication.start()
       const { uploaded } = replication.uploader
       if (uploaded !== undefined) backlog.acknowledged(uploaded)

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { decodeHeader, HEADER_SIZE, type Pos } from '@sqlstream/ltx'
 import { Journal, type Reached, replayRecord } from './state/journal.ts'
 import { readLedgerFile } from './state/ledger-file.ts'
+import { readOwed } from './state/owed.ts'
 import { type LogContent, type LoggedDatabase, readLog } from './state/read-log.ts'
 import { readSeat, seatKey } from './state/seat.ts'
 import { Spool } from './state/spool.ts'
@@ -24,6 +25,8 @@ export interface LocalStatus {
   readonly pendingBytes: number
   /** When the oldest of them was captured, ms since the epoch; absent when none waits. */
   readonly pendingSince?: number
+  /** Captures were given up for want of disk space; the replica lacks them until all pages were compared. */
+  readonly givenUp?: true
 }
 
 /** Settings of {@link readStatus}. */
@@ -70,6 +73,7 @@ export async function readStatus(
     pendingFiles,
     pendingBytes,
     ...(since !== undefined && { pendingSince: since }),
+    ...(readOwed(folder.owed) !== undefined && { givenUp: true }),
   }
 }
 

@@ -81,7 +81,13 @@ export class Suspension {
       const captured = position && { txid: position.txid, checksum: position.postApplyChecksum }
       const before = this.#stillOwed(dropped[0]?.kind)
       const bases = basesOf(uploader, dropped, captured, before)
-      const given = await giveUpSpool({ captureState, path, failpoint }, bases, before)
+      const given = await giveUpSpool({ captureState, path, failpoint }, bases, before).catch(
+        (error: Error) => {
+          // What is left of the spool is looked at again when the replica answers.
+          lifecycle.emit({ type: 'failed', operation: 'capture', error })
+          return { owed: undefined, files: 0, bytes: 0 }
+        },
+      )
       this.#owed = given.owed
       attachment.cycle.stop()
       attachment.holder.release()

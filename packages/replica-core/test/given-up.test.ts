@@ -3,7 +3,7 @@ import { verify } from '@sqlstream/replica'
 import { type BlobStore, type FaultyStore, withFaults } from '@sqlstream/storage'
 import { describe, expect, it } from 'vitest'
 import { DiskBudget } from '../src/budget/disk-budget.ts'
-import { type PrimaryOptions, stealLease } from '../src/index.ts'
+import { type PrimaryOptions, pendingSince, readStatus, stealLease } from '../src/index.ts'
 import type { Primary } from '../src/primary.ts'
 import { stateFolder } from '../src/state/state-folder.ts'
 import { addRows, Scene } from './scenarios/support/scene.ts'
@@ -94,7 +94,7 @@ class Full implements AsyncDisposable {
 }
 
 describe('captures that take more of the disk than they may', () => {
-  it('D1, D2, D3, D4: are given up; the application has its WAL and its disk, and what is missing goes up as one file', async () => {
+  it('D1, D2, D3, D4, T3: are given up; the application has its WAL and its disk, and what is missing goes up as one file', async () => {
     await using full = await Full.begin()
     const { scene, primary } = full
     const { captured: before } = primary.status
@@ -184,15 +184,19 @@ describe('captures that take more of the disk than they may', () => {
     const { scene } = full
     full.down()
     await full.fill()
+    const { unreplicatedSince } = full.primary.status
     await full.kill()
+    expect(await readStatus(scene.database)).toMatchObject({ pendingFiles: 0, givenUp: true })
     scene.app.run(addRows(30, 1000))
     scene.app.query('PRAGMA wal_checkpoint(TRUNCATE)')
     full.up()
+    expect(Math.abs(pendingSince(scene.database)! - unreplicatedSince!)).toBeLessThan(1000)
     scene.events.length = 0
     await full.open()
     await full.primary.durable()
     expect(scene.seen('snapshot-started')).toEqual([])
     expect(full.isOwed).toBe(false)
+    expect((await readStatus(scene.database))?.givenUp).toBeUndefined()
     await full.expectWhole()
     await scene.expectSamePages()
   })

@@ -155,6 +155,10 @@ export default class Status extends ControlCommand {
           `  ${formatCount(waiting, 'file')} (${formatBytes(status.pendingBytes ?? 0)}) wait for upload`,
         )
       }
+      if (status.givenUp)
+        this.log(
+          '  captures were given up for want of disk space: the replica lacks them until all pages were compared',
+        )
     }
     if (replica === undefined) return
     const size = `${formatCount(replica.files, 'file')}, ${formatBytes(replica.bytes)}`
@@ -184,6 +188,7 @@ function localJSON(local: LocalStatus): Partial<StatusJSON> {
     stateDir: local.stateDir,
     pendingFiles: local.pendingFiles,
     pendingBytes: local.pendingBytes,
+    ...(local.givenUp && { givenUp: true }),
     ...(captured === undefined
       ? {}
       : {

@@ -8,8 +8,8 @@ const LARGE = 1 << 20
 
 /** A database whose captures take disk space. */
 export interface DiskUser {
-  /** Its local state. */
-  readonly folder: string
+  /** Where its local state is, and its database. */
+  readonly folders: { readonly state: string; readonly database: string }
   /** What it takes now. */
   use(): DiskUse
   /** Resolves when its captures are gone, and the WAL is free. */
@@ -39,7 +39,7 @@ export class DiskBudget {
   /** To be called before a capture, and now and then. Resolves when there is room again, as far as we can make it. */
   async look(user: DiskUser): Promise<void> {
     const now = performance.now()
-    if (now - this.#lastLook < LOOK_MS && user.use().incomingBytes < LARGE) return
+    if (now - this.#lastLook < LOOK_MS && (useOf(user)?.incomingBytes ?? 0) < LARGE) return
     this.#looking ??= this.#look().finally(() => {
       this.#lastLook = performance.now()
       this.#looking = undefined
@@ -48,17 +48,24 @@ export class DiskBudget {
   }
 
   async #look(): Promise<void> {
-    const disks = new Map<number, { disk: Disk; users: (DiskUse & { readonly user: DiskUser })[] }>()
+    const disks = new Map<number, { disk: Disk; users: UseOf[] }>()
     const known = new Map<string, Disk | undefined>()
-    for (const user of this.#users) {
-      const use = { ...user.use(), user }
-      if (use.spoolBytes + use.walBytes + use.incomingBytes === 0) continue
-      const disk = known.has(user.folder) ? known.get(user.folder) : this.#diskOf(user.folder)
-      known.set(user.folder, disk)
-      if (disk === undefined) continue
+    const add = (folder: string, use: UseOf): void => {
+      if (use.spoolBytes + use.walBytes + use.incomingBytes === 0) return
+      const disk = known.has(folder) ? known.get(folder) : this.#diskOf(folder)
+      known.set(folder, disk)
+      if (disk === undefined) return
       const same = disks.get(disk.device)
       if (same === undefined) disks.set(disk.device, { disk, users: [use] })
       else same.users.push(use)
+    }
+    for (const user of this.#users) {
+      const use = useOf(user)
+      if (use === undefined) continue
+      const { state, database } = user.folders
+      // The local state may be on another disk.
+      add(state, { ...use, walBytes: 0, user })
+      add(database, { ...use, spoolBytes: 0, incomingBytes: 0, user })
     }
     for (const { disk, users } of disks.values()) {
       const plan = planDisk(disk, users, this.#limits)
@@ -66,5 +73,19 @@ export class DiskBudget {
       // One that fails to give up must not keep the others from it.
       await Promise.allSettled(plan.giveUp.map(({ user }) => user.giveUp(plan.reason, disk)))
     }
+  }
+}
+
+/** What a database takes of one disk. */
+interface UseOf extends DiskUse {
+  readonly user: DiskUser
+}
+
+/** One that cannot tell must not keep the others from being looked at. */
+function useOf(user: DiskUser): DiskUse | undefined {
+  try {
+    return user.use()
+  } catch {
+    return undefined
   }
 }

@@ -56,7 +56,7 @@ export async function takeDifference(
     { txid, checksum: postApplyChecksum },
   ]
   // First: whoever finds the new position must know what the replica lacks of it.
-  note({ bases: owed.bases, ends, pages })
+  note({ ...owed, ends, pages })
   state.advance({ txid, postApplyChecksum, pageSize, commit, timestamp, wal: view.wal }, changes)
   await state.synced()
   c.holder.captured(view.backfilled)

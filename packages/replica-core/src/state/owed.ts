@@ -5,7 +5,8 @@ import { replaceFile } from './replace-file.ts'
 
 const MAGIC = 0x5351_534f
 const VERSION = 1
-const HEAD = 20
+const SINCE = 20
+const HEAD = 28
 const STATE = 16
 const CRC = 8
 
@@ -25,6 +26,8 @@ export interface Owed {
   /** Positions for whose ledger this holds. */
   readonly ends: readonly DatabaseState[]
   readonly pages: PageBits
+  /** When the oldest of it was captured, ms since the epoch. */
+  readonly since: number
 }
 
 /** Page numbers, a bit each. */
@@ -100,12 +103,13 @@ export function removeOwed(path: string): void {
   rmSync(path, { force: true })
 }
 
-function encode({ bases, ends, pages }: Owed): Uint8Array {
+function encode({ bases, ends, pages, since }: Owed): Uint8Array {
   const length = HEAD + (bases.length + ends.length) * STATE + pages.bytes.length + CRC
   const bytes = new Uint8Array(length)
   const view = new DataView(bytes.buffer)
   const head = [MAGIC, VERSION, bases.length, ends.length, pages.bytes.length]
   for (const [i, word] of head.entries()) view.setUint32(i * 4, word)
+  view.setFloat64(SINCE, since)
   let at = HEAD
   for (const { txid, checksum } of [...bases, ...ends]) {
     view.setBigUint64(at, txid)
@@ -132,5 +136,6 @@ function decode(bytes: Uint8Array): Owed | undefined {
     bases: states.slice(0, bases),
     ends: states.slice(bases),
     pages: new PageBits(bytes.slice(end - size, end)),
+    since: view.getFloat64(SINCE),
   }
 }

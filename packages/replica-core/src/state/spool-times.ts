@@ -1,10 +1,21 @@
 import { existsSync } from 'node:fs'
 import { isLTXError, type TXID } from '@sqlstream/ltx'
+import { readOwed } from './owed.ts'
 import { readSpoolHeader, Spool } from './spool.ts'
-import { stateFolder } from './state-folder.ts'
+import { type StateFolder, stateFolder } from './state-folder.ts'
 
-/** When each file of a spool folder was captured, ms since the epoch, oldest first. */
-export function spoolTimes(folder: string): { readonly txid: TXID; readonly since: number }[] {
+/** When what is captured and not in the replica was captured, ms since the epoch, oldest first: what was given up, and the files of the spool. */
+export function spoolTimes({
+  spool,
+  owed: path,
+}: Pick<StateFolder, 'spool' | 'owed'>): { readonly txid: TXID; readonly since: number }[] {
+  const owed = readOwed(path)
+  const last = owed?.ends.at(-1)
+  const givenUp = owed && last ? [{ txid: last.txid, since: owed.since }] : []
+  return [...givenUp, ...fileTimes(spool)]
+}
+
+function fileTimes(folder: string): { readonly txid: TXID; readonly since: number }[] {
   if (!existsSync(folder)) return []
   return Spool.read(folder).flatMap((file) => {
     try {
@@ -24,7 +35,7 @@ export function spoolTimes(folder: string): { readonly txid: TXID; readonly sinc
  */
 export function pendingSince(database: string, stateDir?: string): number | undefined {
   try {
-    return spoolTimes(stateFolder(database, stateDir).spool)[0]?.since
+    return spoolTimes(stateFolder(database, stateDir))[0]?.since
   } catch {
     return undefined
   }

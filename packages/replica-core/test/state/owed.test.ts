@@ -21,11 +21,12 @@ it('D2: what is owed is read as it was written', () => {
   using folder = new TempFolder('owed')
   const path = folder.join('owed')
   fc.assert(
-    fc.property(states, states, pages, (bases, ends, pgnos) => {
-      writeOwed(path, { bases, ends, pages: bitsOf(pgnos) })
+    fc.property(states, states, pages, fc.nat(), (bases, ends, pgnos, since) => {
+      writeOwed(path, { bases, ends, pages: bitsOf(pgnos), since })
       const read = readOwed(path) as Owed
       expect(read.bases).toEqual(bases)
       expect(read.ends).toEqual(ends)
+      expect(read.since).toBe(since)
       for (const pgno of pgnos) expect(read.pages.has(pgno)).toBe(true)
       const others = [0, 1, 7, 8, 99_999, 100_001, 2 ** 31].filter((pgno) => !pgnos.includes(pgno))
       for (const pgno of others) expect(read.pages.has(pgno)).toBe(false)
@@ -41,7 +42,7 @@ it('D6: a damaged note counts as none, wherever the damage is', () => {
   using folder = new TempFolder('owed')
   const path = folder.join('owed')
   const one = { txid: toTXID(5n), checksum: toChecksum(7n) }
-  writeOwed(path, { bases: [one], ends: [one, one], pages: bitsOf([3, 900]) })
+  writeOwed(path, { bases: [one], ends: [one, one], pages: bitsOf([3, 900]), since: 1 })
   const whole = readFileSync(path)
   for (let at = 0; at < whole.length; at++) {
     const damaged = Buffer.from(whole)
@@ -55,7 +56,12 @@ it('D6: a damaged note counts as none, wherever the damage is', () => {
 
 it('D5: only a state that was noted is a base', () => {
   const base = { txid: toTXID(5n), checksum: toChecksum(7n) }
-  const owed: Owed = { bases: [base, { ...base, txid: toTXID(9n) }], ends: [], pages: new PageBits() }
+  const owed: Owed = {
+    bases: [base, { ...base, txid: toTXID(9n) }],
+    ends: [],
+    pages: new PageBits(),
+    since: 1,
+  }
   expect(baseAt(owed, toTXID(5n))).toEqual(base)
   expect(baseAt(owed, toTXID(6n))).toBeUndefined()
   expect(baseAt(undefined, toTXID(5n))).toBeUndefined()
