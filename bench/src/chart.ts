@@ -12,7 +12,7 @@ export interface Chart {
 
 const WIDTH = 400
 const HEIGHT = 250
-const PLOT = { left: 56, right: 16, top: 48, bottom: 32 }
+const PLOT = { left: 56, right: 24, top: 48, bottom: 32 }
 const COLUMNS = 2
 
 /** Charts side by side as one SVG, for light and for dark pages. */
@@ -24,7 +24,8 @@ export function renderCharts(charts: readonly Chart[]): string {
   const [width, height] = [COLUMNS * WIDTH, Math.ceil(charts.length / COLUMNS) * HEIGHT]
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" font-family="system-ui, sans-serif" font-size="11">`,
-    '<style>text{fill:#24292f}.grid{stroke:#d0d7de}.s0{stroke:#0969da;fill:#0969da}.s1{stroke:#bc4c00;fill:#bc4c00}.back{fill:#fff}@media(prefers-color-scheme:dark){text{fill:#e6edf3}.grid{stroke:#30363d}.s0{stroke:#58a6ff;fill:#58a6ff}.s1{stroke:#ffa657;fill:#ffa657}.back{fill:#0d1117}}polyline{fill:none!important;stroke-width:2}</style>',
+    `<title>${charts.map(({ title }) => title).join('; ')}</title>`,
+    '<style>text{fill:#24292f}.grid{stroke:#d0d7de}.s0{stroke:#0969da;fill:#0969da}.s1{stroke:#bc4c00;fill:#bc4c00}.back{fill:#fff}@media(prefers-color-scheme:dark){text{fill:#e6edf3}.grid{stroke:#30363d}.s0{stroke:#58a6ff;fill:#58a6ff}.s1{stroke:#ffa657;fill:#ffa657}.back{fill:#0d1117}}polyline.s0,polyline.s1{fill:none;stroke-width:2}</style>',
     `<rect class="back" width="${width}" height="${height}"/>`,
     ...drawn,
     '</svg>',
@@ -58,7 +59,7 @@ function renderChart({ title, series }: Chart): string {
   const lines = series.map(({ label, points: own }, n) => {
     if (own.length === 0) return ''
     const places = own.map(([count, value]) => [x.at(count), y.at(Math.max(value, floor))] as const)
-    const legend = PLOT.left + n * 190
+    const legend = PLOT.left + n * 160
     return [
       `<polyline class="s${n}" points="${places.map(([px, py]) => `${round(px)},${round(py)}`).join(' ')}"/>`,
       ...places.map(([px, py]) => `<circle class="s${n}" cx="${round(px)}" cy="${round(py)}" r="3"/>`),

@@ -37,8 +37,8 @@ function chartsOf(figures: readonly Figure[]): Chart[] {
     series('Litestream', figures, new RegExp(`^(\\d+) idle databases, Litestream: ${what}$`)),
   ]
   const across = (what: string): Series[] => [
-    series('20 writes a second to one of them', figures, new RegExp(`among (\\d+) idle ones.*: ${what}$`), 1),
-    series('one write a second to each', figures, new RegExp(`^(\\d+) databases, one write.*: ${what}$`)),
+    series('20/s to one of them', figures, new RegExp(`among (\\d+) idle ones.*: ${what}$`), 1),
+    series('1/s to each', figures, new RegExp(`^(\\d+) databases, one write.*: ${what}$`)),
   ]
   const charts = [
     { title: 'Idle: processor time, % of a core', series: both('processor time') },

@@ -151,7 +151,7 @@ describe('the page about many databases', () => {
     const [first, second] = [...memory.matchAll(/class="s0" cx="([\d.]+)" cy="([\d.]+)" r="3"/g)].map(
       ([, x, y]) => ({ x: Number(x), y: Number(y) }),
     )
-    expect(second!.x - first!.x).toBeCloseTo(400 - 56 - 16)
+    expect(second!.x - first!.x).toBeCloseTo(400 - 56 - 24)
     expect(first!.y).toBeGreaterThan(second!.y)
   })
 })
