@@ -170,7 +170,9 @@ describe('an old volume', () => {
     scene.putBack('fork')
     scene.app.open(scene.database)
     await replicateWords(scene, ['x', 'y', 'z'])
-    rmSync(scene.folder.join('replica'), { recursive: true })
+    // Not the folder itself: another one there would be taken for a disk that is not mounted.
+    for (const name of readdirSync(scene.folder.join('replica')))
+      rmSync(scene.folder.join('replica', name), { recursive: true })
     cpSync(scene.folder.join('theirs', 'replica'), scene.folder.join('replica'), { recursive: true })
     const primary = await scene.replicate()
     await primary.durable()
