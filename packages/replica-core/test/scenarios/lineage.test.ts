@@ -170,10 +170,7 @@ describe('an old volume', () => {
     scene.putBack('fork')
     scene.app.open(scene.database)
     await replicateWords(scene, ['x', 'y', 'z'])
-    // Not the folder itself: another one there would be taken for a disk that is not mounted.
-    for (const name of readdirSync(scene.folder.join('replica')))
-      rmSync(scene.folder.join('replica', name), { recursive: true })
-    cpSync(scene.folder.join('theirs', 'replica'), scene.folder.join('replica'), { recursive: true })
+    scene.putBack('theirs', ['replica'])
     const primary = await scene.replicate()
     await primary.durable()
     expect(await scene.ask(ROWS)).toBe('one two x y z')

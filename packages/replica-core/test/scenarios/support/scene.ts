@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { Decoder, type Header } from '@sqlstream/ltx'
 import {
   type LTXFile,
@@ -175,10 +175,14 @@ export class Scene implements AsyncDisposable {
       cpSync(this.folder.join('replica'), this.folder.join(name, 'replica'), { recursive: true })
   }
 
-  /** Puts back what `keep` has copied. */
-  putBack(name: string): void {
-    for (const part of ['db', 'replica']) {
-      rmSync(this.folder.join(part), { recursive: true, force: true })
+  /**
+   * Puts back what `keep` has copied, or a part of it. The folders stay: another one in the place of the replica would be taken for a disk
+   * that is not mounted.
+   */
+  putBack(name: string, parts: readonly ('db' | 'replica')[] = ['db', 'replica']): void {
+    for (const part of parts) {
+      for (const each of readdirSync(this.folder.join(part)))
+        rmSync(this.folder.join(part, each), { recursive: true, force: true })
       cpSync(this.folder.join(name, part), this.folder.join(part), { recursive: true })
     }
   }
