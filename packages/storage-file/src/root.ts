@@ -1,6 +1,7 @@
 import type { BigIntStats } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { type CallContext, failure, isMissing } from './system-errors.ts'
+import { StorageError } from '@sqlstream/storage'
+import { type CallContext, DRIVER, isMissing } from './system-errors.ts'
 
 /**
  * Notices that the root is not the folder any more that it was at first: a disk that is not mounted leaves another folder at its
@@ -25,8 +26,14 @@ export class Root {
     const now = identityOf(await this.#stat())
     if (now === this.#identity) return
     const what = now === undefined ? 'is gone' : 'is another folder now'
-    const hint = 'Mount the disk again. If the folder was replaced on purpose, start again.'
-    throw failure(context, 'unavailable', `${this.path} ${what}`, hint)
+    // Not transient: a person has to do something, so whoever waits is told.
+    throw new StorageError(`${this.path} ${what}`, {
+      driver: DRIVER,
+      ...context,
+      code: 'unavailable',
+      transient: false,
+      hint: 'Mount the disk again. If the folder was replaced on purpose, start again.',
+    })
   }
 
   async #stat(): Promise<BigIntStats | undefined> {

@@ -42,7 +42,7 @@ describe.each([
     for (const call of calls)
       await expect(call()).rejects.toMatchObject({
         code: 'unavailable',
-        transient: true,
+        transient: false,
         hint: expect.stringContaining('Mount the disk') as string,
       })
     expect(readdirSync(join(root, '..'))).toEqual(before)
