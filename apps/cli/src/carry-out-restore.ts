@@ -2,6 +2,7 @@ import {
   headOf,
   type MakePool,
   type PageSink,
+  type PlannedRestore,
   type Progress,
   type Replica,
   type RestoreResult,
@@ -10,7 +11,6 @@ import {
 import { fileSink, type IntegrityCheck } from '@sqlstream/replica/node'
 import { adoptRestored, refuseIfOpen, sqliteCheck } from '@sqlstream/replica-core'
 import { holdState } from './hold-state.ts'
-import type { PlannedRestore } from './restore-plan.ts'
 
 /** How a database file is written. */
 export interface FileOptions {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { type AbortOptions, pin, type Replica, unpin } from '@sqlstream/replica'
-import { type PlannedRestore, planFrom } from './restore-plan.ts'
+import { type AbortOptions, type PlannedRestore, pin, type Replica, unpin } from '@sqlstream/replica'
+import { planFrom } from './restore-plan.ts'
 
 /** Shorter restores are over before the grace of the files that they read is. */
 const LONG_RESTORE_BYTES = 1e9

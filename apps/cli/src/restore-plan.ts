@@ -2,48 +2,24 @@ import {
   type AbortOptions,
   type Catalog,
   isReplicaError,
-  planRestore,
+  type PlannedRestore,
+  planFromCatalog,
   type Replica,
   ReplicaError,
-  type RestorePlan,
   type RestoreTarget,
-  readDoomed,
-  withoutRemains,
 } from '@sqlstream/replica'
-import { isStorageError } from '@sqlstream/storage'
 
-/** A plan, and what it was made from. */
-export interface PlannedRestore {
-  readonly plan: RestorePlan
-  /** With the times that had to be read. */
-  readonly catalog: Catalog
-}
-
-/** Plans a restore: by files that will stay if there are such, and with the times that the target needs. Throws as `planRestore` does. */
+/** As `planFromCatalog`, with a hint at an older backup that lies in the same place. */
 export async function planFrom(
   replica: Replica,
   catalog: Catalog,
   target: RestoreTarget,
   options: AbortOptions,
 ): Promise<PlannedRestore> {
-  const avoid = await keysToAvoid(replica, options)
-  const whole = withoutRemains(catalog, avoid)
-  const timed =
-    target.kind === 'timestamp' ? await replica.withTimestamps(whole, target.timestamp, options) : whole
   try {
-    return { plan: planRestore(timed, target, { avoid }), catalog: timed }
+    return await planFromCatalog(replica, catalog, target, options)
   } catch (error) {
     throw await withOlderBackup(error, replica, target, options)
-  }
-}
-
-/** Files that retention will remove. Who may not read the record restores all the same: a file that is gone is planned around. */
-async function keysToAvoid(replica: Replica, options: AbortOptions): Promise<ReadonlySet<string>> {
-  try {
-    return new Set((await readDoomed(replica.store, options)).doomed.keys())
-  } catch (error) {
-    if (isStorageError(error, 'permission-denied')) return new Set()
-    throw error
   }
 }
 

@@ -1,4 +1,5 @@
 import type { PageSize, Pos, TXID } from '@sqlstream/ltx'
+import { TXIDWaiters } from '@sqlstream/replica'
 import { Advance } from './advance.ts'
 import { type FollowerClock, SYSTEM_CLOCK } from './clock.ts'
 import { FollowerError, isFollowerError } from './errors.ts'
@@ -16,7 +17,6 @@ import {
   stateFolder,
   takeLocalLock,
 } from './state-folder.ts'
-import { Waiters } from './waiters.ts'
 
 const FIRST_RETRY_MS = 200
 const LAST_RETRY_MS = 10_000
@@ -62,7 +62,7 @@ export class Follower implements AsyncDisposable {
   readonly #stale: StaleWatch
   readonly #stop: AbortController
   readonly #signal: AbortSignal
-  readonly #waiters = new Waiters()
+  readonly #waiters = new TXIDWaiters()
   readonly #emit: (event: FollowerEvent) => void
   #work: Promise<unknown> = Promise.resolve()
   #running: Promise<void> = Promise.resolve()

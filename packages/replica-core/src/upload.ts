@@ -1,5 +1,5 @@
 import { isLTXError, type TXID } from '@sqlstream/ltx'
-import { isReplicaError, type LTXFile, SNAPSHOT_LEVEL } from '@sqlstream/replica'
+import { isReplicaError, type LTXFile, SNAPSHOT_LEVEL, TXIDWaiters } from '@sqlstream/replica'
 import { type BlobBody, isStorageError } from '@sqlstream/storage'
 import type { LiveSnapshot } from './capture/context.ts'
 import { isPrimaryError, PrimaryError } from './errors.ts'
@@ -15,7 +15,6 @@ import {
   type Upload,
   UploadQueue,
 } from './upload-queue.ts'
-import { UploadWaiters } from './upload-waiters.ts'
 
 const FIRST_RETRY_MS = 200
 const LAST_RETRY_MS = 30_000
@@ -28,7 +27,7 @@ const LAST_RETRY_MS = 30_000
 export class Uploader {
   readonly #c: UploaderContext
   readonly #queue: UploadQueue
-  readonly #waiters = new UploadWaiters()
+  readonly #waiters = new TXIDWaiters()
   readonly #pause = new Pause()
   readonly #stop = new AbortController()
   #uploaded: TXID | undefined
@@ -119,7 +118,7 @@ export class Uploader {
     if (this.#stop.signal.aborted) throw this.#stop.signal.reason
     signal?.throwIfAborted()
     this.retryNow()
-    await this.#waiters.add(txid, signal)
+    await this.#waiters.wait(txid, signal)
   }
 
   /** Stops at once, in the middle of an upload if need be. What is queued stays in the spool. */
@@ -281,7 +280,8 @@ export class Uploader {
   }
 
   #settle(error?: Error): void {
-    this.#waiters.settle(this.#uploaded, error)
+    if (this.#uploaded !== undefined) this.#waiters.reached(this.#uploaded)
+    if (error !== undefined) this.#waiters.end(error)
   }
 }
 

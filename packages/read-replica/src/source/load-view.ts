@@ -7,14 +7,12 @@ import {
   type LoadOptions,
   type LTXFile,
   loadFile,
-  planRestore,
+  planFromCatalog,
   type Replica,
   ReplicaError,
   type RestorePlan,
   type RestoreTarget,
-  readDoomed,
   SNAPSHOT_LEVEL,
-  withoutRemains,
 } from '@sqlstream/replica'
 import { isStorageError, Slots } from '@sqlstream/storage'
 import type { ViewFile, ViewUpdate } from '../view/view-update.ts'
@@ -97,11 +95,7 @@ async function planView(
   target: RestoreTarget,
   options: AbortOptions,
 ): Promise<PlannedView> {
-  const [listed, avoid] = await Promise.all([replica.catalog(options), keysToAvoid(replica, options)])
-  const whole = withoutRemains(listed, avoid)
-  const catalog =
-    target.kind === 'timestamp' ? await replica.withTimestamps(whole, target.timestamp, options) : whole
-  const plan = planRestore(catalog, target, { avoid })
+  const { plan, catalog } = await planFromCatalog(replica, replica.catalog(options), target, options)
   return { plan, teller: plan.timestamp ? undefined : tellerOf(catalog, plan) }
 }
 
@@ -113,16 +107,6 @@ function tellerOf(catalog: Catalog, { files, txid }: RestorePlan): LTXFile | und
 
 function withTime({ update, record }: LoadedView, time: number): LoadedView {
   return { update: { ...update, state: { ...update.state, time } }, record: { ...record, time } }
-}
-
-/** Files that retention will remove. Who may not read the record reads all the same. */
-async function keysToAvoid(replica: Replica, options: AbortOptions): Promise<ReadonlySet<string>> {
-  try {
-    return new Set((await readDoomed(replica.store, options)).doomed.keys())
-  } catch (error) {
-    if (isStorageError(error, 'permission-denied')) return new Set()
-    throw error
-  }
 }
 
 async function loadPlan(

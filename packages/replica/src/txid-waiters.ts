@@ -5,11 +5,11 @@ interface Waiter {
   readonly done: (error?: Error) => void
 }
 
-/** Who waits for a copy to hold a transaction. */
-export class Waiters {
+/** Those who wait until a replica, or a copy, has everything up to a transaction. */
+export class TXIDWaiters {
   readonly #waiting = new Set<Waiter>()
 
-  /** Resolves with `reached`, rejects with `end` or the signal's reason. */
+  /** Resolves with `reached`. Rejects with the error of `end`, or the signal's reason. */
   wait(txid: TXID, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
@@ -28,10 +28,12 @@ export class Waiters {
     })
   }
 
+  /** Everything up to `txid` is there. */
   reached(txid: TXID): void {
     for (const waiter of [...this.#waiting]) if (waiter.txid <= txid) waiter.done()
   }
 
+  /** Who waits still learns that this is in the way. */
   end(error: Error): void {
     for (const waiter of [...this.#waiting]) waiter.done(error)
   }
