@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { abortable, isStorageError } from '@sqlstream/storage'
+import { abortable, isStorageError, pause } from '@sqlstream/storage'
 import type { DiskBudget, DiskUser } from './budget/disk-budget.ts'
 import { diskUseOf } from './disk-use.ts'
 import { GrowingPause } from './growing-pause.ts'
@@ -55,14 +54,14 @@ export class DiskKeeper {
     let isNew = false
     while (this.#replication.suspension.error !== undefined) {
       try {
-        await sleep(this.#again.left, undefined, signal && { signal })
+        await pause(this.#again.left, signal)
         isNew = !this.#replication.suspension.isResuming
         await abortable(this.#resume(), signal)
       } catch (error) {
         signal?.throwIfAborted()
         if (this.#replication.state !== 'suspended') throw error
         if (isStorageError(error) && !error.transient) throw error
-        await sleep(Math.min(this.#retry.left, FIRST_RETRY_MS))
+        await pause(Math.min(this.#retry.left, FIRST_RETRY_MS), signal)
       }
     }
     return isNew

@@ -216,7 +216,7 @@ export async function collectBody(body: BlobBody, options?: AbortOptions): Promi
 }
 
 /** Joins chunks into one new array of `size` bytes, which must be their sum. */
-export function concatBytes(chunks: readonly Uint8Array[], size: number): Uint8Array {
+export function concatBytes(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size)
   let offset = 0
   for (const chunk of chunks) {

@@ -43,7 +43,7 @@ export { type DecisivePut, type IdentifiedPut, putDecisively } from './put-decis
 export { type ByteInterval, checkRange, resolveRange } from './range.ts'
 export { getBytes, type ResumeOptions, readResumable } from './read.ts'
 export { redactText, redactUrl } from './redact.ts'
-export { pauseRandomly, type RetryOptions, retryTransient } from './retry.ts'
+export { pause, pauseRandomly, type RetryOptions, retryTransient } from './retry.ts'
 export { rfc3339 } from './rfc3339.ts'
 export { Slots } from './slots.ts'
 export { type PullableStream, StreamReader, type StreamReaderOptions } from './stream-reader.ts'

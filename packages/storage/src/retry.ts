@@ -29,8 +29,12 @@ export async function retryTransient<T>(call: () => Promise<T>, options: RetryOp
 }
 
 /** See `RetryOptions.pause`. Random, so that those who failed together do not come back together. */
-export async function pauseRandomly(n: number, signal: AbortSignal | undefined): Promise<void> {
-  const milliseconds = Math.random() * Math.min(5000, 50 * 2 ** (n - 1))
+export function pauseRandomly(n: number, signal: AbortSignal | undefined): Promise<void> {
+  return pause(Math.random() * Math.min(5000, 50 * 2 ** (n - 1)), signal)
+}
+
+/** Resolves after this time, ms. Rejects with the signal's reason. */
+export async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   try {
     await abortable(

@@ -1,3 +1,4 @@
+import { concatBytes } from '@sqlstream/storage'
 import { FetchFailed, FileGone, type RangeSource, type Ticket } from '../pages/page-source.ts'
 import { REQUEST_BYTES } from '../pages/read-ahead.ts'
 
@@ -131,13 +132,7 @@ export class SlotReader implements RangeSource {
         this.release(slot)
       }
     }
-    const bytes = new Uint8Array(total)
-    let at = 0
-    for (const part of parts) {
-      bytes.set(part, at)
-      at += part.byteLength
-    }
-    return bytes
+    return concatBytes(parts, total)
   }
 
   #claim(slot: number): void {
