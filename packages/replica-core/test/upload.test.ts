@@ -178,10 +178,7 @@ describe('uploads', () => {
   })
 
   it('P1: nobody hears of success before the store has acknowledged', async () => {
-    let open: () => void = () => undefined
-    const gate = new Promise<void>((resolve) => {
-      open = resolve
-    })
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>()
     const s = begin([{ operation: 'put', fault: 'delay', when: 'after', wait: () => gate }])
     s.enqueue(1)
     let heard = false
@@ -452,10 +449,7 @@ describe('snapshots', () => {
   })
 
   it('P2: one that is queued while a discarded file is on its way is uploaded after it', async () => {
-    let open: () => void = () => undefined
-    const gate = new Promise<void>((resolve) => {
-      open = resolve
-    })
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>()
     const s = begin([{ operation: 'put', at: 1, fault: 'delay', wait: () => gate }])
     s.enqueue(1, 2)
     await vi.advanceTimersByTimeAsync(1)
@@ -571,10 +565,7 @@ describe('a spooled file that is gone', () => {
   })
 
   it('P2: nor by a put that was under way when everything behind it was dropped', async () => {
-    let open: () => void = () => undefined
-    const gate = new Promise<void>((resolve) => {
-      open = resolve
-    })
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>()
     const s = begin([{ operation: 'put', at: 1, fault: 'delay', wait: () => gate }])
     s.enqueue(1, 2)
     await vi.advanceTimersByTimeAsync(1)

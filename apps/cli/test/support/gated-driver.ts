@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import type { TempFolder } from '@sqlstream/testkit'
+import { writeDriver } from './driver-module.ts'
 import { writeFile } from './write-file.ts'
 
 /** A configuration with the scheme `gated://`: a folder that takes no LTX file while the gate is closed, as a service that is down. */
@@ -8,13 +9,12 @@ export class Gate {
 
   constructor(folder: TempFolder) {
     this.#folder = folder
-    const packages = new URL('../../../../packages/', import.meta.url).href
-    const imports = `import { FileStore } from '${packages}storage-file/dist/index.js'
-import { StorageError } from '${packages}storage/dist/index.js'
+    const errors = new URL('../../../../packages/storage/dist/index.js', import.meta.url).href
+    const setup = `import { StorageError } from ${JSON.stringify(errors)}
 import { existsSync } from 'node:fs'
 const gate = ${JSON.stringify(folder.join('closed'))}
 `
-    writeFile(folder, 'gated.mjs', `${imports}${DRIVER}`)
+    writeDriver(folder, { scheme: 'gated', setup, methods: METHODS })
     writeFile(folder, 'sqlstream.yml', 'drivers: [./gated.mjs]\ndatabases: []\n')
   }
 
@@ -32,26 +32,10 @@ const gate = ${JSON.stringify(folder.join('closed'))}
   }
 }
 
-const DRIVER = `
-export default {
-  name: 'file',
-  schemes: ['gated'],
-  async open({ pathname }) {
-    const inner = new FileStore(decodeURIComponent(pathname))
-    return {
-      driver: inner.driver,
-      capabilities: inner.capabilities,
-      list: (options) => inner.list(options),
-      head: (key, options) => inner.head(key, options),
-      get: (key, options) => inner.get(key, options),
-      delete: (keys, options) => inner.delete(keys, options),
-      [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+const METHODS = `
       async put(key, body, options) {
         if (existsSync(gate) && key.includes('ltx/'))
           throw new StorageError('the gate is closed', { code: 'unavailable', driver: 'file', operation: 'put', key })
         return await inner.put(key, body, options)
       },
-    }
-  },
-}
 `

@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import type { TempFolder } from '@sqlstream/testkit'
-import { writeFile } from './write-file.ts'
+import { writeDriver } from './driver-module.ts'
 
 /** A store in a folder that takes LTX files only while its gate is open, and none while it is broken. */
 export class GatedStore {
@@ -13,12 +13,12 @@ export class GatedStore {
   readonly #broken: string
 
   constructor(folder: TempFolder) {
-    const file = new URL('../../../../packages/storage-file/dist/index.js', import.meta.url).href
     this.folder = folder.join('gated')
     this.#gate = folder.join('gate-is-open')
     this.#broken = folder.join('store-is-broken')
-    const places = { file, gate: this.#gate, broken: this.#broken }
-    this.driver = writeFile(folder, 'gated.mjs', `const places = ${JSON.stringify(places)}\n${DRIVER}`)
+    const places = { gate: this.#gate, broken: this.#broken }
+    const setup = `const places = ${JSON.stringify(places)}\n${SETUP}`
+    this.driver = writeDriver(folder, { scheme: 'gated', setup, open: 'check()', methods: METHODS })
     this.url = `gated://store${this.folder}`
     this.open()
   }
@@ -40,10 +40,9 @@ export class GatedStore {
   }
 }
 
-const DRIVER = `
+const SETUP = `
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-const { FileStore } = await import(places.file)
 
 function check() {
   if (!existsSync(places.broken)) return
@@ -51,27 +50,12 @@ function check() {
     name: 'StorageError', code: 'unavailable', transient: true, driver: 'gated', operation: 'put', hint: 'wait for it',
   })
 }
+`
 
-export default {
-  name: 'gated',
-  schemes: ['gated'],
-  async open({ pathname }) {
-    check()
-    const inner = new FileStore(decodeURIComponent(pathname))
-    return {
-      driver: inner.driver,
-      capabilities: inner.capabilities,
-      list: (options) => inner.list(options),
-      head: (key, options) => inner.head(key, options),
-      get: (key, options) => inner.get(key, options),
-      delete: (keys, options) => inner.delete(keys, options),
-      [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+const METHODS = `
       async put(key, body, options) {
         check()
         while (key.endsWith('.ltx') && !existsSync(places.gate)) await sleep(5, undefined, { signal: options?.signal })
         return await inner.put(key, body, options)
       },
-    }
-  },
-}
 `

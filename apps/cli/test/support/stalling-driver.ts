@@ -1,4 +1,5 @@
 import type { TempFolder } from '@sqlstream/testkit'
+import { writeDriver } from './driver-module.ts'
 import { writeFile } from './write-file.ts'
 
 /**
@@ -6,8 +7,7 @@ import { writeFile } from './write-file.ts'
  * half-way through its body until it is aborted. So the signal comes at the same step in each run.
  */
 export function installStallingDriver(folder: TempFolder): void {
-  const url = new URL('../../../../packages/storage-file/dist/index.js', import.meta.url).href
-  writeFile(folder, 'stalling.mjs', `import { FileStore } from ${JSON.stringify(url)}\n${DRIVER}`)
+  writeDriver(folder, { scheme: 'stalling', setup: SETUP, methods: METHODS })
   writeFile(folder, 'sqlstream.yml', 'drivers: [./stalling.mjs]\ndatabases: []\n')
 }
 
@@ -16,7 +16,7 @@ export function stallAt(operation: 'get' | 'put', key: RegExp, nth: number): Rec
   return { STALL_OPERATION: operation, STALL_KEY: key.source, STALL_NTH: String(nth) }
 }
 
-const DRIVER = `
+const SETUP = `
 const { STALL_OPERATION, STALL_KEY, STALL_NTH } = process.env
 let left = Number(STALL_NTH)
 
@@ -42,19 +42,9 @@ async function* half(chunks, signal) {
     await interrupted(signal)
   }
 }
+`
 
-export default {
-  name: 'file',
-  schemes: ['stalling'],
-  async open({ pathname }) {
-    const inner = new FileStore(decodeURIComponent(pathname))
-    return {
-      driver: inner.driver,
-      capabilities: inner.capabilities,
-      list: (options) => inner.list(options),
-      head: (key, options) => inner.head(key, options),
-      delete: (keys, options) => inner.delete(keys, options),
-      [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+const METHODS = `
       async get(key, options) {
         const content = await inner.get(key, options)
         return isTheOne('get', key) ? { ...content, body: half(content.body, options.signal) } : content
@@ -64,7 +54,4 @@ export default {
         const chunks = () => (body instanceof Uint8Array ? [body] : body.open())
         return await inner.put(key, { open: () => half(chunks(), options.signal) }, options)
       },
-    }
-  },
-}
 `
