@@ -1,6 +1,5 @@
 import type { Lease } from '@sqlstream/replica'
 import type { Slots } from '@sqlstream/storage'
-import type { ByteSlots } from './budget/byte-slots.ts'
 import type { DiskBudget } from './budget/disk-budget.ts'
 import type { FolderWatches } from './fleet/folder-watches.ts'
 import type { ObtainContext } from './lease/obtain-lease.ts'
@@ -17,7 +16,7 @@ export interface Limits {
   /** Databases whose files are merged or removed. */
   readonly maintenances: Slots
   /** Of files in memory. Default: as many as there are. */
-  readonly uploadBytes?: ByteSlots | undefined
+  readonly uploadBytes?: Slots | undefined
 }
 
 /** What a primary shares with others of its process, and with itself before it rested. */

@@ -1,7 +1,6 @@
 import type { TXIDRange } from '@sqlstream/ltx'
 import type { Level, LTXFile, ReplicaWriter } from '@sqlstream/replica'
 import type { Slots } from '@sqlstream/storage'
-import type { ByteSlots } from './budget/byte-slots.ts'
 import type { PrimaryListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
 import type { BatchLimits } from './plan-batch.ts'
@@ -19,7 +18,7 @@ export interface UploaderContext {
   /** Shared with other databases. Default: no limit. */
   readonly slots?: Slots | undefined
   /** Of the files that are read to be put. Default: no limit. */
-  readonly memory?: ByteSlots | undefined
+  readonly memory?: Slots | undefined
   /** Whose file lies where ours was to go. */
   readonly judge: (level: Level, range: TXIDRange, signal: AbortSignal) => Promise<'late' | 'foreign'>
   /** Called after each file, with its bytes if they were read at once. */

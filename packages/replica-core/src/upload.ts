@@ -208,7 +208,7 @@ export class Uploader {
   /** With the memory for what is read. */
   async #withMemory(upload: Upload): Promise<void> {
     const put = (): Promise<void> => this.#put(upload)
-    await (this.#c.memory?.run(bytesInMemory(upload), put, this.#signal) ?? put())
+    await (this.#c.memory?.run(put, { signal: this.#signal, weight: bytesInMemory(upload) }) ?? put())
   }
 
   async #put(upload: Upload): Promise<void> {

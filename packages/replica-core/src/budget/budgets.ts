@@ -3,7 +3,6 @@ import { Slots } from '@sqlstream/storage'
 import type { DiskLimits } from '../plan-disk.ts'
 import type { Limits } from '../primary-context.ts'
 import { budgetedStore } from './budgeted-store.ts'
-import { ByteSlots } from './byte-slots.ts'
 import { DiskBudget } from './disk-budget.ts'
 import type { RequestEstimate } from './plan-requests.ts'
 import { RequestMeter } from './request-meter.ts'
@@ -44,7 +43,7 @@ export class Budgets {
     this.limits = {
       uploads: new Slots(options.maxUploads ?? MOST_UPLOADS),
       maintenances: new Slots(options.maxMaintenances ?? MOST_MAINTENANCES),
-      uploadBytes: new ByteSlots(options.maxUploadBytes ?? MOST_UPLOAD_BYTES),
+      uploadBytes: new Slots(options.maxUploadBytes ?? MOST_UPLOAD_BYTES),
     }
     if (maxRequestsPerSecond !== undefined) this.#throttle = new RequestThrottle(maxRequestsPerSecond)
     if (monthlyRequests !== undefined) this.#meter = new RequestMeter(monthlyRequests, onRequestsOverBudget)
