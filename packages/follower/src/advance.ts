@@ -1,12 +1,11 @@
 import { formatChecksum, formatTXID, type Pos, type TXID, toTXID } from '@sqlstream/ltx'
 import {
   type Catalog,
-  createCatalog,
+  capturesAfter,
   filesOf,
   inOrder,
   type LTXFile,
   ltxKey,
-  parseLTXKey,
   planContinuation,
   planRestore,
   type Replica,
@@ -27,7 +26,6 @@ const GROUP_BYTES = 16 * 1024 * 1024
 /** Files up to this size are fetched as a whole, several side by side. */
 const SMALL_BYTES = 1024 * 1024
 const PARALLEL_FETCHES = 8
-const LAST_TXID = toTXID(0xffff_ffff_ffff_ffffn)
 
 /** What advancing works with. */
 export interface AdvanceContext {
@@ -77,17 +75,9 @@ export class Advance {
   /** Lists the captures behind the copy: one request where they are few. Looks everywhere if they do not continue it. */
   async listCaptures(): Promise<boolean> {
     const { replica, signal } = this.#c
-    const startAfter = ltxKey(replica.layout, 0, { minTXID: this.#txid, maxTXID: LAST_TXID })
-    const prefix = startAfter.slice(0, startAfter.lastIndexOf('/') + 1)
-    const files: LTXFile[] = []
-    for await (const { key, size, modified } of replica.store.list({ prefix, startAfter, signal })) {
-      const parsed = parseLTXKey(replica.layout, key)
-      if (parsed.kind !== 'ltx') continue
-      const { level, minTXID, maxTXID } = parsed
-      files.push({ key, level, minTXID, maxTXID, size, modified })
-    }
-    if (files.length === 0) return false
-    const plan = planContinuation(createCatalog(files), this.#txid, { avoid: this.#damaged })
+    const captures = await capturesAfter(replica, this.#txid, { signal })
+    if (filesOf(captures).length === 0) return false
+    const plan = planContinuation(captures, this.#txid, { avoid: this.#damaged })
     if (plan.files.length === 0) return await this.listAll()
     await this.#applyFiles(plan.files)
     return true

@@ -1,3 +1,4 @@
+export { capturesAfter } from './captures-after.ts'
 export {
   type Catalog,
   createCatalog,

@@ -1,6 +1,7 @@
 import { isLTXError, type TXID, toTXID } from '@sqlstream/ltx'
 import {
   type Catalog,
+  capturesAfter,
   filesOf,
   headOf,
   type LoadedFile,
@@ -12,7 +13,6 @@ import {
 import { Slots } from '@sqlstream/storage'
 import { ReadReplicaError } from '../errors.ts'
 import type { FollowOutcome, FollowPlan, FollowStep } from './follow-plan.ts'
-import { capturesAfter } from './listing.ts'
 import {
   checkChain,
   HEAD_BYTES,

@@ -1,13 +1,7 @@
 import type { TXID } from '@sqlstream/ltx'
-import {
-  type AbortOptions,
-  type Catalog,
-  createCatalog,
-  type LTXFile,
-  ltxKey,
-  parseLTXKey,
-  type Replica,
-} from '@sqlstream/replica'
+import { type Catalog, createCatalog, type LTXFile } from './catalog.ts'
+import { ltxKey, parseLTXKey } from './layout.ts'
+import type { AbortOptions, Replica } from './replica.ts'
 
 /** The captures that end after a state, by a listing that begins there: what is older costs nothing. */
 export async function capturesAfter(
