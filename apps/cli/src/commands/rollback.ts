@@ -113,7 +113,7 @@ export default class Rollback extends BaseCommand {
     const what = `${formatCount(pages, 'page')} of TXID ${to.txid}, ${to.timestamp}`
     if (dryRun) this.log(`${source}: ${what}, would follow TXID ${from.txid}`)
     if (undo === undefined) return
-    this.log(`${source}: ${what}, are the newest state now, TXID ${head}`)
+    this.log(`${source}: ${what}, ${pages === 1 ? 'is' : 'are'} the newest state now, TXID ${head}`)
     const until = undo.until === undefined ? '' : ` (until ${undo.until} for certain)`
     this.log(`undo with: sqlstream rollback ${source} --txid ${undo.txid}${until}`)
   }
