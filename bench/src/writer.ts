@@ -144,8 +144,10 @@ function figuresOf(pace: string, runs: ReadonlyMap<Companion, readonly Run[]>, l
 
 function barriers(runs: ReadonlyMap<Companion, readonly Run[]>): string {
   const replies = (runs.get('sqlstream') ?? []).flatMap((run) => run.replicator ?? [])
+  const times = replies.map((reply) => reply.writeLocks.length)
+  if (times.every((count) => count === 0)) return 'writers were never kept out'
   const longest = Math.max(...replies.flatMap((reply) => reply.writeLocks))
-  return `writers were kept out ${median(replies.map((reply) => reply.writeLocks.length))} times a run (median), the longest ${longest.toFixed(1)} ms`
+  return `writers were kept out ${median(times)} times a run (median), the longest ${longest.toFixed(1)} ms`
 }
 
 /** How long writers were kept out, over all rounds. */

@@ -147,7 +147,7 @@ describe('the page about many databases', () => {
 
   it('draws each value at its place: ten times as much is as far everywhere', () => {
     const { svg } = renderScale([idle, writes])!
-    const memory = svg.split('<g ').find((part) => part.includes('Idle: memory'))!
+    const memory = svg.split('<g ').find((part) => part.includes('>Idle: memory, MB<'))!
     const [first, second] = [...memory.matchAll(/class="s0" cx="([\d.]+)" cy="([\d.]+)" r="3"/g)].map(
       ([, x, y]) => ({ x: Number(x), y: Number(y) }),
     )
