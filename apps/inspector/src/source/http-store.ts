@@ -1,0 +1,85 @@
+import {
+  type AbortOptions,
+  type BlobContent,
+  type BlobInfo,
+  type ByteRange,
+  codeOfStatus,
+  type ETag,
+  type GetOptions,
+} from '@sqlstream/storage'
+import { bodyOf, wholeBody } from './bytes.ts'
+import { ReadOnlyStore } from './read-only-store.ts'
+
+/** Where the objects of a replica are, and how to learn which there are. */
+export interface HttpPlace {
+  /** For errors. */
+  readonly driver: string
+  urlOf(key: string): string
+  list(options: AbortOptions): Promise<readonly BlobInfo[]>
+}
+
+/** A store over HTTP: GET with ranges. Of a server elsewhere it needs CORS rules that allow `Range` and expose `Content-Range`. */
+export class HttpStore extends ReadOnlyStore {
+  override readonly driver: string
+  readonly #place: HttpPlace
+
+  constructor(place: HttpPlace) {
+    super()
+    this.driver = place.driver
+    this.#place = place
+  }
+
+  protected override objects(options: AbortOptions): Promise<readonly BlobInfo[]> {
+    return this.#place.list(options)
+  }
+
+  override async get(key: string, { range, signal }: GetOptions = {}): Promise<BlobContent> {
+    const headers = new Headers()
+    if (range) headers.set('range', rangeHeader(range))
+    let response: Response
+    try {
+      response = await fetch(this.#place.urlOf(key), { headers, cache: 'no-store', signal: signal ?? null })
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw this.failure('get', 'unavailable', `no answer for ${key}: ${(error as Error).message}`, key)
+    }
+    if (!response.ok) {
+      await response.body?.cancel()
+      throw this.failure(
+        'get',
+        codeOfStatus(response.status),
+        `the answer for ${key} is ${response.status}`,
+        key,
+      )
+    }
+    if (range && response.status !== 206) {
+      await response.body?.cancel()
+      throw this.failure(
+        'get',
+        'unsupported',
+        'the server sends whole files where a range was asked for',
+        key,
+      )
+    }
+    const info = infoOf(key, response)
+    // A range is as small as whoever asked wants it; a reader that knows its length would break a stream off before its end is told.
+    if (range || !response.body)
+      return { info, body: wholeBody(new Uint8Array(await response.arrayBuffer())) }
+    return { info, body: bodyOf(response.body) }
+  }
+}
+
+function rangeHeader({ suffix, offset, length }: ByteRange): string {
+  if (suffix !== undefined) return `bytes=-${suffix}`
+  return `bytes=${offset}-${length === undefined ? '' : offset + length - 1}`
+}
+
+function infoOf(key: string, { headers }: Response): BlobInfo {
+  const total = headers.get('content-range')?.split('/')[1] ?? headers.get('content-length')
+  return {
+    key,
+    size: Number(total ?? 0),
+    etag: (headers.get('etag') ?? String(total)) as ETag,
+    modified: new Date(headers.get('last-modified') ?? 0),
+  }
+}
