@@ -15,13 +15,15 @@ export default defineConfig({
   plugins: [sqliteModule()],
 })
 
-/** SQLite's module lies beside the page under a name that the page knows. */
+/** SQLite's module lies beside the page under a name that the page knows; what its package brings besides is never asked for. */
 function sqliteModule(): Plugin {
   const file = createRequire(import.meta.url).resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm')
   return {
     name: 'sqlite-module',
     apply: 'build',
-    generateBundle() {
+    enforce: 'post',
+    generateBundle(_options, bundle) {
+      for (const name of Object.keys(bundle)) if (/^assets\/sqlite3-/.test(name)) delete bundle[name]
       this.emitFile({ type: 'asset', fileName: 'sqlite3.wasm', source: readFileSync(file) })
     },
   }

@@ -1,6 +1,7 @@
-import { type Header, type PageIndex, readPageIndex } from '@sqlstream/ltx'
+import { Decoder, type Header, type PageIndex, readPageIndex } from '@sqlstream/ltx'
 import { type Catalog, filesOf, type Layout, type LTXFile, Replica } from '@sqlstream/replica'
 import { type BlobStore, Slots } from '@sqlstream/storage'
+import { type ChainStatus, chainStatus, type Seen } from './model/chain-status.ts'
 
 /** A replica that the page has been given. */
 export interface Source {
@@ -11,9 +12,6 @@ export interface Source {
   /** The address of an object, for a thread that fetches by itself. */
   urlOf(key: string): string
 }
-
-/** What became of a look at a file. */
-export type Seen<T> = { readonly value: T } | { readonly error: Error }
 
 /** Requests at a time: enough to hide the round trips. */
 const PARALLEL = 12
@@ -30,8 +28,11 @@ export class Inspection {
   /** Files that were read to their last byte. */
   readonly checked = new Map<string, Seen<true>>()
   #selected: string | undefined
+  #status: ChainStatus | undefined
   readonly #listeners = new Set<() => void>()
   readonly #slots = new Slots(PARALLEL)
+  /** Looks that are under way, by what they fill and by key. */
+  readonly #pending = new Map<unknown, Map<string, Promise<void>>>()
   readonly #closing = new AbortController()
 
   private constructor(source: Source, replica: Replica, catalog: Catalog) {
@@ -56,6 +57,26 @@ export class Inspection {
     return this.files.find(({ key }) => key === this.#selected)
   }
 
+  /** What can be restored, and how sure that is, from what is known now. */
+  get status(): ChainStatus {
+    this.#status ??= chainStatus(this)
+    return this.#status
+  }
+
+  /** Pages of the database at its largest, as far as headers were read. */
+  get pageCount(): number {
+    let most = 0
+    for (const seen of this.headers.values()) if ('value' in seen) most = Math.max(most, seen.value.commit)
+    return most
+  }
+
+  /** The time of the state after a transaction, ms; undefined while no header tells it. */
+  timeOf(txid: bigint): number | undefined {
+    const file = this.files.find(({ maxTXID, key }) => maxTXID === txid && this.headers.has(key))
+    const header = file && this.headers.get(file.key)
+    return header && 'value' in header ? header.value.timestamp : undefined
+  }
+
   /** The catalog, with the times of those headers that were read. */
   timed(): LTXFile[] {
     return this.files.map((file) => {
@@ -75,6 +96,7 @@ export class Inspection {
 
   /** Tells the views, after a change. */
   tell(): void {
+    this.#status = undefined
     for (const listener of this.#listeners) listener()
   }
 
@@ -86,6 +108,15 @@ export class Inspection {
   /** Reads where the pages of these files are, unless it is known. */
   async readIndexes(files: readonly LTXFile[]): Promise<void> {
     await this.#each(files, this.indexes, (file) => readPageIndex(this.replica.randomAccess(file), this))
+  }
+
+  /** Reads these files to their last byte and compares every checksum in them. */
+  async check(files: readonly LTXFile[]): Promise<void> {
+    await this.#each(files, this.checked, async (file) => {
+      const decoder = await Decoder.open(this.replica.open(file, this), this)
+      await decoder.finish()
+      return true as const
+    })
   }
 
   /** Nothing that is under way is told any more. */
@@ -100,22 +131,28 @@ export class Inspection {
     known: Map<string, Seen<T>>,
     look: (file: LTXFile) => Promise<T>,
   ): Promise<void> {
+    const pending = this.#pending.get(known) ?? new Map<string, Promise<void>>()
+    this.#pending.set(known, pending)
     const missing = files.filter(({ key }) => !known.has(key))
     let told = performance.now()
-    const looks = missing.map((file) =>
-      this.#slots.run(async () => {
+    const looks = missing.map((file) => {
+      const started = pending.get(file.key)
+      if (started) return started
+      const looking = this.#slots.run(async () => {
         try {
           known.set(file.key, { value: await look(file) })
         } catch (error) {
-          if (this.signal.aborted) return
-          known.set(file.key, { error: error as Error })
+          if (!this.signal.aborted) known.set(file.key, { error: error as Error })
         }
+        pending.delete(file.key)
         // Often enough to see it move, not for each of thousands.
         if (performance.now() - told < 100) return
         told = performance.now()
         this.tell()
-      }, this),
-    )
+      }, this)
+      pending.set(file.key, looking)
+      return looking
+    })
     await Promise.allSettled(looks)
     if (missing.length > 0) this.tell()
   }

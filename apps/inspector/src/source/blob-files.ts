@@ -41,7 +41,8 @@ export class BlobFiles extends ReadOnlyStore {
     if (!file) throw this.failure('get', 'not-found', `there is no ${key}`, key)
     const part = resolveRange(range, file.blob.size)
     if (!part) throw this.failure('get', 'range-not-satisfiable', `${key} ends before that range`, key)
-    return { info: infoOf(file), body: bodyOf(file.blob.slice(part.start, part.end).stream()) }
+    const bytes = file.blob.slice(part.start, part.end)
+    return { info: infoOf(file), body: bodyOf(bytes.stream(), bytes.size) }
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {

@@ -1,18 +1,23 @@
 import type { BlobStream } from '@sqlstream/storage'
 
-/** A stream of the platform as a body of a store: chunk by chunk, let go when its reader leaves. */
-export async function* bodyOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+/** A stream of the platform as a body of a store: chunk by chunk, let go when its reader leaves. `size` is in bytes. */
+export async function* bodyOf(
+  stream: ReadableStream<Uint8Array>,
+  size: number,
+): AsyncGenerator<Uint8Array, void, void> {
   const reader = stream.getReader()
-  let isDone = false
+  let left = size
   try {
     for (;;) {
       const { done, value } = await reader.read()
-      isDone = done
       if (done) return
+      left -= value.byteLength
       yield value
     }
   } finally {
-    if (!isDone) await reader.cancel()
+    // Who knows the length leaves at the last byte: to break off there would look like a failure.
+    if (left > 0) await reader.cancel()
+    else await reader.read()
   }
 }
 

@@ -1,3 +1,4 @@
+import { OWN_PREFIX } from '@sqlstream/replica'
 import {
   type AbortOptions,
   type BlobContent,
@@ -22,6 +23,7 @@ export interface HttpPlace {
 export class HttpStore extends ReadOnlyStore {
   override readonly driver: string
   readonly #place: HttpPlace
+  #listed: ReadonlySet<string> | undefined
 
   constructor(place: HttpPlace) {
     super()
@@ -29,11 +31,17 @@ export class HttpStore extends ReadOnlyStore {
     this.#place = place
   }
 
-  protected override objects(options: AbortOptions): Promise<readonly BlobInfo[]> {
-    return this.#place.list(options)
+  protected override async objects(options: AbortOptions): Promise<readonly BlobInfo[]> {
+    const objects = await this.#place.list(options)
+    this.#listed = new Set(objects.map(({ key }) => key))
+    return objects
   }
 
   override async get(key: string, { range, signal }: GetOptions = {}): Promise<BlobContent> {
+    // A browser complains of each answer 404, and most replicas lack most of these.
+    if (key.startsWith(OWN_PREFIX) && this.#listed?.has(key) === false) {
+      throw this.failure('get', 'not-found', `there is no ${key}`, key)
+    }
     const headers = new Headers()
     if (range) headers.set('range', rangeHeader(range))
     let response: Response
@@ -65,7 +73,7 @@ export class HttpStore extends ReadOnlyStore {
     // A range is as small as whoever asked wants it; a reader that knows its length would break a stream off before its end is told.
     if (range || !response.body)
       return { info, body: wholeBody(new Uint8Array(await response.arrayBuffer())) }
-    return { info, body: bodyOf(response.body) }
+    return { info, body: bodyOf(response.body, info.size) }
   }
 }
 

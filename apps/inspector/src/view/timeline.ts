@@ -10,6 +10,7 @@ import {
   txidScale,
   zoom,
 } from '../model/scale.ts'
+import { layoutStates } from '../model/states-layout.ts'
 import { timeTicks, txidTicks } from '../model/ticks.ts'
 import {
   type BarPlace,
@@ -123,7 +124,7 @@ export class Timeline {
   }
 
   #draw(width: number): void {
-    const height = this.#rows.length * ROW + AXIS
+    const height = (this.#rows.length + 1) * ROW + AXIS
     this.#plot.setAttribute('viewBox', `0 0 ${this.#width} ${height}`)
     this.#plot.setAttribute('height', String(height))
     const chosen = findBar(this.#rows, this.#inspection.selected?.key)
@@ -141,6 +142,7 @@ export class Timeline {
         this.#bars(row, i, chosen, width),
       )
     }
+    parts.push(this.#states(width, this.#rows.length * ROW))
     this.#plot.replaceChildren(...parts)
   }
 
@@ -171,6 +173,34 @@ export class Timeline {
             ondblclick: () => this.#zoomTo(bar.files),
           },
           s('title', {}, describeBar(bar.files)),
+        ),
+      )
+    }
+    return group
+  }
+
+  /** Which states can be restored, and what is missing. */
+  #states(width: number, top: number): SVGElement {
+    const { restorable, gaps } = this.#inspection.status
+    const middle = top + ROW / 2
+    const group = s(
+      'g',
+      {},
+      s('text', { class: 'level', x: 0, y: middle + 4 }, 'restorable'),
+      s('text', { class: 'count', x: LEFT - 10, y: middle + 4, 'text-anchor': 'end' }, String(restorable.length)),
+      s('line', { class: 'rail', x1: LEFT, x2: LEFT + width, y1: middle, y2: middle }),
+    )
+    for (const run of layoutStates({ restorable, gaps, scale: this.#scale, view: this.#view, width })) {
+      const from = Math.max(0, run.x)
+      const to = Math.min(width, run.x + run.width)
+      const range = formatTXIDs(run.from, run.to)
+      const text = run.kind === 'gap' ? `Missing: transactions ${range}` : `Restorable: TXID ${range}`
+      const height = run.kind === 'gap' ? BAR : 6
+      group.append(
+        s(
+          'rect',
+          { class: `run ${run.kind}`, x: LEFT + from, y: middle - height / 2, width: Math.max(1, to - from), height },
+          s('title', {}, text),
         ),
       )
     }
