@@ -11,6 +11,9 @@ import {
 import { bodyOf, wholeBody } from './bytes.ts'
 import { ReadOnlyStore } from './read-only-store.ts'
 
+/** Objects up to this size are not streamed, bytes. */
+const AT_ONCE = 8 * 1024 * 1024
+
 /** Where the objects of a replica are, and how to learn which there are. */
 export interface HttpPlace {
   /** For errors. */
@@ -70,9 +73,10 @@ export class HttpStore extends ReadOnlyStore {
       )
     }
     const info = infoOf(key, response)
-    // A range is as small as whoever asked wants it; a reader that knows its length would break a stream off before its end is told.
-    if (range || !response.body)
+    // Small ones come at once: a reader that leaves at the last byte it needs would break a stream off, which browsers report as a failure.
+    if (range || info.size <= AT_ONCE || !response.body) {
       return { info, body: wholeBody(new Uint8Array(await response.arrayBuffer())) }
+    }
     return { info, body: bodyOf(response.body, info.size) }
   }
 }

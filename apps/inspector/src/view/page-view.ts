@@ -3,7 +3,6 @@ import type { LTXFile } from '@sqlstream/replica'
 import type { Inspection } from '../inspection.ts'
 import { type DatabasePage, describePage, type Region } from '../model/database-page.ts'
 import { hexRows } from '../model/hex-rows.ts'
-import { formatBytes } from '../model/units.ts'
 import { fact, h } from './element.ts'
 import { explain } from './explain.ts'
 
@@ -55,7 +54,7 @@ function draw(entry: PageIndexEntry, data: Uint8Array): Node[] {
     h(
       'dl',
       { class: 'facts' },
-      fact('In the file', `${entry.size.toLocaleString('en')} bytes at ${entry.offset.toLocaleString('en')}`, `for ${formatBytes(data.length)} of page`),
+      fact('In the file', `${entry.size.toLocaleString('en')} bytes at ${entry.offset.toLocaleString('en')}`, `for ${data.length.toLocaleString('en')} bytes of page`),
       page.fill !== undefined && fact('Full', `${Math.round(page.fill * 100)} %`, 'without free blocks inside'),
     ),
     ...fieldsOf(page),
@@ -82,7 +81,7 @@ function fieldsOf({ fields }: DatabasePage): Node[] {
           'tbody',
           {},
           ...fields.map(({ offset, name, value, meaning }) =>
-            h('tr', {}, h('td', { class: 'number' }, String(offset)), h('td', {}, name), h('td', { class: 'mono' }, value), h('td', { class: 'muted' }, meaning ?? '')),
+            h('tr', {}, h('td', { class: 'number' }, String(offset)), h('td', { class: 'name' }, name), h('td', { class: 'mono' }, value), h('td', { class: 'muted' }, meaning ?? '')),
           ),
         ),
       ),

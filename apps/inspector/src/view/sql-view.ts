@@ -137,7 +137,9 @@ function drawAnswer({ rows, isCut, ms, requests }: Answer, txid: TXID): Node[] {
   const table = h(
     'table',
     {},
-    h('thead', {}, h('tr', {}, ...columns.map((column) => h('th', { scope: 'col' }, column)))),
+    h('thead', {}, h('tr', {}, ...columns.map((column) =>
+            h('th', { scope: 'col', class: isNumber(rows[0]?.[column] ?? null) ? 'number' : '' }, column),
+          ))),
     h(
       'tbody',
       {},

@@ -27,7 +27,8 @@ const BAR = 16
 const AXIS = 22
 const LEFT = 116
 const RIGHT = 12
-const TICK = 96
+/** Least distance of two marks, by what they carry. */
+const TICK: Readonly<Record<Axis, number>> = { txid: 64, time: 104 }
 
 /** Levels as rows, files as bars. One stop of the tab key; arrows move from file to file. */
 export class Timeline {
@@ -208,7 +209,7 @@ export class Timeline {
   }
 
   #ticks(width: number, bottom: number): SVGElement {
-    const most = Math.floor(width / TICK)
+    const most = Math.floor(width / TICK[this.#axis])
     const first = this.#firstTXID()
     const ticks = this.#axis === 'txid' ? txidTicks(this.#view, most, first) : timeTicks(this.#view, most)
     const pixels = width / (this.#view.to - this.#view.from)
