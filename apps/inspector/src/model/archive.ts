@@ -17,7 +17,11 @@ export function readArchive(bytes: Uint8Array): ArchivedFile[] {
     if (!name.endsWith('.ltx')) return false
     total += originalSize
     if (total > MOST_BYTES) {
-      throw new InspectorError('too-large', 'the archive holds more than 1.5 GB', 'Unpack it, and use sqlstream inspect <folder>.')
+      throw new InspectorError(
+        'too-large',
+        'the archive holds more than 1.5 GB',
+        'Unpack it, and use sqlstream inspect <folder>.',
+      )
     }
     return true
   }

@@ -61,9 +61,9 @@ export function chainStatus({ catalog, headers, checked }: Knowledge): ChainStat
   const links = new Map<string, Link>()
   let whole = 0
   for (const file of files) {
-    const error = errorOf(headers.get(file.key)) ?? errorOf(checked.get(file.key))
+    const error = failureIn(headers.get(file.key)) ?? failureIn(checked.get(file.key))
     if (error) troubles.push({ kind: 'damaged', message: error.message, file })
-    if (valueOf(checked.get(file.key))) whole++
+    if (foundIn(checked.get(file.key))) whole++
     const proof = proofOf(headers.get(file.key))
     if (proof) {
       claim(states, file.maxTXID, proof.postApplyChecksum, file)
@@ -83,7 +83,7 @@ export function chainStatus({ catalog, headers, checked }: Knowledge): ChainStat
   }
   const ends = new Set(files.map(({ maxTXID }) => maxTXID))
   for (const file of files) {
-    const isBad = broken.has(file.key) || errorOf(headers.get(file.key)) || errorOf(checked.get(file.key))
+    const isBad = broken.has(file.key) || failureIn(headers.get(file.key)) || failureIn(checked.get(file.key))
     links.set(file.key, isBad ? 'broken' : linkOf(file, headers.get(file.key), ends))
   }
   return {
@@ -115,30 +115,25 @@ function linkOf(file: LTXFile, header: Seen<Header> | undefined, ends: ReadonlyS
   return ends.has(before(file)) ? 'proven' : 'loose'
 }
 
-function claim(
-  states: Map<TXID, Map<bigint, LTXFile>>,
-  txid: TXID,
-  checksum: bigint,
-  file: LTXFile,
-): void {
+function claim(states: Map<TXID, Map<bigint, LTXFile>>, txid: TXID, checksum: bigint, file: LTXFile): void {
   const claims = states.get(txid) ?? new Map<bigint, LTXFile>()
   states.set(txid, claims)
   if (!claims.has(checksum)) claims.set(checksum, file)
 }
 
 function proofOf(header: Seen<Header> | undefined): ChainProof | undefined {
-  return valueOf(header)?.proof
+  return foundIn(header)?.proof
 }
 
 function before({ minTXID }: LTXFile): TXID {
   return (minTXID - 1n) as TXID
 }
 
-function valueOf<T>(seen: Seen<T> | undefined): T | undefined {
+function foundIn<T>(seen: Seen<T> | undefined): T | undefined {
   return seen && 'value' in seen ? seen.value : undefined
 }
 
-function errorOf<T>(seen: Seen<T> | undefined): Error | undefined {
+function failureIn<T>(seen: Seen<T> | undefined): Error | undefined {
   return seen && 'error' in seen ? seen.error : undefined
 }
 

@@ -1,6 +1,10 @@
 import type { Field } from './database-page.ts'
 
-const ENCODINGS: Readonly<Record<number, string>> = { 1: 'UTF-8', 2: 'UTF-16, little-endian', 3: 'UTF-16, big-endian' }
+const ENCODINGS: Readonly<Record<number, string>> = {
+  1: 'UTF-8',
+  2: 'UTF-16, little-endian',
+  3: 'UTF-16, big-endian',
+}
 const MODES: Readonly<Record<number, string>> = { 1: 'rollback journal', 2: 'WAL' }
 
 /** The first 100 bytes of a database. */
@@ -10,8 +14,20 @@ export function databaseHeaderFields(data: Uint8Array): Field[] {
   const text = String.fromCharCode(...data.subarray(0, 15))
   const pageSize = view.getUint16(16)
   const version = u32(96)
-  const rows: [offset: number, size: number, name: string, value: string | number, meaning?: string | undefined][] = [
-    [0, 16, 'Magic', JSON.stringify(text), text === 'SQLite format 3' ? undefined : 'should be "SQLite format 3"'],
+  const rows: [
+    offset: number,
+    size: number,
+    name: string,
+    value: string | number,
+    meaning?: string | undefined,
+  ][] = [
+    [
+      0,
+      16,
+      'Magic',
+      JSON.stringify(text),
+      text === 'SQLite format 3' ? undefined : 'should be "SQLite format 3"',
+    ],
     [16, 2, 'Page size', pageSize === 1 ? 65_536 : pageSize, 'bytes'],
     [18, 1, 'Write version', data[18]!, MODES[data[18]!]],
     [19, 1, 'Read version', data[19]!, MODES[data[19]!]],
@@ -29,7 +45,13 @@ export function databaseHeaderFields(data: Uint8Array): Field[] {
     [92, 4, 'Version valid for', u32(92), 'change counter at which the next field was written'],
     [96, 4, 'Written by SQLite', versionText(version)],
   ]
-  return rows.map(([offset, size, name, value, meaning]) => ({ offset, size, name, value: String(value), meaning }))
+  return rows.map(([offset, size, name, value, meaning]) => ({
+    offset,
+    size,
+    name,
+    value: String(value),
+    meaning,
+  }))
 }
 
 /** 3054001 is 3.54.1. */

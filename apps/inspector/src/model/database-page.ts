@@ -58,12 +58,19 @@ export function describePage(data: Uint8Array, pgno: number): DatabasePage {
   const fields: Field[] = [
     ...own,
     field(start, 1, 'Type', String(type), title),
-    field(start + 1, 2, 'First free block', firstFree === 0 ? 'none' : String(firstFree), 'inside of the cell content'),
+    field(
+      start + 1,
+      2,
+      'First free block',
+      firstFree === 0 ? 'none' : String(firstFree),
+      'inside of the cell content',
+    ),
     field(start + 3, 2, 'Cells', String(cells)),
     field(start + 5, 2, 'Cell content begins', String(content), 'it grows towards the header'),
     field(start + 7, 1, 'Fragments', String(data[start + 7]), 'free bytes in pieces of 3 and less'),
   ]
-  if (isInterior) fields.push(field(start + 8, 4, 'Rightmost child', String(view.getUint32(start + 8)), 'page number'))
+  if (isInterior)
+    fields.push(field(start + 8, 4, 'Rightmost child', String(view.getUint32(start + 8)), 'page number'))
   regions.push(
     { kind: 'header', from: start, to: pointers },
     { kind: 'pointers', from: pointers, to: free },
@@ -85,7 +92,9 @@ function otherPage(data: Uint8Array, own: readonly Field[], regions: readonly Re
   const next = new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(0)
   return {
     title: 'No page of a b-tree: overflow, free list or pointer map',
-    fields: [field(0, 4, 'Next page', next === 0 ? 'none' : String(next), 'of an overflow chain or the free list')],
+    fields: [
+      field(0, 4, 'Next page', next === 0 ? 'none' : String(next), 'of an overflow chain or the free list'),
+    ],
     regions: [{ kind: 'next', from: 0, to: 4 }],
   }
 }

@@ -24,7 +24,10 @@ export function countPages(lists: Iterable<ArrayLike<number>>, pageCount: number
 
 /** Puts pages into cells. What counts in a cell is its hottest page: an average would hide it. */
 export function heatMap(counts: Uint32Array, mostCells: number): HeatMap {
-  const pagesPerCell = Math.max(1, 2 ** Math.ceil(Math.log2(Math.max(1, counts.length) / Math.max(1, mostCells))))
+  const pagesPerCell = Math.max(
+    1,
+    2 ** Math.ceil(Math.log2(Math.max(1, counts.length) / Math.max(1, mostCells))),
+  )
   const cells = Math.ceil(counts.length / pagesPerCell)
   const most = new Uint32Array(cells)
   const touched = new Uint32Array(cells)
@@ -77,7 +80,12 @@ export function mostCells(width: number, height: number): number {
 }
 
 /** The cell that an arrow key leads to. */
-export function moveInGrid(at: number, key: string, { columns }: Pick<Grid, 'columns'>, cells: number): number {
+export function moveInGrid(
+  at: number,
+  key: string,
+  { columns }: Pick<Grid, 'columns'>,
+  cells: number,
+): number {
   const step: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }
   if (key === 'Home') return 0
   if (key === 'End') return cells - 1

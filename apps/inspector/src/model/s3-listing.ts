@@ -12,17 +12,20 @@ const NAMES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', qu
 /** Reads the answer to ListObjectsV2; undefined when it is something else. */
 export function parseS3Listing(xml: string): S3Page | undefined {
   if (!/<ListBucketResult[\s>]/.test(xml)) return undefined
-  const objects = Array.from(xml.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g), ([, text = '']): BlobInfo => ({
-    key: valueOf(text, 'Key') ?? '',
-    size: Number(valueOf(text, 'Size') ?? 0),
-    etag: (valueOf(text, 'ETag') ?? '') as ETag,
-    modified: new Date(valueOf(text, 'LastModified') ?? 0),
-  }))
-  const isCut = valueOf(xml, 'IsTruncated') === 'true'
-  return { objects, next: isCut ? valueOf(xml, 'NextContinuationToken') : undefined }
+  const objects = Array.from(
+    xml.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g),
+    ([, text = '']): BlobInfo => ({
+      key: textOf(text, 'Key') ?? '',
+      size: Number(textOf(text, 'Size') ?? 0),
+      etag: (textOf(text, 'ETag') ?? '') as ETag,
+      modified: new Date(textOf(text, 'LastModified') ?? 0),
+    }),
+  )
+  const isCut = textOf(xml, 'IsTruncated') === 'true'
+  return { objects, next: isCut ? textOf(xml, 'NextContinuationToken') : undefined }
 }
 
-function valueOf(xml: string, name: string): string | undefined {
+function textOf(xml: string, name: string): string | undefined {
   const [, text] = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml) ?? []
   return text?.replaceAll(/&(?:#(\d+)|#x([0-9a-fA-F]+)|(\w+));/g, (all, decimal, hex, named) => {
     if (decimal !== undefined) return String.fromCodePoint(Number(decimal))

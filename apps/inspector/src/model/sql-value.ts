@@ -9,8 +9,12 @@ const MOST_BYTES = 32
 export function cellText(value: SqlValue): string {
   if (value === null) return 'NULL'
   if (value instanceof Uint8Array) {
-    const digits = Array.from(value.subarray(0, MOST_BYTES), (byte) => byte.toString(16).padStart(2, '0')).join('')
-    return value.length > MOST_BYTES ? `x'${digits}…' ${value.length.toLocaleString('en')} bytes` : `x'${digits}'`
+    const digits = Array.from(value.subarray(0, MOST_BYTES), (byte) =>
+      byte.toString(16).padStart(2, '0'),
+    ).join('')
+    return value.length > MOST_BYTES
+      ? `x'${digits}…' ${value.length.toLocaleString('en')} bytes`
+      : `x'${digits}'`
   }
   const text = String(value)
   if (text.length <= MOST_CHARACTERS) return text

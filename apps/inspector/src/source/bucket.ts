@@ -21,7 +21,11 @@ interface Place {
 export async function openBucket(text: string): Promise<Source> {
   const url = URL.parse(text)
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw new InspectorError('bad-url', 'that is no http:// or https:// address', 'For s3:// and others use sqlstream inspect <url>.')
+    throw new InspectorError(
+      'bad-url',
+      'that is no http:// or https:// address',
+      'For s3:// and others use sqlstream inspect <url>.',
+    )
   }
   for (const place of placesOf(url)) {
     const objects = await listBucket(place, {}).catch(() => undefined)
@@ -29,8 +33,14 @@ export async function openBucket(text: string): Promise<Source> {
     const layout = layoutOf(objects)
     if (!layout) throw new InspectorError('no-files', `there is no LTX file in ${text}`)
     const urlOf = (key: string): string => new URL(place.prefix + key, place.bucket).href
-    const list = async (options: AbortOptions): Promise<readonly BlobInfo[]> => await listBucket(place, options)
-    return { name: url.origin + url.pathname, layout, urlOf, store: new HttpStore({ driver: 's3', urlOf, list }) }
+    const list = async (options: AbortOptions): Promise<readonly BlobInfo[]> =>
+      await listBucket(place, options)
+    return {
+      name: url.origin + url.pathname,
+      layout,
+      urlOf,
+      store: new HttpStore({ driver: 's3', urlOf, list }),
+    }
   }
   throw new InspectorError(
     'no-listing',
@@ -45,7 +55,10 @@ function placesOf(url: URL): Place[] {
   const prefixOf = (names: readonly string[]): string => names.map((name) => `${name}/`).join('')
   const places: Place[] = [{ bucket: new URL('/', url), prefix: prefixOf(folders) }]
   if (folders[0] === undefined) return places
-  const own = { bucket: new URL(`/${encodeURIComponent(folders[0])}/`, url), prefix: prefixOf(folders.slice(1)) }
+  const own = {
+    bucket: new URL(`/${encodeURIComponent(folders[0])}/`, url),
+    prefix: prefixOf(folders.slice(1)),
+  }
   return [own, ...places]
 }
 
@@ -61,7 +74,11 @@ async function listBucket({ bucket, prefix }: Place, { signal }: AbortOptions): 
     const response = await fetch(url, { cache: 'no-store', signal: signal ?? null })
     const page = response.ok ? parseS3Listing(await response.text()) : undefined
     if (!page) {
-      throw new StorageError(`${bucket.host} gives no list`, { code: 'unavailable', driver: 's3', operation: 'list' })
+      throw new StorageError(`${bucket.host} gives no list`, {
+        code: 'unavailable',
+        driver: 's3',
+        operation: 'list',
+      })
     }
     objects.push(...page.objects.map((object) => ({ ...object, key: object.key.slice(prefix.length) })))
     token = page.next

@@ -41,20 +41,29 @@ async function rangeOf(file: Blob): Promise<TXIDRange | undefined> {
 
 /** What a drop holds, folders opened. To be called while the event is told: afterwards the browser forgets it. */
 export async function filesOfDrop(transfer: DataTransfer): Promise<PathFile[]> {
-  const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null)
+  const entries: (FileSystemEntry | File)[] = []
+  for (const item of transfer.items) {
+    const entry = item.webkitGetAsEntry() ?? item.getAsFile()
+    if (entry) entries.push(entry)
+  }
   return (await Promise.all(entries.map(filesOfEntry))).flat()
 }
 
-async function filesOfEntry(entry: FileSystemEntry): Promise<PathFile[]> {
+async function filesOfEntry(entry: FileSystemEntry | File): Promise<PathFile[]> {
+  if (entry instanceof File) return [{ path: entry.name, file: entry }]
   if (entry.isFile) {
-    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))
+    const file = await new Promise<File>((resolve, reject) =>
+      (entry as FileSystemFileEntry).file(resolve, reject),
+    )
     return [{ path: entry.fullPath.replace(/^\//, ''), file }]
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader()
   const files: PathFile[] = []
   // It gives some at a time, and none at the end.
   for (;;) {
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    )
     if (some.length === 0) return files
     files.push(...(await Promise.all(some.map(filesOfEntry))).flat())
   }

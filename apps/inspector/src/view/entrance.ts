@@ -20,12 +20,21 @@ export function entrance({ openFiles, openUrl, openOffer }: EntranceActions): HT
     })
     return h('label', { class: 'button' }, text, input)
   }
-  const url = h('input', { type: 'url', id: 'url', placeholder: 'https://bucket.example.com/app', required: true })
+  const url = h('input', {
+    type: 'url',
+    id: 'url',
+    placeholder: 'https://bucket.example.com/app',
+    required: true,
+  })
   return h(
     'div',
     { class: 'entrance' },
     h('h1', {}, 'sqlstream inspector'),
-    h('p', { class: 'lead' }, 'Look into a backup: which files there are, what is in them, what they prove, and the data at any state.'),
+    h(
+      'p',
+      { class: 'lead' },
+      'Look into a backup: which files there are, what is in them, what they prove, and the data at any state.',
+    ),
     h(
       'section',
       { class: 'drop', 'aria-label': 'Files' },
@@ -39,7 +48,11 @@ export function entrance({ openFiles, openUrl, openOffer }: EntranceActions): HT
       h('p', { class: 'muted' }, 'Nothing leaves this browser.'),
     ),
     openOffer
-      ? h('p', {}, h('button', { type: 'button', onclick: openOffer }, 'Back to the replica of sqlstream inspect'))
+      ? h(
+          'p',
+          {},
+          h('button', { type: 'button', onclick: openOffer }, 'Back to the replica of sqlstream inspect'),
+        )
       : h(
           'form',
           {

@@ -57,7 +57,15 @@ export class FileView {
       'div',
       { class: 'columns' },
       h('section', { 'aria-label': 'Header' }, this.#facts),
-      h('section', { 'aria-label': 'Pages' }, h('h3', {}, 'Pages'), this.#map.element, form, this.#pages, this.#page.element),
+      h(
+        'section',
+        { 'aria-label': 'Pages' },
+        h('h3', {}, 'Pages'),
+        this.#map.element,
+        form,
+        this.#pages,
+        this.#page.element,
+      ),
     )
   }
 
@@ -93,16 +101,26 @@ export class FileView {
       'Check every byte',
     )
     this.#facts.replaceChildren(
-      h('h3', {}, file.minTXID === 1n ? 'Snapshot' : file.level === 0 ? 'Capture' : `Merge of level ${file.level}`),
+      h(
+        'h3',
+        {},
+        file.minTXID === 1n ? 'Snapshot' : file.level === 0 ? 'Capture' : `Merge of level ${file.level}`,
+      ),
       h('p', { class: 'lead mono wrap' }, file.key),
       header && 'error' in header ? explain(header.error) : '',
       h(
         'dl',
         { class: 'facts' },
         fact('Size', formatBytes(file.size), `${file.size.toLocaleString('en')} bytes`),
-        ...(header && 'value' in header ? headerFacts(header.value).map(({ name, value, meaning }) => fact(name, value, meaning)) : []),
+        ...(header && 'value' in header
+          ? headerFacts(header.value).map(({ name, value, meaning }) => fact(name, value, meaning))
+          : []),
         fact('Chain', h('span', { class: `link ${link}` }, link), LINKS[link]),
-        fact('Checksum of the file', whole ? ('error' in whole ? whole.error.message : 'right') : check, whole && 'value' in whole ? 'every byte was read, every page decoded' : undefined),
+        fact(
+          'Checksum of the file',
+          whole ? ('error' in whole ? whole.error.message : 'right') : check,
+          whole && 'value' in whole ? 'every byte was read, every page decoded' : undefined,
+        ),
       ),
     )
   }
@@ -132,7 +150,9 @@ export class FileView {
     if (entry) await this.#page.show(file, entry)
     else {
       this.#page.clear()
-      this.#page.element.replaceChildren(h('p', { class: 'notice' }, `Page ${pgno} is not in this file: it did not change.`))
+      this.#page.element.replaceChildren(
+        h('p', { class: 'notice' }, `Page ${pgno} is not in this file: it did not change.`),
+      )
     }
   }
 }

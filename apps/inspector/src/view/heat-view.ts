@@ -27,7 +27,9 @@ export class HeatView {
     this.#level = h(
       'select',
       { id: 'heat-level', onchange: () => this.#choose() },
-      ...levels.map((level) => h('option', { value: level, selected: level === defaultLevel(levels) }, levelName(level))),
+      ...levels.map((level) =>
+        h('option', { value: level, selected: level === defaultLevel(levels) }, levelName(level)),
+      ),
     )
     this.#map = new PageMap({
       label: 'Pages of the database, darker the more files have them.',
@@ -67,7 +69,8 @@ export class HeatView {
         `${counted(missing.length, 'file')} to ask, with a request or two each. `,
         h('button', { type: 'button', onclick: read }, 'Read them'),
       )
-    } else this.#note.textContent = `Over ${counted(files.length, 'file')}. Click a page to see it in the newest file that has it.`
+    } else
+      this.#note.textContent = `Over ${counted(files.length, 'file')}. Click a page to see it in the newest file that has it.`
     this.#draw(files)
   }
 
@@ -103,7 +106,11 @@ export class HeatView {
           return h(
             'li',
             {},
-            h('button', { type: 'button', class: 'plain', onclick: () => this.#pick(at + 1) }, `Page ${at + 1}`),
+            h(
+              'button',
+              { type: 'button', class: 'plain', onclick: () => this.#pick(at + 1) },
+              `Page ${at + 1}`,
+            ),
             h('span', { class: 'track' }, bar),
             h('span', { class: 'number' }, counted(count, 'file')),
           )

@@ -1,4 +1,12 @@
-import { gridFor, type Grid, type HeatMap, heatMap, mostCells, moveInGrid, shadeOf } from '../model/page-heat.ts'
+import {
+  type Grid,
+  gridFor,
+  type HeatMap,
+  heatMap,
+  mostCells,
+  moveInGrid,
+  shadeOf,
+} from '../model/page-heat.ts'
 import { counted } from '../model/units.ts'
 import { h } from './element.ts'
 

@@ -54,15 +54,16 @@ function draw(entry: PageIndexEntry, data: Uint8Array): Node[] {
     h(
       'dl',
       { class: 'facts' },
-      fact('In the file', `${entry.size.toLocaleString('en')} bytes at ${entry.offset.toLocaleString('en')}`, `for ${data.length.toLocaleString('en')} bytes of page`),
-      page.fill !== undefined && fact('Full', `${Math.round(page.fill * 100)} %`, 'without free blocks inside'),
+      fact(
+        'In the file',
+        `${entry.size.toLocaleString('en')} bytes at ${entry.offset.toLocaleString('en')}`,
+        `for ${data.length.toLocaleString('en')} bytes of page`,
+      ),
+      page.fill !== undefined &&
+        fact('Full', `${Math.round(page.fill * 100)} %`, 'without free blocks inside'),
     ),
     ...fieldsOf(page),
-    h(
-      'p',
-      { class: 'legend' },
-      ...kinds.map((kind) => h('span', { class: `key ${kind}` }, LEGEND[kind])),
-    ),
+    h('p', { class: 'legend' }, ...kinds.map((kind) => h('span', { class: `key ${kind}` }, LEGEND[kind]))),
     hexOf(data, page),
   ]
 }
@@ -76,12 +77,23 @@ function fieldsOf({ fields }: DatabasePage): Node[] {
       h(
         'table',
         {},
-        h('thead', {}, h('tr', {}, h('th', {}, 'At'), h('th', {}, 'Field'), h('th', {}, 'Value'), h('th', {}, 'Meaning'))),
+        h(
+          'thead',
+          {},
+          h('tr', {}, h('th', {}, 'At'), h('th', {}, 'Field'), h('th', {}, 'Value'), h('th', {}, 'Meaning')),
+        ),
         h(
           'tbody',
           {},
           ...fields.map(({ offset, name, value, meaning }) =>
-            h('tr', {}, h('td', { class: 'number' }, String(offset)), h('td', { class: 'name' }, name), h('td', { class: 'mono' }, value), h('td', { class: 'muted' }, meaning ?? '')),
+            h(
+              'tr',
+              {},
+              h('td', { class: 'number' }, String(offset)),
+              h('td', { class: 'name' }, name),
+              h('td', { class: 'mono' }, value),
+              h('td', { class: 'muted' }, meaning ?? ''),
+            ),
           ),
         ),
       ),
@@ -97,7 +109,11 @@ function hexOf(data: Uint8Array, page: DatabasePage): HTMLElement {
       h('span', { class: 'at' }, offset.toString(16).padStart(5, '0')),
       repeats > 1
         ? h('span', { class: 'muted' }, `  zeros, ${(repeats * 16).toLocaleString('en')} bytes`)
-        : h('span', { class: 'digits' }, ...parts.flatMap(({ kind, hex }, i) => [i > 0 && ' ', h('span', { class: kind ?? '' }, hex)])),
+        : h(
+            'span',
+            { class: 'digits' },
+            ...parts.flatMap(({ kind, hex }, i) => [i > 0 && ' ', h('span', { class: kind ?? '' }, hex)]),
+          ),
       repeats === 1 && h('span', { class: 'text' }, text),
       '\n',
     ),

@@ -4,7 +4,9 @@ import { counted, formatBytes } from '../model/units.ts'
 import { fact, h } from './element.ts'
 
 /** What the verdict means. */
-export const VERDICTS: Readonly<Record<ChainStatus['verdict'], { mark: string; word: string; text: string }>> = {
+export const VERDICTS: Readonly<
+  Record<ChainStatus['verdict'], { mark: string; word: string; text: string }>
+> = {
   empty: { mark: '–', word: 'empty', text: 'There is no file.' },
   reading: { mark: '…', word: 'reading', text: 'Headers are being read.' },
   proven: {
@@ -51,25 +53,40 @@ export class ProofView {
             h(
               'ul',
               { class: 'troubles' },
-              ...status.troubles.slice(0, 50).map(({ kind, message, file }) =>
-                h(
-                  'li',
-                  {},
-                  h('strong', {}, `${kind}: `),
-                  message,
-                  file && h('button', { type: 'button', class: 'plain', onclick: () => this.#inspection.select(file) }, 'Show the file'),
+              ...status.troubles
+                .slice(0, 50)
+                .map(({ kind, message, file }) =>
+                  h(
+                    'li',
+                    {},
+                    h('strong', {}, `${kind}: `),
+                    message,
+                    file &&
+                      h(
+                        'button',
+                        { type: 'button', class: 'plain', onclick: () => this.#inspection.select(file) },
+                        'Show the file',
+                      ),
+                  ),
                 ),
-              ),
             ),
           ]
         : []),
       h(
         'dl',
         { class: 'facts' },
-        fact('Restorable', first === undefined ? 'nothing' : counted(status.restorable.length, 'state'), first === undefined ? undefined : `transactions ${first} to ${last}`),
+        fact(
+          'Restorable',
+          first === undefined ? 'nothing' : counted(status.restorable.length, 'state'),
+          first === undefined ? undefined : `transactions ${first} to ${last}`,
+        ),
         fact('Missing', status.gaps.length === 0 ? 'no transaction' : counted(status.gaps.length, 'range')),
         fact('Files', counted(files.length, 'file'), linkCounts(status)),
-        fact('Read to the last byte', `${status.checked} of ${files.length}`, 'file checksum, each page, page index'),
+        fact(
+          'Read to the last byte',
+          `${status.checked} of ${files.length}`,
+          'file checksum, each page, page index',
+        ),
       ),
       this.#checkButton(),
     )

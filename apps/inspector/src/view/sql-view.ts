@@ -57,7 +57,12 @@ export class SqlView {
       },
       h('label', { for: 'sql-text' }, 'SQL'),
       this.#text,
-      h('div', { class: 'inline' }, this.#run, h('span', { class: 'muted' }, 'Ctrl+Enter. Only the pages that it needs are read.')),
+      h(
+        'div',
+        { class: 'inline' },
+        this.#run,
+        h('span', { class: 'muted' }, 'Ctrl+Enter. Only the pages that it needs are read.'),
+      ),
     )
     this.element = h(
       'section',
@@ -109,7 +114,9 @@ export class SqlView {
       this.#answer.replaceChildren(...drawAnswer(answer, txid))
     } catch (error) {
       if (this.#asking !== asking) return
-      this.#answer.replaceChildren(asking.signal.aborted ? h('p', { class: 'notice' }, 'Stopped.') : explain(error))
+      this.#answer.replaceChildren(
+        asking.signal.aborted ? h('p', { class: 'notice' }, 'Stopped.') : explain(error),
+      )
     } finally {
       if (this.#asking === asking) {
         this.#asking = undefined
@@ -124,7 +131,9 @@ export class SqlView {
       void this.#ask()
     }
     this.#tables.replaceChildren(
-      ...rows.map(({ name }) => h('button', { type: 'button', class: 'chip', onclick: choose(String(name)) }, String(name))),
+      ...rows.map(({ name }) =>
+        h('button', { type: 'button', class: 'chip', onclick: choose(String(name)) }, String(name)),
+      ),
     )
   }
 }
@@ -132,14 +141,26 @@ export class SqlView {
 function drawAnswer({ rows, isCut, ms, requests }: Answer, txid: TXID): Node[] {
   const columns = Object.keys(rows[0] ?? {})
   const count = isCut ? `the first ${rows.length.toLocaleString('en')} rows` : counted(rows.length, 'row')
-  const note = h('p', { class: 'muted' }, `At TXID ${txid}: ${count}, ${Math.round(ms)} ms, ${counted(requests, 'request')}`)
+  const note = h(
+    'p',
+    { class: 'muted' },
+    `At TXID ${txid}: ${count}, ${Math.round(ms)} ms, ${counted(requests, 'request')}`,
+  )
   if (rows.length === 0) return [note]
   const table = h(
     'table',
     {},
-    h('thead', {}, h('tr', {}, ...columns.map((column) =>
-            h('th', { scope: 'col', class: isNumber(rows[0]?.[column] ?? null) ? 'number' : '' }, column),
-          ))),
+    h(
+      'thead',
+      {},
+      h(
+        'tr',
+        {},
+        ...columns.map((column) =>
+          h('th', { scope: 'col', class: isNumber(rows[0]?.[column] ?? null) ? 'number' : '' }, column),
+        ),
+      ),
+    ),
     h(
       'tbody',
       {},
@@ -149,7 +170,11 @@ function drawAnswer({ rows, isCut, ms, requests }: Answer, txid: TXID): Node[] {
           {},
           ...columns.map((column) => {
             const value = row[column] ?? null
-            return h('td', { class: value === null ? 'muted' : isNumber(value) ? 'number' : '' }, cellText(value))
+            return h(
+              'td',
+              { class: value === null ? 'muted' : isNumber(value) ? 'number' : '' },
+              cellText(value),
+            )
           }),
         ),
       ),

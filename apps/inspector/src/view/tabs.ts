@@ -23,12 +23,22 @@ export class Tabs {
     this.#buttons = tabs.map(({ id, title }) =>
       h(
         'button',
-        { type: 'button', role: 'tab', id: `tab-${id}`, 'aria-controls': `panel-${id}`, onclick: () => this.show(id) },
+        {
+          type: 'button',
+          role: 'tab',
+          id: `tab-${id}`,
+          'aria-controls': `panel-${id}`,
+          onclick: () => this.show(id),
+        },
         title,
       ),
     )
     this.#panels = tabs.map(({ id, panel }) =>
-      h('div', { role: 'tabpanel', id: `panel-${id}`, 'aria-labelledby': `tab-${id}`, class: 'panel' }, panel),
+      h(
+        'div',
+        { role: 'tabpanel', id: `panel-${id}`, 'aria-labelledby': `tab-${id}`, class: 'panel' },
+        panel,
+      ),
     )
     const list = h(
       'div',

@@ -188,7 +188,11 @@ export class Timeline {
       'g',
       {},
       s('text', { class: 'level', x: 0, y: middle + 4 }, 'restorable'),
-      s('text', { class: 'count', x: LEFT - 10, y: middle + 4, 'text-anchor': 'end' }, String(restorable.length)),
+      s(
+        'text',
+        { class: 'count', x: LEFT - 10, y: middle + 4, 'text-anchor': 'end' },
+        String(restorable.length),
+      ),
       s('line', { class: 'rail', x1: LEFT, x2: LEFT + width, y1: middle, y2: middle }),
     )
     for (const run of layoutStates({ restorable, gaps, scale: this.#scale, view: this.#view, width })) {
@@ -200,7 +204,13 @@ export class Timeline {
       group.append(
         s(
           'rect',
-          { class: `run ${run.kind}`, x: LEFT + from, y: middle - height / 2, width: Math.max(1, to - from), height },
+          {
+            class: `run ${run.kind}`,
+            x: LEFT + from,
+            y: middle - height / 2,
+            width: Math.max(1, to - from),
+            height,
+          },
           s('title', {}, text),
         ),
       )

@@ -76,7 +76,10 @@ export class Workbench {
     const bytes = files.reduce((sum, { size }) => sum + size, 0)
     const last = status.restorable.at(-1)
     const time = last === undefined ? undefined : timeOf.call(this.#inspection, last)
-    const newest = last === undefined ? 'nothing to restore' : `newest state: TXID ${last}${time === undefined ? '' : `, ${formatTime(time)} UTC`}`
+    const newest =
+      last === undefined
+        ? 'nothing to restore'
+        : `newest state: TXID ${last}${time === undefined ? '' : `, ${formatTime(time)} UTC`}`
     const { mark, word } = VERDICTS[status.verdict]
     this.#facts.replaceChildren(
       h('span', { class: `pill ${status.verdict}` }, `${mark} ${word}`),
