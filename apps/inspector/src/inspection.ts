@@ -2,6 +2,7 @@ import { Decoder, type Header, type PageIndex, readPageIndex } from '@sqlstream/
 import { type Catalog, filesOf, type Layout, type LTXFile, Replica } from '@sqlstream/replica'
 import { type BlobStore, Slots } from '@sqlstream/storage'
 import { type ChainStatus, chainStatus, type Seen } from './model/chain-status.ts'
+import { newestFiles } from './model/newest-files.ts'
 
 /** A replica that the page has been given. */
 export interface Source {
@@ -15,6 +16,8 @@ export interface Source {
 
 /** Requests at a time: enough to hide the round trips. */
 const PARALLEL = 12
+/** Often enough to see it move, seldom enough that drawing takes little of the time. */
+const TELL_MS = 150
 
 /** What is known of one replica, and what is looked at. Views are told of each change. */
 export class Inspection {
@@ -30,6 +33,7 @@ export class Inspection {
   #selected: string | undefined
   #status: ChainStatus | undefined
   readonly #listeners = new Set<() => void>()
+  #timer: ReturnType<typeof setTimeout> | undefined
   readonly #slots = new Slots(PARALLEL)
   /** Looks that are under way, by what they fill and by key. */
   readonly #pending = new Map<unknown, Map<string, Promise<void>>>()
@@ -40,7 +44,7 @@ export class Inspection {
     this.replica = replica
     this.catalog = catalog
     this.files = filesOf(catalog)
-    this.#selected = newest(this.files)?.key
+    this.#selected = newestFiles(this.files, 1)[0]?.key
   }
 
   /** Lists what is there. */
@@ -87,15 +91,21 @@ export class Inspection {
 
   select(file: LTXFile): void {
     this.#selected = file.key
-    this.tell()
+    this.#tellNow()
   }
 
   onChange(listener: () => void): void {
     this.#listeners.add(listener)
   }
 
-  /** Tells the views, after a change. */
+  /** Tells the views soon: many changes become one. */
   tell(): void {
+    this.#timer ??= setTimeout(() => this.#tellNow(), TELL_MS)
+  }
+
+  #tellNow(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
     this.#status = undefined
     for (const listener of this.#listeners) listener()
   }
@@ -121,6 +131,7 @@ export class Inspection {
 
   /** Nothing that is under way is told any more. */
   async close(): Promise<void> {
+    clearTimeout(this.#timer)
     this.#listeners.clear()
     this.#closing.abort()
     await this.source.store[Symbol.asyncDispose]()
@@ -134,7 +145,6 @@ export class Inspection {
     const pending = this.#pending.get(known) ?? new Map<string, Promise<void>>()
     this.#pending.set(known, pending)
     const missing = files.filter(({ key }) => !known.has(key))
-    let told = performance.now()
     const looks = missing.map((file) => {
       const started = pending.get(file.key)
       if (started) return started
@@ -145,21 +155,11 @@ export class Inspection {
           if (!this.signal.aborted) known.set(file.key, { error: error as Error })
         }
         pending.delete(file.key)
-        // Often enough to see it move, not for each of thousands.
-        if (performance.now() - told < 100) return
-        told = performance.now()
         this.tell()
       }, this)
       pending.set(file.key, looking)
       return looking
     })
     await Promise.allSettled(looks)
-    if (missing.length > 0) this.tell()
   }
-}
-
-function newest(files: readonly LTXFile[]): LTXFile | undefined {
-  let best: LTXFile | undefined
-  for (const file of files) if (!best || file.maxTXID > best.maxTXID) best = file
-  return best
 }

@@ -51,7 +51,7 @@ test.each<{ what: string; files: FileWords[]; width: number; axis?: 'time'; expe
       [0, 5, 101],
     ],
     width: 100,
-    expected: ['0: -5+8 0:2-2,0:3-3,0:4-4 | 3+97 0:5-101'],
+    expected: ['0: 0+6 0:2-2,0:3-3,0:4-4 | 3+97 0:5-101'],
   },
   {
     what: 'by time a file begins where the state before it lies',
@@ -62,7 +62,7 @@ test.each<{ what: string; files: FileWords[]; width: number; axis?: 'time'; expe
     ],
     width: 1000,
     axis: 'time',
-    expected: ['9: -10+10 9:1-1', '0: 0+100 0:2-2 | 100+900 0:3-3'],
+    expected: ['9: 0+10 9:1-1', '0: 0+100 0:2-2 | 100+900 0:3-3'],
   },
 ])('layout: $what', ({ files, width, axis, expected }) => {
   expect(words(files, width, axis)).toEqual(expected)

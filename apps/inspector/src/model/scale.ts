@@ -13,6 +13,8 @@ export interface Span {
 /** Where files lie on an axis. */
 export interface Scale {
   readonly axis: Axis
+  /** The transaction at 0, where the axis counts transactions. */
+  readonly origin: bigint
   /** Everything there is. */
   readonly whole: Span
   /** From the state before a file's first transaction to that after its last; a snapshot is a point. */
@@ -34,6 +36,7 @@ export function txidScale(files: readonly LTXFile[]): Scale {
   const at = (txid: bigint): number => Number(txid - origin)
   return {
     axis: 'txid',
+    origin,
     whole: { from: 0, to: Math.max(1, at(last)) },
     spanOf: ({ minTXID, maxTXID }) => ({
       from: minTXID === 1n ? at(maxTXID) : at(minTXID - 1n),
@@ -65,6 +68,7 @@ export function timeScale(files: readonly LTXFile[]): Scale {
 
   return {
     axis: 'time',
+    origin: 0n,
     whole: { from, to: Math.max(from + 1, to) },
     spanOf: (file) => {
       const end = fileTime(file)

@@ -59,8 +59,8 @@ function place(file: LTXFile, span: Span, view: Span, pixels: number): Bar {
   const to = (span.to - view.from) * pixels
   const least = file.minTXID === 1n ? SNAPSHOT_BAR : LEAST_BAR
   if (to - from >= least) return { x: from, width: to - from, files: [file] }
-  // It ends where its state lies.
-  return { x: to - least, width: least, files: [file] }
+  // It ends where its state lies, but that of the first one must be seen, too.
+  return { x: to >= 0 && to < least ? 0 : to - least, width: least, files: [file] }
 }
 
 /** Bars that overlap become one, as long as those are small ones. */

@@ -1,4 +1,5 @@
 import { Inspection, type Source } from '../inspection.ts'
+import { newestFiles } from '../model/newest-files.ts'
 import { openBucket } from '../source/bucket.ts'
 import { filesOfDrop, openDropped, type PathFile } from '../source/dropped.ts'
 import { HttpStore } from '../source/http-store.ts'
@@ -7,6 +8,9 @@ import { h } from './element.ts'
 import { entrance } from './entrance.ts'
 import { explain } from './explain.ts'
 import { Workbench } from './workbench.ts'
+
+/** Headers that are read without being asked for: a small request each. */
+const MOST_HEADERS = 1000
 
 /** The page: what is open, or how to open something. Files can be dropped anywhere, at any time. */
 export class App {
@@ -70,7 +74,7 @@ export class App {
         close: () => void this.#close(),
       })
       this.#main.replaceChildren(workbench.element)
-      await inspection.readHeaders(inspection.files)
+      await inspection.readHeaders(newestFiles(inspection.files, MOST_HEADERS))
     } catch (error) {
       if (asked === this.#asked) this.#enter(error)
     }

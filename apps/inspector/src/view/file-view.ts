@@ -2,6 +2,7 @@ import type { PageIndex } from '@sqlstream/ltx'
 import type { LTXFile } from '@sqlstream/replica'
 import type { Inspection } from '../inspection.ts'
 import type { Link } from '../model/chain-status.ts'
+import { kindOf } from '../model/file-words.ts'
 import { headerFacts } from '../model/header-fields.ts'
 import { countPages } from '../model/page-heat.ts'
 import { counted, formatBytes } from '../model/units.ts'
@@ -101,11 +102,7 @@ export class FileView {
       'Check every byte',
     )
     this.#facts.replaceChildren(
-      h(
-        'h3',
-        {},
-        file.minTXID === 1n ? 'Snapshot' : file.level === 0 ? 'Capture' : `Merge of level ${file.level}`,
-      ),
+      h('h3', {}, kindOf(file)),
       h('p', { class: 'lead mono wrap' }, file.key),
       header && 'error' in header ? explain(header.error) : '',
       h(

@@ -19,6 +19,7 @@ export class HeatView {
   readonly #map: PageMap
   readonly #onPick: (file: LTXFile, pgno: number) => void
   #isWanted = false
+  #isReading = false
 
   constructor(inspection: Inspection, onPick: (file: LTXFile, pgno: number) => void) {
     this.#inspection = inspection
@@ -59,7 +60,7 @@ export class HeatView {
     const missing = files.filter(({ key }) => !this.#inspection.indexes.has(key))
     if (missing.length > 0 && (this.#isWanted || missing.length <= MOST_UNASKED)) {
       this.#note.textContent = `Reading where pages are: ${files.length - missing.length} of ${files.length} files`
-      void this.#inspection.readIndexes(missing)
+      void this.#read(missing)
     } else if (missing.length > 0) {
       const read = (): void => {
         this.#isWanted = true
@@ -72,6 +73,16 @@ export class HeatView {
     } else
       this.#note.textContent = `Over ${counted(files.length, 'file')}. Click a page to see it in the newest file that has it.`
     this.#draw(files)
+  }
+
+  async #read(files: readonly LTXFile[]): Promise<void> {
+    if (this.#isReading) return
+    this.#isReading = true
+    try {
+      await this.#inspection.readIndexes(files)
+    } finally {
+      this.#isReading = false
+    }
   }
 
   #choose(): void {

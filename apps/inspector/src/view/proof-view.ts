@@ -8,7 +8,11 @@ export const VERDICTS: Readonly<
   Record<ChainStatus['verdict'], { mark: string; word: string; text: string }>
 > = {
   empty: { mark: '–', word: 'empty', text: 'There is no file.' },
-  reading: { mark: '…', word: 'reading', text: 'Headers are being read.' },
+  reading: {
+    mark: '…',
+    word: 'not all read',
+    text: 'No transaction is missing, as far as names tell. What files prove is in their headers, of which not all were read.',
+  },
   proven: {
     mark: '✓',
     word: 'proven chain',
@@ -88,7 +92,20 @@ export class ProofView {
           'file checksum, each page, page index',
         ),
       ),
+      this.#headerButton(),
       this.#checkButton(),
+    )
+  }
+
+  #headerButton(): Node {
+    const { files, headers } = this.#inspection
+    const left = files.filter(({ key }) => !headers.has(key))
+    if (left.length === 0) return h('p', { class: 'muted' }, 'Every header was read.')
+    const read = (): void => void this.#inspection.readHeaders(left)
+    return h(
+      'p',
+      {},
+      h('button', { type: 'button', onclick: read }, `Read ${counted(left.length, 'header')}`),
     )
   }
 

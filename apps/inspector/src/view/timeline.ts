@@ -1,5 +1,6 @@
 import type { LTXFile } from '@sqlstream/replica'
 import type { Inspection } from '../inspection.ts'
+import { describeFile } from '../model/file-words.ts'
 import {
   type Axis,
   clampSpan,
@@ -12,21 +13,11 @@ import {
 } from '../model/scale.ts'
 import { layoutStates } from '../model/states-layout.ts'
 import { timeTicks, txidTicks } from '../model/ticks.ts'
-import {
-  type BarPlace,
-  findBar,
-  layoutTimeline,
-  nearestBar,
-  type TimelineRow,
-} from '../model/timeline-layout.ts'
-import { counted, formatBytes, formatTime, formatTXIDs } from '../model/units.ts'
+import { findBar, layoutTimeline, nearestBar, type TimelineRow } from '../model/timeline-layout.ts'
+import { counted } from '../model/units.ts'
 import { h, s } from './element.ts'
+import { drawTimeline, heightOf, LEFT, RIGHT } from './timeline-drawing.ts'
 
-const ROW = 26
-const BAR = 16
-const AXIS = 22
-const LEFT = 116
-const RIGHT = 12
 /** Least distance of two marks, by what they carry. */
 const TICK: Readonly<Record<Axis, number>> = { txid: 64, time: 104 }
 
@@ -125,124 +116,25 @@ export class Timeline {
   }
 
   #draw(width: number): void {
-    const height = (this.#rows.length + 1) * ROW + AXIS
-    this.#plot.setAttribute('viewBox', `0 0 ${this.#width} ${height}`)
-    this.#plot.setAttribute('height', String(height))
-    const chosen = findBar(this.#rows, this.#inspection.selected?.key)
-    const parts: Node[] = [this.#ticks(width, height - AXIS)]
-    for (const [i, row] of this.#rows.entries()) {
-      const top = i * ROW
-      parts.push(
-        s('text', { class: 'level', x: 0, y: top + ROW / 2 + 4 }, row.name),
-        s(
-          'text',
-          { class: 'count', x: LEFT - 10, y: top + ROW / 2 + 4, 'text-anchor': 'end' },
-          String(row.count),
-        ),
-        s('line', { class: 'rail', x1: LEFT, x2: LEFT + width, y1: top + ROW / 2, y2: top + ROW / 2 }),
-        this.#bars(row, i, chosen, width),
-      )
-    }
-    parts.push(this.#states(width, this.#rows.length * ROW))
-    this.#plot.replaceChildren(...parts)
-  }
-
-  #bars(row: TimelineRow, at: number, chosen: BarPlace | undefined, width: number): SVGElement {
-    const group = s('g', { class: row.level === 9 ? 'files snapshots' : 'files' })
-    for (const [i, bar] of row.bars.entries()) {
-      const from = Math.max(0, bar.x)
-      const to = Math.min(width, bar.x + bar.width)
-      const isChosen = chosen?.row === at && chosen.bar === i
-      const classes = [
-        'file',
-        bar.files.length > 1 ? 'many' : '',
-        isChosen ? 'chosen' : '',
-        bar.files.some((file) => this.#isDamaged(file)) ? 'damaged' : '',
-      ]
-      group.append(
-        s(
-          'rect',
-          {
-            class: classes.join(' ').trim(),
-            x: LEFT + from + 0.5,
-            y: at * ROW + (ROW - BAR) / 2,
-            width: Math.max(2, to - from - 1),
-            height: BAR,
-            rx: 3,
-            'data-key': bar.files[bar.files.length - 1]?.key,
-            onclick: () => this.#choose(bar.files[bar.files.length - 1] as LTXFile),
-            ondblclick: () => this.#zoomTo(bar.files),
-          },
-          s('title', {}, describeBar(bar.files)),
-        ),
-      )
-    }
-    return group
-  }
-
-  /** Which states can be restored, and what is missing. */
-  #states(width: number, top: number): SVGElement {
     const { restorable, gaps } = this.#inspection.status
-    const middle = top + ROW / 2
-    const group = s(
-      'g',
-      {},
-      s('text', { class: 'level', x: 0, y: middle + 4 }, 'restorable'),
-      s(
-        'text',
-        { class: 'count', x: LEFT - 10, y: middle + 4, 'text-anchor': 'end' },
-        String(restorable.length),
-      ),
-      s('line', { class: 'rail', x1: LEFT, x2: LEFT + width, y1: middle, y2: middle }),
-    )
-    for (const run of layoutStates({ restorable, gaps, scale: this.#scale, view: this.#view, width })) {
-      const from = Math.max(0, run.x)
-      const to = Math.min(width, run.x + run.width)
-      const range = formatTXIDs(run.from, run.to)
-      const text = run.kind === 'gap' ? `Missing: transactions ${range}` : `Restorable: TXID ${range}`
-      const height = run.kind === 'gap' ? BAR : 6
-      group.append(
-        s(
-          'rect',
-          {
-            class: `run ${run.kind}`,
-            x: LEFT + from,
-            y: middle - height / 2,
-            width: Math.max(1, to - from),
-            height,
-          },
-          s('title', {}, text),
-        ),
-      )
-    }
-    return group
-  }
-
-  #ticks(width: number, bottom: number): SVGElement {
+    const scale = this.#scale
+    const view = this.#view
     const most = Math.floor(width / TICK[this.#axis])
-    const first = this.#firstTXID()
-    const ticks = this.#axis === 'txid' ? txidTicks(this.#view, most, first) : timeTicks(this.#view, most)
-    const pixels = width / (this.#view.to - this.#view.from)
-    const group = s('g', { class: 'ticks' })
-    for (const { at, label } of ticks) {
-      const x = LEFT + (at - this.#view.from) * pixels
-      const anchor = x > LEFT + width - 30 ? 'end' : 'middle'
-      group.append(
-        s('line', { x1: x, x2: x, y1: 0, y2: bottom }),
-        s('text', { x, y: bottom + 16, 'text-anchor': anchor }, label),
-      )
-    }
-    return group
-  }
-
-  /** The transaction at the left end of the axis. */
-  #firstTXID(): bigint {
-    const [file] = this.#inspection.files
-    return file ? file.maxTXID - BigInt(this.#txidAt(file)) : 0n
-  }
-
-  #txidAt(file: LTXFile): number {
-    return txidScale(this.#inspection.files).spanOf(file).to
+    this.#plot.setAttribute('viewBox', `0 0 ${this.#width} ${heightOf(this.#rows.length)}`)
+    this.#plot.setAttribute('height', String(heightOf(this.#rows.length)))
+    const parts = drawTimeline({
+      rows: this.#rows,
+      runs: layoutStates({ restorable, gaps, scale, view, width }),
+      states: restorable.length,
+      ticks: this.#axis === 'txid' ? txidTicks(view, most, scale.origin) : timeTicks(view, most),
+      view,
+      width,
+      chosen: findBar(this.#rows, this.#inspection.selected?.key),
+      isDamaged: (file) => this.#isDamaged(file),
+      onChoose: ({ files }) => this.#choose(files[files.length - 1] as LTXFile),
+      onOpen: ({ files }) => this.#zoomTo(files),
+    })
+    this.#plot.replaceChildren(...parts)
   }
 
   #isDamaged({ key }: LTXFile): boolean {
@@ -389,21 +281,4 @@ export class Timeline {
 
 function isSame(a: Span, b: Span): boolean {
   return a.from === b.from && a.to === b.to
-}
-
-function describeBar(files: readonly LTXFile[]): string {
-  const [file] = files
-  if (file && files.length === 1) return describeFile(file)
-  const bytes = files.reduce((sum, each) => sum + each.size, 0)
-  const last = files[files.length - 1] as LTXFile
-  const range = formatTXIDs((file as LTXFile).minTXID, last.maxTXID)
-  return `${counted(files.length, 'file')}, TXID ${range}, ${formatBytes(bytes)}`
-}
-
-function describeFile(file: LTXFile): string {
-  const kind =
-    file.minTXID === 1n ? 'Snapshot' : file.level === 0 ? 'Capture' : `Merge of level ${file.level}`
-  const txids = formatTXIDs(file.minTXID, file.maxTXID)
-  const time = formatTime((file.timestamp ?? file.modified).getTime())
-  return `${kind}, TXID ${file.minTXID === 1n ? file.maxTXID : txids} · ${formatBytes(file.size)} · ${time} UTC`
 }
