@@ -58,7 +58,8 @@ export class Inspection {
   }
 
   get selected(): LTXFile | undefined {
-    return this.files.find(({ key }) => key === this.#selected)
+    const file = this.files.find(({ key }) => key === this.#selected)
+    return file && this.#withTime(file)
   }
 
   /** What can be restored, and how sure that is, from what is known now. */
@@ -83,10 +84,12 @@ export class Inspection {
 
   /** The catalog, with the times of those headers that were read. */
   timed(): LTXFile[] {
-    return this.files.map((file) => {
-      const header = this.headers.get(file.key)
-      return header && 'value' in header ? { ...file, timestamp: new Date(header.value.timestamp) } : file
-    })
+    return this.files.map((file) => this.#withTime(file))
+  }
+
+  #withTime(file: LTXFile): LTXFile {
+    const header = this.headers.get(file.key)
+    return header && 'value' in header ? { ...file, timestamp: new Date(header.value.timestamp) } : file
   }
 
   select(file: LTXFile): void {

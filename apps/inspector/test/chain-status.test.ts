@@ -1,7 +1,7 @@
 import { type Checksum, createHeader, type Header, LTXError } from '@sqlstream/ltx'
 import { expect, test } from 'vitest'
 import { chainStatus, type Seen } from '../src/model/chain-status.ts'
-import { txidScale } from '../src/model/scale.ts'
+import { timeScale, txidScale } from '../src/model/scale.ts'
 import { layoutStates } from '../src/model/states-layout.ts'
 import { catalog, type FileWords, file, START } from './support.ts'
 
@@ -200,4 +200,12 @@ test('states that touch are one mark, and a gap is one of its own', () => {
     'restorable 9-9 80+10',
     'gap 10-11 90+20',
   ])
+})
+
+test('by time, states are marks also where a clock went back', () => {
+  const files = [file([9, 1, 1, 100]), file([0, 2, 2, 0]), file([0, 3, 3, 50])]
+  const scale = timeScale(files)
+  const restorable = files.map(({ maxTXID }) => maxTXID)
+  const runs = layoutStates({ restorable, gaps: [], scale, view: scale.whole, width: 100 })
+  expect(runs.map(({ x, from, to }) => `${from}-${to} ${x}`)).toEqual(['2-2 -3', '3-3 47', '1-1 97'])
 })

@@ -29,16 +29,21 @@ const LEAST = 3
 export function layoutStates({ restorable, gaps, scale, view, width }: StatesInput): StateRun[] {
   const pixels = width / (view.to - view.from)
   const x = (at: number): number => (at - view.from) * pixels
-  const runs: { kind: 'restorable'; x: number; width: number; from: bigint; to: bigint }[] = []
-  for (const txid of restorable) {
+  const marks = restorable.flatMap((txid) => {
     const at = scale.positionOf(txid)
-    if (at === undefined) continue
+    if (at === undefined) return []
     const end = x(at)
-    const start = Math.min(end - LEAST, scale.axis === 'txid' ? x(at - 1) : end)
+    return [{ txid, start: Math.min(end - LEAST, scale.axis === 'txid' ? x(at - 1) : end), end }]
+  })
+  // Clocks go back, and a file whose header was not read has the time of the store.
+  marks.sort((a, b) => a.start - b.start)
+  const runs: { kind: 'restorable'; x: number; width: number; from: bigint; to: bigint }[] = []
+  for (const { txid, start, end } of marks) {
     const last = runs[runs.length - 1]
     if (last && start <= last.x + last.width + 0.5) {
       last.width = Math.max(last.width, end - last.x)
-      last.to = txid
+      if (txid > last.to) last.to = txid
+      if (txid < last.from) last.from = txid
     } else runs.push({ kind: 'restorable', x: start, width: end - start, from: txid, to: txid })
   }
   const holes = gaps.map(({ minTXID, maxTXID }): StateRun => {

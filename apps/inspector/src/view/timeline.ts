@@ -155,7 +155,16 @@ export class Timeline {
       others > 0
         ? ` · one of ${counted(others + 1, 'file')} that lie too close to be told apart: zoom in`
         : '',
+      this.#axis === 'time' ? this.#unknownTimes() : '',
     )
+  }
+
+  /** A file that was copied is as old as its copy, until its header is read. */
+  #unknownTimes(): string {
+    const { files, headers } = this.#inspection
+    const unread = files.filter(({ key }) => !headers.has(key)).length
+    if (unread === 0) return ''
+    return ` · the times of ${counted(unread, 'file')} are those of the store: see Proof to read their headers`
   }
 
   #choose(file: LTXFile): void {
