@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -272,20 +273,7 @@ describe('the inspector', () => {
   })
 
   test('on a server that knows nothing of it, opens files that are dropped, and answers SQL without shared memory', async () => {
-    const resources = new Map<string, Resource>()
-    const types: Record<string, string> = {
-      html: 'text/html',
-      js: 'text/javascript',
-      css: 'text/css',
-      wasm: 'application/wasm',
-    }
-    for (const file of globSync(`${PAGE}/**/*.*`)) {
-      const name = relative(PAGE, file)
-      resources.set(`/${name}`, { type: types[name.split('.').at(-1)!]!, body: readFileSync(file) })
-    }
-    resources.set('/', resources.get('/index.html')!)
-    const policy = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self' blob:; worker-src 'self'; img-src data:`
-    await using server = await servePages(resources, policy)
+    await using server = await servePages(pageResources(), policyFor('blob:'))
     await visit(server.origin, {}, async (page) => {
       await page.getByText('Drop the folder of a replica').waitFor()
       const files = globSync(`${backup}/ltx/**/*.ltx`).map((file) => [
@@ -311,7 +299,61 @@ describe('the inspector', () => {
     })
     expect(server.missing).toEqual([])
   })
+
+  test('opens a public bucket on another host, by CORS', async () => {
+    const objects = globSync(`${backup}/ltx/**/*.ltx`)
+    const contents = objects.map(
+      (file) =>
+        `<Contents><Key>${relative(folder, file)}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;1&quot;</ETag><Size>${statSync(file).size}</Size></Contents>`,
+    )
+    const bucket = new Map<string, Resource>([
+      ['/b/', { type: 'application/xml', body: `<ListBucketResult>${contents.join('')}</ListBucketResult>` }],
+      ...objects.map((file): [string, Resource] => [
+        `/b/${relative(folder, file)}`,
+        { type: 'application/octet-stream', body: readFileSync(file) },
+      ]),
+    ])
+    await using elsewhere = await servePages(bucket, "default-src 'none'", {
+      'access-control-allow-origin': '*',
+      'access-control-allow-headers': 'range',
+      'access-control-expose-headers': 'content-range, etag',
+    })
+    await using server = await servePages(pageResources(), policyFor(elsewhere.origin))
+    await visit(server.origin, {}, async (page) => {
+      await page.locator('#url').fill(`${elsewhere.origin}/b/backup`)
+      await page.locator('#url').press('Enter')
+      await page.getByText('proven chain').first().waitFor()
+      await openSql(page)
+      await ask(page, 'SELECT count(*) AS n FROM note')
+      await page
+        .locator('.answer td')
+        .getByText(String(rowsAt(NEWEST)))
+        .waitFor()
+    })
+    expect([...server.missing, ...elsewhere.missing]).toEqual([])
+  })
 })
+
+/** The built page for any server. */
+function pageResources(): Map<string, Resource> {
+  const types: Record<string, string> = {
+    html: 'text/html',
+    js: 'text/javascript',
+    css: 'text/css',
+    wasm: 'application/wasm',
+  }
+  const resources = new Map<string, Resource>()
+  for (const file of globSync(`${PAGE}/**/*.*`)) {
+    const name = relative(PAGE, file)
+    resources.set(`/${name}`, { type: types[name.split('.').at(-1)!]!, body: readFileSync(file) })
+  }
+  return resources.set('/', resources.get('/index.html')!)
+}
+
+/** Scripts of our own, and requests to one other place. */
+function policyFor(place: string): string {
+  return `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self' ${place}; worker-src 'self'; img-src data:`
+}
 
 /** A script that drops files, given by name and content in base64. */
 function dropScript(files: readonly (readonly [string, string])[]): string {

@@ -20,8 +20,13 @@ function sqliteModule(): Plugin {
   const file = createRequire(import.meta.url).resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm')
   return {
     name: 'sqlite-module',
-    apply: 'build',
     enforce: 'post',
+    configureServer({ middlewares }) {
+      middlewares.use('/sqlite3.wasm', (_request, response) => {
+        response.setHeader('content-type', 'application/wasm')
+        response.end(readFileSync(file))
+      })
+    },
     generateBundle(_options, bundle) {
       for (const name of Object.keys(bundle)) if (/^assets\/sqlite3-/.test(name)) delete bundle[name]
       this.emitFile({ type: 'asset', fileName: 'sqlite3.wasm', source: readFileSync(file) })

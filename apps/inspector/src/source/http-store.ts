@@ -72,12 +72,13 @@ export class HttpStore extends ReadOnlyStore {
         key,
       )
     }
-    const info = infoOf(key, response)
+    const total = sizeOf(response)
     // Small ones come at once: a reader that leaves at the last byte it needs would break a stream off, which browsers report as a failure.
-    if (range || info.size <= AT_ONCE || !response.body) {
-      return { info, body: wholeBody(new Uint8Array(await response.arrayBuffer())) }
+    if (range || total === undefined || total <= AT_ONCE || !response.body) {
+      const whole = new Uint8Array(await response.arrayBuffer())
+      return { info: infoOf(key, response, total ?? whole.byteLength), body: wholeBody(whole) }
     }
-    return { info, body: bodyOf(response.body, info.size) }
+    return { info: infoOf(key, response, total), body: bodyOf(response.body, total) }
   }
 }
 
@@ -86,12 +87,17 @@ function rangeHeader({ suffix, offset, length }: ByteRange): string {
   return `bytes=${offset}-${length === undefined ? '' : offset + length - 1}`
 }
 
-function infoOf(key: string, { headers }: Response): BlobInfo {
+/** Bytes of the whole object; undefined where the answer does not tell, or does not let the page see it. */
+function sizeOf({ headers }: Response): number | undefined {
   const total = headers.get('content-range')?.split('/')[1] ?? headers.get('content-length')
+  return total === null || total === undefined ? undefined : Number(total)
+}
+
+function infoOf(key: string, { headers }: Response, size: number): BlobInfo {
   return {
     key,
-    size: Number(total ?? 0),
-    etag: (headers.get('etag') ?? String(total)) as ETag,
+    size,
+    etag: (headers.get('etag') ?? String(size)) as ETag,
     modified: new Date(headers.get('last-modified') ?? 0),
   }
 }
