@@ -1,30 +1,14 @@
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readGolden, readManifest } from '../packages/ltx-format/test/golden.ts'
 import type { GoldenList, Report } from './chromium/page.ts'
 import type { PoolReport } from './chromium/pool-page.ts'
 import type { ReplicaReport } from './chromium/replica-page.ts'
 import { type PageServer, type Resource, servePages } from './chromium/server.ts'
+import { launchBrowser, listen, type TestBrowser } from './support/browser.ts'
 import { bundle } from './support/bundle.ts'
 import { ROOT } from './support/workspace.ts'
-
-/** Debian's package; another Chromium can be named for machines that are no Debian. */
-const PROGRAM = process.env['SQLSTREAM_CHROMIUM'] ?? '/usr/bin/chromium'
-
-/** --headless, a fresh profile and remote control through a pipe are playwright's. */
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 /** Everything from our own origin, WebAssembly among it. */
 const OPEN = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'; img-src data:`
@@ -33,18 +17,10 @@ const STRICT = OPEN.replace(` 'wasm-unsafe-eval'`, '')
 /** For what comes at some time. */
 const PATIENCE = { timeout: 60_000 }
 
-const home = mkdtempSync(join(tmpdir(), 'sqlstream-chromium-'))
 const resources = new Map<string, Resource>()
-let browser: Browser | undefined
+let browser: TestBrowser | undefined
 
 beforeAll(async () => {
-  try {
-    accessSync(PROGRAM, constants.X_OK)
-  } catch {
-    throw new Error(
-      `no browser at ${PROGRAM}: install it (apt-get install chromium), or name one by SQLSTREAM_CHROMIUM`,
-    )
-  }
   for (const [path, script] of [
     ['/', '/vectors.js'],
     ['/pool', '/pool.js'],
@@ -79,30 +55,12 @@ beforeAll(async () => {
       body: readGolden('l0-plain', 'replica', path),
     })
   }
-  // Its crash reports would go to the home folder.
-  const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home }
-  browser = await chromium.launch({
-    executablePath: PROGRAM,
-    headless: true,
-    args: FLAGS,
-    env,
-    timeout: 60_000,
-  })
+  browser = await launchBrowser()
 })
 
 afterAll(async () => {
-  await browser?.close()
-  rmSync(home, { recursive: true, force: true })
+  await browser?.[Symbol.asyncDispose]()
 })
-
-/** What a page and its workers complain about from now on: console, uncaught errors, refused requests. */
-function listen(page: Page): string[] {
-  const complaints: string[] = []
-  page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
-  page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`))
-  page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`))
-  return complaints
-}
 
 interface Visit<T> {
   /** What the page left in `globalThis.report`. */
@@ -111,7 +69,7 @@ interface Visit<T> {
 }
 
 async function visit<T>(server: PageServer, path: string): Promise<Visit<T>> {
-  const context = await browser!.newContext()
+  const context = await browser!.browser.newContext()
   try {
     const page = await context.newPage()
     const complaints = listen(page)
@@ -213,7 +171,7 @@ test('what a page or its worker complains about is heard', async () => {
     ['/canary.js', { type: 'text/javascript', body: script }],
   ])
   await using server = await servePages(own, OPEN)
-  const page = await browser!.newPage()
+  const page = await browser!.browser.newPage()
   const complaints = listen(page)
   await page.goto(server.origin)
   const expected = ['error: canary in page', 'error: canary in worker', 'uncaught: canary falls']

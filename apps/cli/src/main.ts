@@ -10,6 +10,7 @@ const COMMANDS = [
   'replicate',
   'restore',
   'query',
+  'inspect',
   'status',
   'list',
   'verify',

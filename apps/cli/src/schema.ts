@@ -3,6 +3,7 @@ import { configCheck, configShow, storageCheck } from './check-schema.ts'
 import { configFile } from './config/file-schema.ts'
 import { change, info, liveStatus, sync } from './control/api-schema.ts'
 import { event } from './event-schema.ts'
+import { inspect } from './inspect/inspect-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
 import { query } from './query/query-schema.ts'
 import { replicaList } from './replica-schema.ts'
@@ -131,6 +132,7 @@ export const SCHEMAS = {
   'status-folder': folderStatus,
   list: replicaList,
   query,
+  inspect,
   lease,
   retention,
   compact,

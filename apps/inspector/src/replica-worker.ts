@@ -1,0 +1,3 @@
+import { serveReplica } from '@sqlstream/read-replica/web/worker'
+
+serveReplica()
