@@ -5,6 +5,7 @@ import { ReadAhead, type ReadAheadOptions, type WantedPage } from '../pages/read
 import type { Base, View } from '../view/view.ts'
 import { decodeUpdate, updatedView, type ViewFile, type ViewUpdate } from '../view/view-update.ts'
 import { Connection, type Cursor } from './connection.ts'
+import { SchemaCookie } from './schema-cookie.ts'
 import type { SqliteModule } from './sqlite-module.ts'
 import type { VirtualFile } from './vfs.ts'
 
@@ -33,6 +34,7 @@ export class Session implements VirtualFile {
   cursor: Cursor | undefined
   readonly #number: number
   readonly #context: SessionContext
+  readonly #cookie = new SchemaCookie()
   #newest: Pinned
   #connection: Connection | undefined
   #counter = 1
@@ -42,7 +44,7 @@ export class Session implements VirtualFile {
   constructor(number: number, view: View, context: SessionContext) {
     this.#number = number
     this.#context = context
-    this.#newest = { view }
+    this.#newest = { view, jumps: 0 }
     this.readAhead = new ReadAhead(context.readAhead)
   }
 
@@ -64,6 +66,10 @@ export class Session implements VirtualFile {
     return this.#counter
   }
 
+  schemaCookie(database: number): number {
+    return this.#cookie.show(database, (this.pinned ?? this.#newest).jumps)
+  }
+
   newest(): Pinned {
     return this.#newest
   }
@@ -73,7 +79,7 @@ export class Session implements VirtualFile {
     const view = updatedView(update, this.#newest.view, this.#context.bases)
     // Other files for the state that is read already: whoever reads it has them from now on.
     if (view.txid === this.#newest.view.txid) this.#newest.view = view
-    else this.#newest = { view }
+    else this.#newest = { view, jumps: this.#newest.jumps + (update.from === 'newest' ? 0 : 1) }
     this.seed(update)
   }
 

@@ -13,12 +13,14 @@ export interface VirtualFile extends Reader {
   pinned: Pinned | undefined
   /** Rises whenever a transaction reads another state than the one before. */
   changeCounter: number
+  /** The schema cookie to show, for that of the database. */
+  schemaCookie(database: number): number
   /** Keeps what a read has failed with, until the statement has failed by it. */
   failed(error: unknown): void
 }
 
 /** Byte offsets in page 1. */
-const AT = { formats: 18, changeCounter: 24, size: 28, versionValidFor: 92 } as const
+const AT = { formats: 18, changeCounter: 24, size: 28, schemaCookie: 40, versionValidFor: 92 } as const
 
 /**
  * Registers the file system of read replicas: files are named by session numbers and can be read. A transaction keeps the state that was the newest one when it
@@ -141,6 +143,10 @@ function readBytes(pager: Pager, file: VirtualFile, target: Uint8Array, offset: 
     if (page) part.set(page.subarray(at - pageStart, until - pageStart))
     else part.fill(0)
     if (pgno === 1) patchPage1(part, at, file.changeCounter, commit)
+    // Where a part of the page does not have it, it is not SQLite's schema that is read.
+    if (pgno === 1 && page && at <= AT.schemaCookie && until >= AT.schemaCookie + 4) {
+      put32(part, at, AT.schemaCookie, file.schemaCookie(get32(page, AT.schemaCookie)))
+    }
     at = until
   }
   const read = Math.max(0, end - offset)
@@ -158,6 +164,10 @@ function patchPage1(part: Uint8Array, offset: number, counter: number, commit: n
   put32(part, offset, AT.changeCounter, counter)
   put32(part, offset, AT.size, commit)
   put32(part, offset, AT.versionValidFor, counter)
+}
+
+function get32(page: Uint8Array, at: number): number {
+  return new DataView(page.buffer, page.byteOffset, page.byteLength).getUint32(at)
 }
 
 function put32(part: Uint8Array, offset: number, at: number, value: number): void {

@@ -9,6 +9,8 @@ import { planRequests, type RangeRequest, type ReadAhead, type Window } from './
 /** A state that a reader has pinned. Its view may be replaced by one of other files, with the same content. */
 export interface Pinned {
   view: View
+  /** How many states before it did not continue the one before them: they may be of another history. */
+  readonly jumps: number
 }
 
 /** Who reads: one connection. */
