@@ -169,13 +169,13 @@ export class Follower implements AsyncDisposable {
   }
 
   /**
-   * One look for something new by the cheapest way that is due, for who has opened it with `poll: false`. True when the copy has moved; then there may be more.
+   * One look for something new, for who has opened it with `poll: false`: everywhere, or by the cheapest way that is due. True when the copy has moved; then there may be more.
    *
    * @throws as `catchUp`; also the errors of this machine, such as a full disk, after which the copy is as before
    */
-  async look(): Promise<boolean> {
+  async look({ everywhere = false }: { readonly everywhere?: boolean } = {}): Promise<boolean> {
     try {
-      return await this.#serial(() => this.#look(false))
+      return await this.#serial(() => this.#look(everywhere))
     } catch (error) {
       this.#search.widen()
       throw error
