@@ -1,5 +1,4 @@
-import fs, { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { syncBuiltinESMExports } from 'node:module'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { toTXID } from '@sqlstream/ltx'
 import { filesOf } from '@sqlstream/replica'
 import { getBytes, StorageError, withFaults } from '@sqlstream/storage'
@@ -11,6 +10,7 @@ import { Counted } from './support/counting-store.ts'
 import { dumpBy } from './support/dump.ts'
 import { History } from './support/history.ts'
 import { hydrated, nextError } from './support/hydrated.ts'
+import { withoutRoom } from './support/without-room.ts'
 
 const SETUP = `CREATE TABLE t (id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (1, 1)`
 
@@ -285,19 +285,3 @@ test('H1: after close everything rejects with "closed", what is under way too', 
   const early = await openReplica({ store: history.store, hydrate: { path } })
   await early.close()
 })
-
-/** Every write to a file fails meanwhile, as on a full disk. */
-async function withoutRoom(work: () => Promise<void>): Promise<void> {
-  const original = fs.writeSync
-  const full = (): never => {
-    throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
-  }
-  Object.assign(fs, { writeSync: full })
-  syncBuiltinESMExports()
-  try {
-    await work()
-  } finally {
-    Object.assign(fs, { writeSync: original })
-    syncBuiltinESMExports()
-  }
-}
