@@ -67,7 +67,8 @@ describe.each(layers)('$name', (layer) => {
   })
 
   test('imports in src only what its dependencies name', () => {
-    const dependencies = Object.keys(manifest.dependencies ?? {})
+    // A peer is there as well, unless it is optional: then the code has to ask.
+    const dependencies = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
     const foreign = sourcesOf(folder).flatMap((file) =>
       importsOf(readText(file))
         .filter((specifier) => !specifier.startsWith('.') && !isBuiltin(specifier))

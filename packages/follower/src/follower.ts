@@ -168,6 +168,20 @@ export class Follower implements AsyncDisposable {
     return this.status.pos
   }
 
+  /**
+   * One look for something new, for who has opened it with `poll: false`: everywhere, or by the cheapest way that is due. True when the copy has moved; then there may be more.
+   *
+   * @throws as `catchUp`; also the errors of this machine, such as a full disk, after which the copy is as before
+   */
+  async look({ everywhere = false }: { readonly everywhere?: boolean } = {}): Promise<boolean> {
+    try {
+      return await this.#serial(() => this.#look(everywhere))
+    } catch (error) {
+      this.#search.widen()
+      throw error
+    }
+  }
+
   /** Resolves when the copy holds this transaction. @throws FollowerError `closed`, what made it end; the signal's reason */
   waitFor(txid: TXID, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     if (this.#copy.position.txid >= txid) return Promise.resolve()

@@ -1,8 +1,9 @@
 import { type Checksum, createKernel, lockPgno, type PageKernel, type TXID } from '@sqlstream/ltx'
 import { localChanged } from './errors.ts'
 import type { FailpointHook } from './failpoint.ts'
-import { LocalFile, promotedError } from './local-file.ts'
+import { type FileChange, LocalFile, promotedError } from './local-file.ts'
 import type { NotesFile } from './notes-file.ts'
+import type { Exclusively } from './options.ts'
 import { cookieIn, cookieOf, counterIn, makeLocal, nextCookie, ownFields, putFields } from './page-one.ts'
 import { type Position, positionOf } from './position.ts'
 import { RollingSum } from './rolling-sum.ts'
@@ -18,19 +19,32 @@ export interface Target {
   readonly isElsewhere?: boolean
 }
 
+/** What a copy is opened with. */
+export interface LocalCopyOptions {
+  readonly failpoint?: FailpointHook | undefined
+  /** Called around each change. Default: it is made at once. */
+  readonly exclusively?: Exclusively | undefined
+}
+
 /** A copy of a database, and what is known of it: the file, and where it stands in the replica's history. */
 export class LocalCopy {
   readonly file: LocalFile
   readonly #notes: NotesFile
   readonly #folder: StateFolder
   readonly #kernel: PageKernel
+  readonly #exclusively: Exclusively
   #position: Position
 
   /**
    * Opens a copy as the last process has left it, whatever ended that one.
    * @throws FollowerError `local-changed`, `promoted`
    */
-  static open(path: string, folder: StateFolder, notes: NotesFile, failpoint?: FailpointHook): LocalCopy {
+  static open(
+    path: string,
+    folder: StateFolder,
+    notes: NotesFile,
+    { failpoint, exclusively = (work) => work() }: LocalCopyOptions = {},
+  ): LocalCopy {
     if (notes.notes === undefined) throw localChanged(path, 'nothing is noted of it')
     const file = LocalFile.open(path, folder, failpoint)
     try {
@@ -41,17 +55,24 @@ export class LocalCopy {
       if (position.pageSize !== file.pageSize || position.commit !== file.commit) {
         throw localChanged(path, `it has ${file.commit} pages of ${file.pageSize} bytes`)
       }
-      return new LocalCopy(file, folder, notes, position)
+      return new LocalCopy(file, folder, notes, exclusively, position)
     } catch (error) {
       file.close()
       throw error
     }
   }
 
-  private constructor(file: LocalFile, folder: StateFolder, notes: NotesFile, position: Position) {
+  private constructor(
+    file: LocalFile,
+    folder: StateFolder,
+    notes: NotesFile,
+    exclusively: Exclusively,
+    position: Position,
+  ) {
     this.file = file
     this.#folder = folder
     this.#notes = notes
+    this.#exclusively = exclusively
     this.#position = position
     this.#kernel = createKernel({ pageSize: position.pageSize })
   }
@@ -128,7 +149,7 @@ export class LocalCopy {
       fields,
     }
     makeLocal(pageOne, { counter, commit: staged.commit, cookie })
-    await this.file.apply({
+    const change: FileChange = {
       commit: staged.commit,
       pgnos,
       read: (pgno, page) => {
@@ -137,8 +158,12 @@ export class LocalCopy {
       },
       note: () => this.#note(before, after),
       signal,
-    })
-    this.#position = after
+    }
+    await this.#exclusively(async () => {
+      await this.file.apply(change)
+      // Before anybody reads again: they must be able to tell which state they have.
+      this.#position = after
+    }, signal)
     return pgnos.length
   }
 

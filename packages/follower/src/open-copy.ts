@@ -52,7 +52,7 @@ export async function openCopy(
 }
 
 function takeUp(
-  { file, databaseId, emit, failpoint, onDiverged }: OpenContext,
+  { file, databaseId, emit, failpoint, exclusively, onDiverged }: OpenContext,
   folder: StateFolder,
   notes: NotesFile,
 ): { readonly copy: LocalCopy; readonly isForeign: boolean } {
@@ -60,7 +60,7 @@ function takeUp(
   const mine = notes.notes.databaseId
   const isForeign = mine !== undefined && databaseId !== undefined && mine !== databaseId
   if (isForeign && onDiverged !== 'rebase') throw wrongReplica()
-  const copy = LocalCopy.open(file, folder, notes, failpoint)
+  const copy = LocalCopy.open(file, folder, notes, { failpoint, exclusively })
   if (!isForeign && mine !== databaseId) copy.identify(databaseId)
   const { txid, postApplyChecksum } = copy.position
   emit({ type: 'resumed', pos: { txid, postApplyChecksum } })
@@ -73,10 +73,10 @@ async function begin(
   folder: StateFolder,
   notes: NotesFile,
 ): Promise<LocalCopy> {
-  const { replica, file, replace = false, emit, failpoint } = context
+  const { replica, file, replace = false, emit, failpoint, exclusively } = context
   const started = context.now()
   const result = await makeFirstCopy(replica, plan, file, notes, { ...context, overwrite: replace })
-  const copy = LocalCopy.open(file, folder, notes, failpoint)
+  const copy = LocalCopy.open(file, folder, notes, { failpoint, exclusively })
   const { pos, commit, bytesRead } = result
   emit({ type: 'restored', pos, commit, bytes: bytesRead, milliseconds: context.now() - started })
   return copy

@@ -4,6 +4,9 @@ import type { FollowerListener } from './events.ts'
 import type { FailpointHook } from './failpoint.ts'
 import type { PollOptions } from './search.ts'
 
+/** Runs a piece of work while nobody else uses the file. Rejects with the signal's reason when it aborts before that. */
+export type Exclusively = <T>(work: () => Promise<T>, signal: AbortSignal | undefined) => Promise<T>
+
 /** Options of `openFollower`. */
 export interface FollowerOptions {
   readonly replica: Replica
@@ -19,6 +22,11 @@ export interface FollowerOptions {
   readonly mayReplace?: ((path: string) => Promise<void>) | undefined
   /** What to do when the replica's history is not that of the copy: end with an error, or take it over. Default `refuse`. */
   readonly onDiverged?: 'refuse' | 'rebase' | undefined
+  /**
+   * Called around each change of the file: for whoever reads it in this process, and would block this thread until they let it go. Runs the work when nobody
+   * reads, and returns what it gives. Default: SQLite's own locks decide.
+   */
+  readonly exclusively?: Exclusively | undefined
   /** Ends it. */
   readonly signal?: AbortSignal | undefined
   readonly onEvent?: FollowerListener | undefined

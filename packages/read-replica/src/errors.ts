@@ -1,3 +1,5 @@
+import { formatTXID, type TXID } from '@sqlstream/ltx'
+
 /**
  * What went wrong with a read replica, for programs. A new code is a minor release.
  *
@@ -55,4 +57,21 @@ export function isReadReplicaError(error: unknown, code?: ReadReplicaErrorCode):
 /** The error of whatever is used after `close`. */
 export function closedError(): ReadReplicaError {
   return new ReadReplicaError('closed', 'the replica is closed')
+}
+
+/** The error of a query that could only read what may be too old. */
+export function staleError(shown: TXID, lagMs: number, maxLagMs: number, cause: unknown): ReadReplicaError {
+  return new ReadReplicaError(
+    'stale',
+    `the newest state that is known, TXID ${formatTXID(shown)}, was known to be the newest one ${Math.round(lagMs)} ms ago, more than ${maxLagMs}`,
+    { cause, hint: 'The cause says why newer states cannot be learnt of.' },
+  )
+}
+
+/** The error of a wait that took too long. */
+export function tooLateError(txid: TXID, shown: TXID, timeoutMs: number): ReadReplicaError {
+  return new ReadReplicaError(
+    'timed-out',
+    `TXID ${formatTXID(txid)} did not arrive in ${timeoutMs} ms: the newest is ${formatTXID(shown)}`,
+  )
 }

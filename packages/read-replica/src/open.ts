@@ -2,6 +2,7 @@ import { Replica } from '@sqlstream/replica'
 import { withObserver } from '@sqlstream/storage'
 import { SHARED_BYTES } from './bridge/shared-slots.ts'
 import { EngineClient, type StartEngine } from './engine-client.ts'
+import { type HydrateWith, Hydration } from './hydration/hydration.ts'
 import type { OpenOptions } from './options.ts'
 import { ReadReplica } from './read-replica.ts'
 import { ReplicaCore } from './replica-core.ts'
@@ -23,6 +24,7 @@ export interface EngineSetting {
 export async function openWith(
   start: StartEngine,
   options: OpenOptions & EngineSetting,
+  hydrate?: HydrateWith,
 ): Promise<ReadReplica> {
   const { signal, at, poll, cache, maxLagMs } = options
   signal?.throwIfAborted()
@@ -41,6 +43,7 @@ export async function openWith(
     const [session] = await Promise.all([core.openAt(at, { signal }), client.start(settings)])
     if (at) return new ReadReplica({ core, session })
     const polling = poll === false ? {} : (poll ?? {})
+    const { intervalMs = 1000 } = polling
     const follower: Follower = new Follower({
       source,
       plan: new FollowPlan(polling),
@@ -56,8 +59,9 @@ export async function openWith(
       session,
       follower,
       polls: poll !== false,
-      intervalMs: polling.intervalMs,
+      intervalMs,
       maxLagMs,
+      hydration: hydrate && new Hydration({ ...hydrate, replica: source.replica, intervalMs, now: core.now }),
     })
     return replica
   } catch (error) {

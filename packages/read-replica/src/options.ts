@@ -72,7 +72,9 @@ export interface Position {
 export interface ReplicaEvents {
   /** A newer state is shown from now on. */
   readonly advance: Position
-  /** Newer states could not be learnt of; it is tried again. */
+  /** Queries are answered by the local copy from now on. Again after each time they were not. */
+  readonly hydrated: Position
+  /** Newer states could not be learnt of, and it is tried again; or the local copy failed, and queries go to the backup. */
   readonly error: unknown
 }
 

@@ -1,49 +1,45 @@
-import { formatTXID, type TXID } from '@sqlstream/ltx'
+import type { TXID } from '@sqlstream/ltx'
 import type { AbortOptions } from '@sqlstream/replica'
 import { abortable, pause } from '@sqlstream/storage'
 import type { RowSet, SqlParams, Statement } from './engine/messages.ts'
-import { closedError, isReadReplicaError, ReadReplicaError } from './errors.ts'
+import { closedError, isReadReplicaError, staleError, tooLateError } from './errors.ts'
+import { iterateOnCopy, runOnCopy } from './hydration/answer.ts'
+import type { CopyState } from './hydration/copy.ts'
+import type { Hydration } from './hydration/hydration.ts'
+import { LocalSnapshot } from './hydration/local-snapshot.ts'
+import { Listeners } from './listeners.ts'
 import type { At, Position, ReplicaEvents, ReplicaStats, WaitForOptions } from './options.ts'
+import { Reads } from './reads.ts'
 import type { ReplicaCore } from './replica-core.ts'
-import { type Row, rowsOf } from './rows.ts'
+import type { ReadReplicaParts } from './replica-parts.ts'
+import type { Row } from './rows.ts'
 import type { ReadTx, SessionClient } from './session-client.ts'
 import type { Follower } from './source/follower.ts'
 import type { ViewState } from './view/view.ts'
-
-/** What makes a replica: made by `openReplica`. */
-export interface ReadReplicaParts {
-  readonly core: ReplicaCore
-  readonly session: SessionClient
-  /** Absent: the state is fixed. */
-  readonly follower?: Follower | undefined
-  readonly intervalMs?: number | undefined
-  /** Whether to look for new states without being asked. */
-  readonly polls?: boolean | undefined
-  readonly maxLagMs?: number | undefined
-}
 
 /**
  * A backup as a read-only SQLite database. Pages are fetched when SQLite asks for them. Each query reads one committed state, never an older one than a query before
  * it. Failures: ReadReplicaError, ReplicaError, the store's errors; an abort rejects with `signal.reason`.
  */
-export class ReadReplica implements ReadTx, AsyncDisposable {
+export class ReadReplica extends Reads implements AsyncDisposable {
   readonly #core: ReplicaCore
   readonly #session: SessionClient
   readonly #follower: Follower | undefined
   readonly #intervalMs: number
   readonly #maxLagMs: number
   readonly #polls: boolean
-  readonly #listeners: { [E in keyof ReplicaEvents]: Set<(value: ReplicaEvents[E]) => void> } = {
-    advance: new Set(),
-    error: new Set(),
-  }
+  readonly #hydration: Hydration | undefined
+  readonly #listeners = new Listeners()
   readonly #closing = new AbortController()
   /** What was shown last: it can be asked for after the end, too. */
   #shown: Pick<ViewState, 'txid' | 'time'>
   #timer: ReturnType<typeof setTimeout> | undefined
   #lastError: unknown
+  /** What the local copy has shown last. */
+  #hydrated: CopyState | undefined
 
   constructor(parts: ReadReplicaParts) {
+    super()
     this.#core = parts.core
     this.#session = parts.session
     this.#shown = parts.core.source.recordOf(parts.session.number)
@@ -51,6 +47,17 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
     this.#intervalMs = parts.intervalMs ?? 1000
     this.#maxLagMs = parts.maxLagMs ?? Number.POSITIVE_INFINITY
     this.#polls = (parts.polls ?? false) && parts.follower !== undefined
+    this.#hydration = parts.hydration
+    this.#hydration?.begin({
+      shown: () => this.#shown.txid,
+      confirmed: () => this.#confirmed,
+      moved: (state) => this.#move(state),
+      serving: (state) => {
+        this.#move(state)
+        this.#listeners.tell('hydrated', this.position)
+      },
+      failed: (error) => this.#listeners.tell('error', error),
+    })
     this.#plan()
   }
 
@@ -59,32 +66,14 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
     return { txid: this.#shown.txid, time: new Date(this.#shown.time) }
   }
 
+  /** Who answers queries: the backup, or a local copy of it. States of the past always come from the backup. */
+  get source(): 'remote' | 'hydrated' {
+    return this.#hydration?.isServing ? 'hydrated' : 'remote'
+  }
+
   /** How long ago this state was known to be the newest one, ms; 0 for a fixed state. */
   get lagMs(): number {
-    return this.#follower ? Math.max(0, this.#core.now() - this.#follower.confirmed) : 0
-  }
-
-  async all<T = Row>(sql: string, params?: SqlParams, options: AbortOptions = {}): Promise<T[]> {
-    const [rows] = await this.batch([[sql, params]], options)
-    return rows as T[]
-  }
-
-  async get<T = Row>(sql: string, params?: SqlParams, options: AbortOptions = {}): Promise<T | undefined> {
-    const [row] = await this.all<T>(sql, params, options)
-    return row
-  }
-
-  async table(sql: string, params?: SqlParams, options: AbortOptions = {}): Promise<RowSet> {
-    const [set] = await this.#run([{ sql, params }], options)
-    return set as RowSet
-  }
-
-  async batch(
-    list: readonly (readonly [sql: string, params?: SqlParams | undefined])[],
-    options: AbortOptions = {},
-  ): Promise<Row[][]> {
-    const statements = list.map(([sql, params]) => ({ sql, params }))
-    return (await this.#run(statements, options)).map(rowsOf)
+    return this.#confirmed === undefined ? 0 : Math.max(0, this.#core.now() - this.#confirmed)
   }
 
   async *iterate<T = Row>(
@@ -93,6 +82,7 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
     options: AbortOptions = {},
   ): AsyncGenerator<T, void, void> {
     await this.#mustBeFresh(options)
+    if (yield* iterateOnCopy<T>(this.#hydration, { sql, params }, options)) return
     const session = await this.#fork(options)
     try {
       for await (const rows of session.iterate({ sql, params }, options, this.#confirmed)) yield* rows as T[]
@@ -107,6 +97,15 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
     options: AbortOptions = {},
   ): Promise<R> {
     await this.#mustBeFresh(options)
+    const reads = await this.#hydration?.enter(options.signal)
+    if (reads) {
+      const local = new LocalSnapshot(reads, () => this.#mustBeOpen())
+      try {
+        return await work(local)
+      } finally {
+        local.end()
+      }
+    }
     const session = await this.#fork(options)
     const pinned = new ReadReplica({ core: this.#core, session })
     try {
@@ -143,12 +142,12 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
     const timer =
       timeoutMs === undefined
         ? undefined
-        : setTimeout(() => giveUp.abort(this.#tooLate(txid, timeoutMs)), timeoutMs)
+        : setTimeout(() => giveUp.abort(tooLateError(txid, this.#shown.txid, timeoutMs)), timeoutMs)
     const any = AbortSignal.any([giveUp.signal, this.#closing.signal, ...(signal ? [signal] : [])])
     try {
       for (let pauseMs = 10; this.#shown.txid < txid; pauseMs = Math.min(2 * pauseMs, this.#intervalMs)) {
-        if (!this.#follower) throw this.#tooLate(txid, 0)
-        await abortable(this.#round(false, {}), any)
+        if (!this.#follower) throw tooLateError(txid, this.#shown.txid, 0)
+        await this.#round(false, { signal: any })
         if (this.#shown.txid < txid) await pause(pauseMs, any)
       }
     } finally {
@@ -161,12 +160,12 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
   }
 
   on<E extends keyof ReplicaEvents>(event: E, listener: (value: ReplicaEvents[E]) => void): this {
-    this.#listeners[event].add(listener)
+    this.#listeners.add(event, listener)
     return this
   }
 
   off<E extends keyof ReplicaEvents>(event: E, listener: (value: ReplicaEvents[E]) => void): this {
-    this.#listeners[event].delete(listener)
+    this.#listeners.remove(event, listener)
     return this
   }
 
@@ -182,17 +181,28 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
 
   /** A newer state, from the follower. */
   show(state: Pick<ViewState, 'txid' | 'time'>): void {
+    // The backup may be behind the local copy, whose states were shown.
+    if (state.txid < this.#shown.txid) return
     const isNewer = state.txid > this.#shown.txid
     this.#shown = state
-    if (isNewer) this.#tell('advance', this.position)
+    if (isNewer) this.#listeners.tell('advance', this.position)
+  }
+
+  #move(state: CopyState): void {
+    this.#hydrated = state
+    this.show(state)
   }
 
   get #confirmed(): number | undefined {
-    return this.#follower?.confirmed
+    // Whoever has looked last: what is shown is no older than either of them.
+    return this.#follower && Math.max(this.#follower.confirmed, this.#hydration?.confirmed ?? 0)
   }
 
-  async #run(statements: readonly Statement[], options: AbortOptions): Promise<readonly RowSet[]> {
+  protected async run(statements: readonly Statement[], options: AbortOptions): Promise<readonly RowSet[]> {
     await this.#mustBeFresh(options)
+    const local = await runOnCopy(this.#hydration, statements, options)
+    if (local) return local
+    await this.#mustReachShown(options)
     try {
       return await this.#session.run(statements, options, this.#confirmed)
     } catch (error) {
@@ -205,11 +215,24 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
   async #letGo(): Promise<void> {
     clearTimeout(this.#timer)
     this.#closing.abort(closedError())
+    await this.#hydration?.close()
     await this.#core.closeSession(this.#session)
   }
 
+  /** A session of the backup. */
   async #fork(options: AbortOptions): Promise<SessionClient> {
+    await this.#mustReachShown(options)
     return await this.#core.fork(this.#session, options)
+  }
+
+  /** The backup is not followed while the copy serves. */
+  async #mustReachShown({ signal }: AbortOptions): Promise<void> {
+    const { txid } = this.#shown
+    const hydrated = this.#hydrated
+    if (!hydrated || !this.#follower) return
+    if (this.#core.source.recordOf(this.#session.number).txid >= txid) return
+    const checksum = hydrated.txid === txid ? hydrated.checksum : undefined
+    await abortable(this.#follower.reach({ txid, checksum }, this.#closing.signal), signal)
   }
 
   #mustBeOpen(): void {
@@ -228,11 +251,7 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
       cause = error
     }
     if (this.lagMs <= this.#maxLagMs) return
-    throw new ReadReplicaError(
-      'stale',
-      `the newest state that is known, TXID ${formatTXID(this.#shown.txid)}, was known to be the newest one ${Math.round(this.lagMs)} ms ago, more than ${this.#maxLagMs}`,
-      { cause: cause ?? this.#lastError, hint: 'The cause says why newer states cannot be learnt of.' },
-    )
+    throw staleError(this.#shown.txid, this.lagMs, this.#maxLagMs, cause ?? this.#lastError)
   }
 
   async #hasAdvanced(options: AbortOptions): Promise<boolean> {
@@ -244,8 +263,12 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
 
   async #round(isThorough: boolean, options: AbortOptions): Promise<boolean> {
     const { txid } = this.#shown
-    const work = (this.#follower as Follower).round({ isThorough, signal: this.#closing.signal })
-    await abortable(work, options.signal)
+    const ofCopy = this.#hydration && (await abortable(this.#hydration.round(isThorough), options.signal))
+    if (ofCopy === undefined) {
+      await this.#mustReachShown(options)
+      const work = (this.#follower as Follower).round({ isThorough, signal: this.#closing.signal })
+      await abortable(work, options.signal)
+    }
     this.#lastError = undefined
     return this.#shown.txid > txid
   }
@@ -261,20 +284,8 @@ export class ReadReplica implements ReadTx, AsyncDisposable {
     } catch (error) {
       if (this.#closing.signal.aborted) return
       this.#lastError = error
-      this.#tell('error', error)
+      this.#listeners.tell('error', error)
     }
     this.#plan()
-  }
-
-  #tell<E extends keyof ReplicaEvents>(event: E, value: ReplicaEvents[E]): void {
-    for (const listener of this.#listeners[event]) listener(value)
-  }
-
-  #tooLate(txid: TXID, timeoutMs: number): ReadReplicaError {
-    const shown = formatTXID(this.#shown.txid)
-    return new ReadReplicaError(
-      'timed-out',
-      `TXID ${formatTXID(txid)} did not arrive in ${timeoutMs} ms: the newest is ${shown}`,
-    )
   }
 }

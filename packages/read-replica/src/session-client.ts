@@ -1,5 +1,5 @@
 import type { AbortOptions } from '@sqlstream/replica'
-import type { EngineReply, RowSet, SqlParams, Statement } from './engine/messages.ts'
+import type { EngineReply, RowSet, ShownState, SqlParams, Statement } from './engine/messages.ts'
 import type { EngineClient } from './engine-client.ts'
 import { ReadReplicaError } from './errors.ts'
 import { FilesNeeded } from './pages/page-source.ts'
@@ -33,11 +33,14 @@ export class SessionClient {
   readonly number: number
   readonly #client: EngineClient
   readonly #findFiles: FindFiles
+  readonly #shown: ShownState | undefined
 
-  constructor(client: EngineClient, number: number, findFiles: FindFiles) {
+  /** @param shown the state of a local copy */
+  constructor(client: EngineClient, number: number, findFiles: FindFiles, shown?: ShownState) {
     this.#client = client
     this.number = number
     this.#findFiles = findFiles
+    this.#shown = shown
   }
 
   async run(
@@ -45,7 +48,7 @@ export class SessionClient {
     options: AbortOptions,
     confirmed: number | undefined,
   ): Promise<readonly RowSet[]> {
-    const call = { type: 'run', session: this.number, statements, confirmed } as const
+    const call = { type: 'run', session: this.number, statements, confirmed, shown: this.#shown } as const
     const { sets } = await this.#again(() => this.#client.call(call, options), options)
     return sets
   }
@@ -57,7 +60,7 @@ export class SessionClient {
     confirmed: number | undefined,
   ): AsyncGenerator<Row[], void, void> {
     const { number: session } = this
-    const begin = { type: 'begin', session, statement, confirmed } as const
+    const begin = { type: 'begin', session, statement, confirmed, shown: this.#shown } as const
     await this.#again(() => this.#client.call(begin, options), options)
     for (;;) {
       const { sets, isLast } = await this.#next(options)

@@ -33,7 +33,7 @@ describe('a replica of a small database', () => {
   })
 
   test('Q1: gives the values of SQLite: integers of 64 bits, floats, text, blobs, null', async () => {
-    const sql = `SELECT 1 AS a, 9223372036854775807 AS b, -9007199254740993 AS c, 1.5 AS d, 'é' || char(0) || '😀' AS e, x'00ff' AS f, null AS g, '' AS h, x'' AS i`
+    const sql = `SELECT 1 AS a, 9223372036854775807 AS b, -9007199254740993 AS c, 1.5 AS d, 'é' || char(0) || '😀' AS e, x'00ff' AS f, null AS g, '' AS h, x'' AS i, char(65279) || 'x' AS j`
     expect(await replica.get(sql)).toEqual({
       a: 1,
       b: 9223372036854775807n,
@@ -44,6 +44,7 @@ describe('a replica of a small database', () => {
       g: null,
       h: '',
       i: new Uint8Array(),
+      j: '\ufeffx',
     })
   })
 

@@ -1,3 +1,4 @@
+import { SqlFailure, UsageError } from './failures.ts'
 import type { RowSet, SqlParams, SqlValue, Statement } from './messages.ts'
 import { type Pointer, SQLITE, type SqliteExports, type SqliteModule } from './sqlite-module.ts'
 import { VFS_NAME } from './vfs.ts'
@@ -6,22 +7,6 @@ import { VFS_NAME } from './vfs.ts'
 const MOST_STATEMENTS = 64
 /** How often SQLite asks whether to go on, in steps of its virtual machine: about every millisecond. */
 const PROGRESS_STEPS = 20_000
-
-/** SQLite has refused or failed. */
-export class SqlFailure extends Error {
-  override readonly name = 'SqlFailure'
-  readonly sqliteCode: string
-
-  constructor(message: string, sqliteCode: string) {
-    super(message)
-    this.sqliteCode = sqliteCode
-  }
-}
-
-/** What was asked for makes no sense to begin with. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
 
 /** A statement that has begun. */
 export interface Cursor {
@@ -36,7 +21,8 @@ export class Connection {
   readonly #db: Pointer
   readonly #statements = new Map<string, Pointer>()
   readonly #names = new Map<Pointer, { readonly compiled: number; readonly columns: readonly string[] }>()
-  readonly #decoder = new TextDecoder()
+  // A text may begin with U+FEFF.
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   readonly #encoder = new TextEncoder()
 
   /** @param isStopped asked now and then while a statement runs: true ends it with SQLITE_INTERRUPT */

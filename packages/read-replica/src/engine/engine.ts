@@ -5,7 +5,7 @@ import { DamagedFile, FetchFailed, FileGone, FilesNeeded, StoreFailed } from '..
 import { Pager } from '../pages/pager.ts'
 import type { Base } from '../view/view.ts'
 import { updatedView, type ViewUpdate } from '../view/view-update.ts'
-import { SqlFailure, UsageError } from './connection.ts'
+import { OpenTransaction, SqlFailure, UsageError } from './failures.ts'
 import type {
   EngineFailure,
   EngineOptions,
@@ -168,10 +168,6 @@ export class Engine {
     if (!session) throw new UsageError('it is closed')
     return session
   }
-}
-
-class OpenTransaction extends Error {
-  override readonly name = 'OpenTransaction'
 }
 
 function describe(error: unknown): EngineFailure {

@@ -1,3 +1,4 @@
+import type { TXID } from '@sqlstream/ltx'
 import type { ReadAheadOptions } from '../pages/read-ahead.ts'
 import type { ViewUpdate } from '../view/view-update.ts'
 
@@ -26,6 +27,13 @@ export interface EngineOptions {
   readonly wasmUrl?: string | undefined
 }
 
+/** A state, as the functions in SQL tell it. */
+export interface ShownState {
+  readonly txid: TXID
+  /** Milliseconds since the Unix epoch. */
+  readonly time: number
+}
+
 /** What is asked of the thread of SQLite. All but `view` and `forget` are answered, in their order. */
 export type EngineRequest =
   | { readonly type: 'start'; readonly call: number; readonly options: EngineOptions }
@@ -47,6 +55,8 @@ export type EngineRequest =
       readonly statements: readonly Statement[]
       /** Until when the state is known to be the newest, ms; undefined where that does not matter. */
       readonly confirmed: number | undefined
+      /** Of a local copy: the state that it has. */
+      readonly shown?: ShownState | undefined
     }
   /** Begins a statement whose rows are fetched by `next`; a session has one at a time. */
   | {
@@ -55,6 +65,8 @@ export type EngineRequest =
       readonly session: number
       readonly statement: Statement
       readonly confirmed: number | undefined
+      /** Of a local copy: the state that it has. */
+      readonly shown?: ShownState | undefined
     }
   | { readonly type: 'next'; readonly call: number; readonly session: number }
   | { readonly type: 'close'; readonly call: number; readonly session: number }

@@ -1,1 +1,2 @@
-export { openReplica } from './open-replica.ts'
+export type { HydrateOptions } from './hydrate.ts'
+export { type NodeOpenOptions, openReplica } from './open-replica.ts'

@@ -1,32 +1,23 @@
-import { Worker } from 'node:worker_threads'
-import type { EngineEvents, EngineLink } from '../engine-client.ts'
 import { openWith } from '../open.ts'
 import type { OpenOptions } from '../options.ts'
 import type { ReadReplica } from '../read-replica.ts'
+import { type HydrateOptions, hydrateWith } from './hydrate.ts'
+import { startWorker } from './start-worker.ts'
+
+/** How a backup is opened in Node. */
+export interface NodeOpenOptions extends OpenOptions {
+  /** Make a local copy in the background, and let it answer queries when it has caught up. Needs `@sqlstream/follower`. Not for a fixed state. */
+  readonly hydrate?: HydrateOptions | undefined
+}
 
 /**
  * Opens a backup as a read-only database. SQLite runs in a thread of its own; this thread fetches what it asks for, so it must not be blocked for long. A replica that
  * polls keeps the process alive until it is closed.
  *
- * @throws ReplicaError when nothing can be opened there, the store's errors, the reason of the signal
+ * @throws ReplicaError when nothing can be opened there, the store's errors, the reason of the signal; ReadReplicaError `engine` when `hydrate` cannot work here
  */
-export async function openReplica(options: OpenOptions): Promise<ReadReplica> {
-  return await openWith(startWorker, options)
-}
-
-function startWorker({ onMessage, onEnd }: EngineEvents): EngineLink {
-  const isSource = import.meta.url.endsWith('.ts')
-  const worker = new Worker(new URL(`./engine-worker${isSource ? '.ts' : '.js'}`, import.meta.url), {
-    name: 'sqlstream-sqlite',
-    // The process's own flags are not for this thread; sources import sources.
-    execArgv: isSource ? ['--conditions=@sqlstream/source'] : [],
-  })
-  worker.on('message', onMessage)
-  worker.on('error', onEnd)
-  worker.on('exit', (code) => onEnd(new Error(`it exited with code ${code}`)))
-  return {
-    post: (message, transfer) => worker.postMessage(message, transfer),
-    setBusy: (busy) => (busy ? worker.ref() : worker.unref()),
-    terminate: () => worker.terminate(),
-  }
+export async function openReplica({ hydrate, ...options }: NodeOpenOptions): Promise<ReadReplica> {
+  if (hydrate && options.at) throw new TypeError('a fixed state is not hydrated: restore it')
+  const copy = hydrate && (await hydrateWith(hydrate))
+  return await openWith((events) => startWorker('engine-worker', events), options, copy)
 }

@@ -1,4 +1,4 @@
-import { isLTXError, type TXID, toTXID } from '@sqlstream/ltx'
+import { type Checksum, formatTXID, isLTXError, type TXID, toTXID } from '@sqlstream/ltx'
 import {
   type Catalog,
   capturesAfter,
@@ -22,7 +22,7 @@ import {
   type ViewRecord,
   viewFile,
 } from './load-view.ts'
-import type { ReplicaSource } from './replica-source.ts'
+import { isUnreachable, type ReplicaSource } from './replica-source.ts'
 
 /** Files that are read at a time. */
 const PARALLEL_FILES = 16
@@ -39,6 +39,13 @@ export interface FollowerOptions {
   readonly adopt: (view: LoadedView) => void
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number
+}
+
+/** A state that was shown. */
+export interface ReachedState {
+  readonly txid: TXID
+  /** Of all its pages, where it is known. */
+  readonly checksum: Checksum | undefined
 }
 
 /** Learns of new states, one round at a time. */
@@ -87,6 +94,41 @@ export class Follower {
     } finally {
       this.#round = undefined
     }
+  }
+
+  /**
+   * Shows a state that was shown already, by whoever was ahead of this one, or a newer one.
+   *
+   * @throws ReadReplicaError `went-back` when there is none; as a round
+   */
+  async reach(state: ReachedState, signal: AbortSignal | undefined): Promise<void> {
+    while (this.#round !== undefined) await this.#round.catch(() => undefined)
+    if (this.#record.txid >= state.txid) return
+    this.#round = this.#runReach(state, signal)
+    try {
+      await this.#round
+    } finally {
+      this.#round = undefined
+    }
+  }
+
+  async #runReach({ txid, checksum }: ReachedState, signal: AbortSignal | undefined): Promise<boolean> {
+    const { replica, files } = this.#source
+    try {
+      return await this.#source.update(this.#session, async (held) => {
+        const view = await loadView(replica, files, { kind: 'txid', txid }, { held, signal })
+        const found = view.record.checksum
+        if (found !== undefined && checksum !== undefined && found !== checksum) throw otherHistory(txid)
+        this.#adopt(view)
+        return true
+      })
+    } catch (error) {
+      if (!isUnreachable(error)) throw error
+    }
+    // Merged into later ones, it cannot be compared any more.
+    await this.#listAll(signal)
+    if (this.#record.txid < txid) throw wentBack(txid, this.#record.txid)
+    return true
   }
 
   async #runRound(isThorough: boolean, signal: AbortSignal | undefined): Promise<boolean> {
@@ -218,6 +260,16 @@ function wentBack(txid: TXID, head: TXID): ReadReplicaError {
     `the backup ends at TXID ${head}, although TXID ${txid} was read from it already`,
     {
       hint: 'Another database is backed up here now, or files were deleted: open it anew to read what is there.',
+    },
+  )
+}
+
+function otherHistory(txid: TXID): ReadReplicaError {
+  return new ReadReplicaError(
+    'went-back',
+    `TXID ${formatTXID(txid)} of the backup is not the state that was read as that`,
+    {
+      hint: 'Somebody else goes on with this backup from an earlier state: open it anew to read what is there.',
     },
   )
 }

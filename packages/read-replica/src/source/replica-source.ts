@@ -1,5 +1,11 @@
 import { formatTXID, type TXID } from '@sqlstream/ltx'
-import { type AbortOptions, isReplicaError, type Replica, type ReplicaErrorCode } from '@sqlstream/replica'
+import {
+  type AbortOptions,
+  isReplicaError,
+  type Replica,
+  type ReplicaError,
+  type ReplicaErrorCode,
+} from '@sqlstream/replica'
 import { discardBody, isStorageError, readResumable } from '@sqlstream/storage'
 import type { PageServer } from '../engine-client.ts'
 import { closedError, ReadReplicaError } from '../errors.ts'
@@ -131,7 +137,7 @@ export class ReplicaSource implements PageServer {
         if (this.#records.get(session)?.txid === txid) this.setRecord(session, view.record)
         return use(view)
       } catch (cause) {
-        if (!isReplicaError(cause) || !UNREACHABLE.has(cause.code)) throw cause
+        if (!isUnreachable(cause)) throw cause
         throw snapshotGone(txid as TXID, cause)
       }
     })
@@ -161,6 +167,11 @@ export class ReplicaSource implements PageServer {
     this.markGone(file)
     return new FileGone()
   }
+}
+
+/** Whether an error says that no plan leads to a state. */
+export function isUnreachable(error: unknown): error is ReplicaError {
+  return isReplicaError(error) && UNREACHABLE.has(error.code)
 }
 
 function snapshotGone(txid: TXID, cause: Error): ReadReplicaError {
