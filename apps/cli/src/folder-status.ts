@@ -22,11 +22,13 @@ export async function readFolderStatus(folder: string, options: FindOptions): Pr
     list.push(await rowOf(path, relpath, logs))
   }
   list.sort(byUrgency)
-  const since = list[0]?.pendingSince
+  const since = list.find(({ pendingSince }) => pendingSince !== undefined)?.pendingSince
   return {
     folder,
     databases: list.length,
     running: list.filter(({ running }) => running).length,
+    resting: list.filter(({ resting }) => resting).length,
+    givenUp: list.filter(({ givenUp }) => givenUp).length,
     captured: list.filter(({ captured }) => captured !== undefined).length,
     pending: list.filter(({ pendingFiles }) => pendingFiles > 0).length,
     unreadable: list.filter((row) => row.error !== undefined).length,
@@ -40,14 +42,20 @@ export async function readFolderStatus(folder: string, options: FindOptions): Pr
 
 /** The same for people; of thousands the first ones, which need attention most. */
 export function folderStatusLines(status: FolderStatusJSON): string[] {
-  const { databases, running, captured, pending, pendingFiles, pendingBytes, pendingSince, list } = status
+  const { databases, running, resting, givenUp, captured, list } = status
+  const { pending, pendingFiles, pendingBytes, pendingSince } = status
   const shown = list.slice(0, MOST_ROWS)
   const since = pendingSince === undefined ? '' : `, the oldest since ${pendingSince}`
   return [
-    `${status.folder}: ${formatCount(databases, 'database')}, ${running} being replicated now, ${captured} captured from here`,
+    `${status.folder}: ${formatCount(databases, 'database')}, ${running} being replicated now, ${resting} resting, ${captured} captured from here`,
     pending === 0
       ? '  nothing that was captured waits for upload'
       : `  ${formatCount(pendingFiles, 'file')} (${formatBytes(pendingBytes)}) of ${formatCount(pending, 'database')} wait for upload${since}`,
+    ...(givenUp === 0
+      ? []
+      : [
+          `warning: captures of ${formatCount(givenUp, 'database')} were given up for want of disk space: the replica lacks them until all pages were compared`,
+        ]),
     ...status.problems.map(({ path, message }) => `warning: ${path}: ${message}`),
     ...(shown.length === 0 ? [] : [formatTable(COLUMNS, shown.map(cellsOf))]),
     ...(list.length > shown.length ? [`and ${list.length - shown.length} more; --json has them all`] : []),
@@ -65,10 +73,9 @@ const COLUMNS = [
 ] as const
 
 function cellsOf(row: Row): string[] {
-  const state = row.running ? 'running' : row.captured === undefined ? 'never' : 'stopped'
   return [
     row.database,
-    row.error === undefined ? state : `unreadable: ${row.error.code}`,
+    row.givenUp ? `${stateOf(row)}, given up` : stateOf(row),
     row.captured ?? '-',
     row.timestamp ?? '-',
     String(row.pendingFiles),
@@ -77,15 +84,24 @@ function cellsOf(row: Row): string[] {
   ]
 }
 
+function stateOf({ error, running, resting, captured }: Row): string {
+  if (error !== undefined) return `unreadable: ${error.code}`
+  if (running) return 'running'
+  if (resting) return 'resting'
+  return captured === undefined ? 'never' : 'stopped'
+}
+
 async function rowOf(path: string, relpath: string, logs: NonNullable<StatusOptions['logs']>): Promise<Row> {
   const none = { database: relpath, running: false, pendingFiles: 0, pendingBytes: 0 }
   try {
     const local = await readStatus(path, { logs })
     if (local === undefined) return none
-    const { captured, timestamp, pendingFiles, pendingBytes, pendingSince, running } = local
+    const { captured, timestamp, pendingFiles, pendingBytes, pendingSince, running, resting, givenUp } = local
     return {
       database: relpath,
       running,
+      ...(resting && { resting }),
+      ...(givenUp && { givenUp }),
       ...(captured === undefined ? {} : { captured: formatTXID(captured.txid) }),
       ...(timestamp === undefined ? {} : { timestamp: new Date(timestamp).toISOString() }),
       pendingFiles,
@@ -98,17 +114,18 @@ async function rowOf(path: string, relpath: string, logs: NonNullable<StatusOpti
   }
 }
 
-/** What waits for longest, what cannot be read, what was never captured, the others. */
+/** What was given up, what waits for longest, what cannot be read, what was never captured, the others. */
 function byUrgency(a: Row, b: Row): number {
   return (
     rank(a) - rank(b) || order(a.pendingSince ?? '', b.pendingSince ?? '') || order(a.database, b.database)
   )
 }
 
-function rank({ pendingFiles, error, captured }: Row): number {
-  if (pendingFiles > 0) return 0
-  if (error !== undefined) return 1
-  return captured === undefined ? 2 : 3
+function rank({ givenUp, pendingFiles, error, captured }: Row): number {
+  if (givenUp) return 0
+  if (pendingFiles > 0) return 1
+  if (error !== undefined) return 2
+  return captured === undefined ? 3 : 4
 }
 
 function order(a: string, b: string): number {

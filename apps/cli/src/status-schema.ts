@@ -9,6 +9,8 @@ export const status = z.strictObject({
   replicated: z.boolean(),
   /** A replicator holds the database's lock now. */
   running: z.boolean(),
+  /** It was let go with everything in its replica: its process looks for writes, or the next one will. */
+  resting: z.literal(true).optional(),
   stateDir: z.string().optional(),
   captured: z.strictObject({ txid: hex64, postApplyChecksum: hex64 }).optional(),
   timestamp: instant.optional(),
@@ -35,6 +37,10 @@ export const folderStatus = z.strictObject({
   databases: count,
   /** How many a replicator holds now. */
   running: count,
+  /** How many were let go with everything in their replica. */
+  resting: count,
+  /** Of how many captures were given up for want of disk space. */
+  givenUp: count,
   /** Of how many something was captured here. */
   captured: count,
   /** How many have files that wait for upload. */
@@ -47,11 +53,13 @@ export const folderStatus = z.strictObject({
   pendingSince: instant.optional(),
   /** What could not be looked at. */
   problems: z.array(z.strictObject({ path: z.string(), message: z.string() })),
-  /** Those first whose files wait for longest, then those that were never captured. */
+  /** Those first of which captures were given up, then those whose files wait for longest, then those that were never captured. */
   list: z.array(
     z.strictObject({
       database: z.string(),
       running: z.boolean(),
+      resting: z.literal(true).optional(),
+      givenUp: z.literal(true).optional(),
       captured: hex64.optional(),
       timestamp: instant.optional(),
       pendingFiles: count,

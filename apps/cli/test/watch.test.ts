@@ -307,11 +307,40 @@ describe('status --watch', () => {
     expect(shown.list.map((row) => row.database)).toEqual(['x/late.db', 'new.db', 'a.db'])
     expect(shown.list[0]).toMatchObject({ running: true, pendingSince: shown.pendingSince })
     const table = await runCLI(['status', '--watch', folder.join('data'), '--exclude', 'x'])
-    expect(table.stdout).toMatch(/: 2 databases, 0 being replicated now, 1 captured/)
+    expect(table.stdout).toMatch(/: 2 databases, 0 being replicated now, 1 resting, 1 captured/)
     expect(table.stdout).toMatch(/^new\.db +never /m)
-    expect(table.stdout).toMatch(/^a\.db +stopped +0000000000000001 /m)
+    expect(table.stdout).toMatch(/^a\.db +resting +0000000000000001 /m)
+    expect((await runCLI(['status', folder.join('data/a.db')])).stdout).toMatch(/a\.db: at rest since/)
     cli.child.kill('SIGINT')
     expect((await cli.result).status).toBe(EXIT.interrupted)
+  })
+
+  test('tells first of which databases captures were given up', async () => {
+    database('a.db')
+    const late = database('x/late.db')
+    const words = [
+      'replicate',
+      late.path,
+      folder.join('backup/x/late.db'),
+      '--json',
+      '--sync-interval',
+      '20ms',
+    ]
+    const cli = startCLI([...words, '--max-spool', '1B'])
+    await cli.line(/"type":"state".*"to":"(idle|capturing)"/)
+    renameSync(folder.join('backup'), folder.join('away'))
+    writeFileSync(folder.join('backup'), 'a file where the folder was')
+    late.commit(2)
+    await cli.line(/"type":"given-up"/)
+    cli.child.kill('SIGKILL')
+    await cli.result
+    const { stdout } = await runCLI(['status', folder.join('data'), '--json'])
+    const shown = SCHEMAS['status-folder'].parse(JSON.parse(stdout))
+    expect(shown).toMatchObject({ databases: 2, givenUp: 1 })
+    expect(shown.list[0]).toMatchObject({ database: 'x/late.db', givenUp: true })
+    const table = await runCLI(['status', folder.join('data')])
+    expect(table.stdout).toMatch(/^warning: captures of 1 database were given up/m)
+    expect(table.stdout).toMatch(/^x\/late\.db +stopped, given up /m)
   })
 
   test('takes a folder that is there, without a URL', async () => {

@@ -99,7 +99,7 @@ export class Primary {
     try {
       // Refuse what is not a WAL database before anything is created beside it.
       checkReplicable(options.database)
-      createStateFolder(folder)
+      createStateFolder(folder, resting !== undefined)
       lock = takeLocalLock(folder)
       backlog.behind(context.since)
       const lifecycle = new Lifecycle((event) => {

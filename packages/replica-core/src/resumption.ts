@@ -34,7 +34,7 @@ export class Resumption {
 
   /** At the start, with the holder in its place. */
   async begin({ decision, signature }: Continuation): Promise<void> {
-    const { lifecycle, rebuild, capture } = this.#c
+    const { lifecycle, rebuild, captureState, capture } = this.#c
     if (decision.kind === 'snapshot' || decision.kind === 'owing') return this.goOn(decision)
     for (const file of decision.pending) this.#c.uploader().enqueue({ kind: 'file', file })
     const attachment = this.#c.attachment()
@@ -43,6 +43,7 @@ export class Resumption {
     } else if (attachment.capture.continues(signature)) {
       lifecycle.transition('proven')
       try {
+        if (attachment.capture.isBehind()) await captureState.prepare()
         await capture()
       } catch (error) {
         if (!isPrimaryError(error, 'wal-discontinuous')) throw error

@@ -14,6 +14,8 @@ export interface LocalStatus {
   readonly stateDir: string
   /** A process replicates the database now. */
   readonly running: boolean
+  /** It was let go with everything in its replica: its process looks for writes, or the next one will. */
+  readonly resting?: true
   /** Last captured transaction; absent before the first snapshot. */
   readonly captured?: Pos
   /** Its time, ms since the epoch. */
@@ -65,6 +67,7 @@ export async function readStatus(
     database,
     stateDir: folder.path,
     running,
+    ...(!running && existsSync(folder.rest) && { resting: true }),
     ...(position && {
       captured: { txid: position.txid, postApplyChecksum: position.postApplyChecksum },
       timestamp: position.timestamp,

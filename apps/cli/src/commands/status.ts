@@ -145,7 +145,13 @@ export default class Status extends ControlCommand {
 
   #print(status: StatusJSON): void {
     const { captured, replica } = status
-    this.log(`${status.database}: ${status.running ? 'being replicated now' : 'no replicator is running'}`)
+    const resting = 'at rest since all of it was in its replica'
+    const state = status.running
+      ? 'being replicated now'
+      : status.resting
+        ? resting
+        : 'no replicator is running'
+    this.log(`${status.database}: ${state}`)
     if (captured === undefined) this.log('  nothing was captured from here yet')
     else {
       this.log(`  captured up to TXID ${captured.txid}, state of ${status.timestamp}`)
@@ -188,6 +194,7 @@ function localJSON(local: LocalStatus): Partial<StatusJSON> {
     stateDir: local.stateDir,
     pendingFiles: local.pendingFiles,
     pendingBytes: local.pendingBytes,
+    ...(local.resting && { resting: true }),
     ...(local.givenUp && { givenUp: true }),
     ...(captured === undefined
       ? {}

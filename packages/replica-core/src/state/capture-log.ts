@@ -6,10 +6,11 @@ import { breathe } from '../breathe.ts'
 import { wrapFileError } from '../errors.ts'
 import type { FailpointHook } from '../failpoint.ts'
 import { acknowledgedRecord, captureRecord, seatRecord } from './log-record.ts'
+import type { LoggedState, LogSeat } from './log-seat.ts'
 import { LogSegment } from './log-segment.ts'
 import { readLog, segmentPath } from './read-log.ts'
 import { repairAll } from './repair.ts'
-import { newSeatName, removeSeat, type Seat, writeSeat } from './seat.ts'
+import { newSeatName, removeSeat, type Seat, writeSeat, writeSeatLater } from './seat.ts'
 import { type LocalLock, type StateFolder, syncFolder, takeLocalLock } from './state-folder.ts'
 
 const SEGMENT_BYTES = 32 << 20
@@ -20,38 +21,11 @@ const TICK_MS = 5
 /** How many databases write their own files at once when a segment goes. */
 const FLUSHES = 8
 
-/** The files of a database, as its log sees them. */
-export interface LoggedState {
-  /** Makes durable there everything that was appended before the call. */
-  flush(): Promise<void>
-  /** Leaves its seat, and says if that was not possible without a loss. */
-  close(): void
-}
-
 /** Settings of a log. */
 export interface LogOptions {
   /** Length from which on a segment is followed by another. Default 32 MiB. */
   readonly segmentBytes?: number | undefined
   readonly failpoint?: FailpointHook | undefined
-}
-
-/** A database that appends to a log. */
-export interface LogSeat {
-  /**
-   * Appends a capture: its record in the journal, and its file unless that lies in the spool.
-   * @throws PrimaryError `disk-full`, or the system's error: nothing was appended
-   */
-  append(journalRecord: Uint8Array, content: Uint8Array | undefined): void
-  /** Resolves when the log has room for more. @throws why databases cannot write their own files */
-  room(): Promise<void>
-  /** Notes that the replica has everything up to here. Lost in a crash, it is found out again at the next start. */
-  acknowledge(txid: TXID): void
-  /** Resolves when everything that was appended before is durable. @throws the system's error; may be called again */
-  synced(): Promise<void>
-  /** Everything was flushed: segments that nobody needs any more go, the one that is written to as well. */
-  flushed(): void
-  /** Everything was flushed: the log forgets the database. With a reason, it was not: the next seat of the database flushes it. */
-  leave(reason?: unknown): void
 }
 
 /** What the log knows of a seat. */
@@ -131,6 +105,7 @@ export class CaptureLog {
     const seat: Seat = { log: this.folder, name: newSeatName() }
     const place: Place = { seat, folder, state, appended: 0, flushed: 0 }
     return {
+      sit: () => this.#sitLater(place),
       append: (journalRecord, content) =>
         this.#append(place, captureRecord(seat.name, journalRecord, content)),
       room: () => this.#room(),
@@ -190,6 +165,16 @@ export class CaptureLog {
     } catch (error) {
       throw wrapFileError(error, place.folder.seat)
     }
+    this.#seated.add(place)
+  }
+
+  async #sitLater(place: Place): Promise<void> {
+    if (this.#seated.has(place)) return
+    await writeSeatLater(place.folder, place.seat)
+    // Else it would be found to be unknown to the log, as after damage.
+    const segment = this.#current()
+    segment.append(this.#introduction(place))
+    segment.introduce(place)
     this.#seated.add(place)
   }
 

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import type { TXID } from '@sqlstream/ltx'
 import { wrapFileError } from '../errors.ts'
 import type { FailpointHook } from '../failpoint.ts'
-import type { CaptureLog, LogSeat } from './capture-log.ts'
+import type { CaptureLog } from './capture-log.ts'
 import {
   applyChanges,
   encodeJournalRecord,
@@ -13,6 +13,7 @@ import {
 } from './journal.ts'
 import { Ledger } from './ledger.ts'
 import { readLedgerFile, writeLedgerFile } from './ledger-file.ts'
+import type { LogSeat } from './log-seat.ts'
 import type { Position, WALPosition } from './position.ts'
 import { repairFromSeat } from './repair.ts'
 import { Spool, type SpoolFile } from './spool.ts'
@@ -127,6 +128,11 @@ export class CaptureState {
   /** Resolves when every capture up to now is durable. @throws the system's error; may be called again */
   async synced(): Promise<void> {
     await this.#seat?.synced()
+  }
+
+  /** Prepares the first capture: what it would have to wait for is done without holding up this thread. What fails is tried again by it. */
+  async prepare(): Promise<void> {
+    await this.#seat?.sit().catch(() => undefined)
   }
 
   /** Resolves when there is room for another capture. @throws why there is none */

@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { syncFolder } from './state-folder.ts'
 
@@ -21,4 +22,15 @@ export function replaceFile(path: string, write: (fd: number) => void, beforeRen
   beforeRename?.()
   renameSync(temp, path)
   syncFolder(dirname(path))
+}
+
+/** Does the same without holding up this thread. @throws the system's error */
+export async function replaceFileLater(path: string, content: string): Promise<void> {
+  const temp = `${path}.tmp`
+  await using file = await open(temp, 'w')
+  await file.writeFile(content)
+  await file.sync()
+  await rename(temp, path)
+  await using names = await open(dirname(path), 'r')
+  await names.sync()
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import type { SeatName } from './log-record.ts'
-import { replaceFile } from './replace-file.ts'
+import { replaceFile, replaceFileLater } from './replace-file.ts'
 import type { StateFolder } from './state-folder.ts'
 
 /** Says that captures of this database are in a log: there is one as long as they may not be anywhere else. */
@@ -25,8 +25,16 @@ export function seatKey({ high, low }: SeatName): string {
 
 /** Notes the seat durably. The path of the log is kept relative, so that a tree of databases can be moved with its log. */
 export function writeSeat(folder: StateFolder, seat: Seat): void {
-  const content = { log: relative(folder.path, seat.log), seat: seatKey(seat.name) }
-  replaceFile(folder.seat, (fd) => writeFileSync(fd, `${JSON.stringify(content)}\n`))
+  replaceFile(folder.seat, (fd) => writeFileSync(fd, contentOf(folder, seat)))
+}
+
+/** Does the same without holding up this thread. */
+export function writeSeatLater(folder: StateFolder, seat: Seat): Promise<void> {
+  return replaceFileLater(folder.seat, contentOf(folder, seat))
+}
+
+function contentOf(folder: StateFolder, seat: Seat): string {
+  return `${JSON.stringify({ log: relative(folder.path, seat.log), seat: seatKey(seat.name) })}\n`
 }
 
 /** Undefined when nothing of the database is in a log. @throws the system's error */

@@ -54,10 +54,15 @@ export function stateFolderAt(folder: string): StateFolder {
   }
 }
 
-/** Creates the folders of a {@link StateFolder}. @throws PrimaryError `state-folder`, `disk-full` */
-export function createStateFolder(folder: StateFolder): void {
+/**
+ * Creates the folders of a {@link StateFolder}, durably.
+ * @param known this process has done it before: if they are there, that is enough
+ * @throws PrimaryError `state-folder`, `disk-full`
+ */
+export function createStateFolder(folder: StateFolder, known = false): void {
   try {
-    mkdirSync(folder.spool, { recursive: true })
+    const made = mkdirSync(folder.spool, { recursive: true })
+    if (made === undefined && known) return
     syncFolder(folder.path)
     syncFolder(dirname(folder.path))
   } catch (error) {

@@ -2,6 +2,7 @@ import fs, {
   appendFileSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -118,6 +119,25 @@ function failingSyncs(): { fail: boolean } & Disposable {
   return syncs
 }
 
+/** Counts the syncs that hold up this thread. */
+function countingSyncs(): { count: number } & Disposable {
+  const { fsyncSync, fdatasyncSync } = fs
+  const syncs = {
+    count: 0,
+    [Symbol.dispose]() {
+      Object.assign(fs, { fsyncSync, fdatasyncSync })
+      syncBuiltinESMExports()
+    },
+  }
+  const counted = (sync: (fd: number) => void) => (fd: number) => {
+    syncs.count++
+    sync(fd)
+  }
+  Object.assign(fs, { fsyncSync: counted(fsyncSync), fdatasyncSync: counted(fdatasyncSync) })
+  syncBuiltinESMExports()
+  return syncs
+}
+
 describe('a log of captures', () => {
   it('L5: makes the captures of many databases durable by one sync, and writes none of their files', async () => {
     using folder = new TempFolder('log')
@@ -168,6 +188,42 @@ describe('a log of captures', () => {
     await expect(CaptureLog.open(folder.join('log'))).rejects.toMatchObject({ code: 'locked' })
     await log.close()
     await (await CaptureLog.open(folder.join('log'))).close()
+  })
+
+  it.each([true, false])(
+    'L5: a first capture that was prepared (%s) does not hold up the thread for the disk',
+    async (isPrepared) => {
+      using folder = new TempFolder('log')
+      const log = await CaptureLog.open(folder.join('log'))
+      const first = new Tenant(folder.path, 'first.db', 1, log)
+      // It begins the segment.
+      first.capture()
+      const tenant = new Tenant(folder.path, 'a.db', 2, log)
+      using syncs = countingSyncs()
+      if (isPrepared) await tenant.state.prepare()
+      tenant.capture()
+      await tenant.state.synced()
+      expect(syncs.count > 0).toBe(!isPrepared)
+      for (const { state } of [first, tenant]) state.close()
+      await log.close()
+      expect(existsSync(tenant.folder.seat)).toBe(false)
+    },
+  )
+
+  it('what could not be prepared is done by the first capture', async () => {
+    using folder = new TempFolder('log')
+    const log = await CaptureLog.open(folder.join('log'))
+    const tenant = new Tenant(folder.path, 'a.db', 1, log)
+    const inTheWay = `${tenant.folder.seat}.tmp`
+    mkdirSync(inTheWay)
+    await tenant.state.prepare()
+    expect(() => tenant.capture()).toThrow(expect.objectContaining({ code: 'EISDIR' }))
+    rmSync(inTheWay, { recursive: true })
+    tenant.capture()
+    await tenant.state.synced()
+    expect(readLog(log.folder).databases.size).toBe(1)
+    tenant.state.close()
+    await log.close()
   })
 
   it('L1: a large file goes to the spool at once', async () => {
@@ -222,6 +278,22 @@ describe('the death of its process', () => {
       })
     }
     for (const { state } of tenants) state.close()
+    await log.close()
+  })
+
+  it('L5: one that was prepared and captured nothing is whole', async () => {
+    using folder = new TempFolder('log')
+    const log = await CaptureLog.open(folder.join('log'))
+    const tenant = new Tenant(folder.path, 'a.db', 3, log)
+    await tenant.state.prepare()
+    expect(existsSync(tenant.folder.seat)).toBe(true)
+    await afterDeath(folder, async (root) => {
+      const again = CaptureState.open(stateFolder(`${root}/a.db`))
+      expect(again.torn).toBe(false)
+      expect(again.position).toEqual(tenant.steps[0]!.position)
+      again.close()
+    })
+    tenant.state.close()
     await log.close()
   })
 
