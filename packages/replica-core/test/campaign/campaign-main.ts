@@ -1,4 +1,4 @@
-// The long form: pnpm campaign --faults 2000 --seed 1 --seconds 3600 --out result.json --keep folder
+// The long form: pnpm campaign --faults 2000 --seed 1 --seconds 3600 --bursts 0.4 --out result.json --keep folder
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { campaign } from './campaign.ts'
@@ -8,6 +8,7 @@ const { values } = parseArgs({
     faults: { type: 'string', default: '2000' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     seconds: { type: 'string' },
+    bursts: { type: 'string', default: '0.4' },
     out: { type: 'string' },
     keep: { type: 'string' },
   },
@@ -15,6 +16,7 @@ const { values } = parseArgs({
 const result = await campaign({
   faults: Number(values.faults),
   seed: Number(values.seed),
+  bursts: Number(values.bursts),
   ...(values.seconds !== undefined && { seconds: Number(values.seconds) }),
   ...(values.keep !== undefined && { keep: values.keep }),
   onProgress: (line) => console.error(line),

@@ -11,6 +11,8 @@ export interface CampaignOptions {
   readonly faults: number
   /** Ends after the history in which this is over. Default: never. */
   readonly seconds?: number
+  /** Share of the rounds in which many faults come close to each other, none of which needs a new process. Default 0.75. */
+  readonly bursts?: number
   /** Histories that fail are copied into folders below this one. Default: none. */
   readonly keep?: string
   readonly onProgress?: (line: string) => void
@@ -55,7 +57,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
     try {
       await history.begin()
       for (let n = 0; n < ROUNDS_PER_HISTORY && !isOver(); n++) {
-        const burst = history.random.chance(0.75)
+        const burst = history.random.chance(options.bursts ?? 0.75)
         const allowed: string[] = []
         for (let left = burst ? 4 + history.random.below(14) : 1; left > 0; left--) {
           const [kind, fault] = pickFault(history, burst)
