@@ -136,9 +136,10 @@ it('F2: a file that was just written may be written again without another time',
   fs.utimesSync(folder.join('old'), 1, 1)
   place(folder.join('other'))
   fs.utimesSync(folder.join('other'), 1, 1)
-  const now = fs.statSync(folder.join('new')).mtimeMs
   place(folder.join('other-wal'))
-  vi.spyOn(Date, 'now').mockReturnValue(now + 5)
+  const written = 1_700_000_000.125
+  for (const name of ['new', 'other-wal']) fs.utimesSync(folder.join(name), written, written)
+  vi.spyOn(Date, 'now').mockReturnValue(written * 1000 + 5)
   const { candidates } = await scan()
   expect([...candidates.values()].map(({ relpath, settled }) => [relpath, settled]).sort()).toEqual([
     ['new', false],
