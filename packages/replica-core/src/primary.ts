@@ -16,11 +16,12 @@ import type { PrimaryContext } from './primary-context.ts'
 import { Replication } from './replication.ts'
 import { type CloseReport, type PrimaryStatus, reportOf, statusOf } from './report.ts'
 import type { Resting } from './rest.ts'
-import { RestKeeper, takeRestRecord } from './rest-keeper.ts'
+import { lookAtRest, RestKeeper } from './rest-keeper.ts'
 import { noFileEvents, WALSchedule } from './schedule.ts'
 import type { CheckpointMode } from './sqlite/checkpointer.ts'
 import { assertSafeEngine } from './sqlite/engine-gate.ts'
 import { SQLiteThreads } from './sqlite/sqlite-threads.ts'
+import { removeRestRecord } from './state/rest-record.ts'
 import { spoolTimes } from './state/spool-times.ts'
 import {
   createStateFolder,
@@ -106,14 +107,14 @@ export class Primary {
         backlog.observe(event)
         options.onEvent?.(event)
       })
-      const { signal } = options
-      lease ??= await obtainLease(
-        { store: options.replica.store, folder, emit: lifecycle.emit, signal, assertLeases },
-        options.lease,
-      )
+      const left = await lookAtRest(options, folder, resting)
+      const { signal, replica } = options
+      const obtain = { store: replica.store, folder, emit: lifecycle.emit, signal, assertLeases }
+      lease = left.resting?.lease ?? (await obtainLease(obtain, options.lease))
       const threads = context.threads ?? (own as SQLiteThreads)
-      const recorded = await takeRestRecord(options, folder, resting)
-      const parts = { folder, lifecycle, lease, threads, log, limits, onWriteLock, resting, recorded }
+      // Before anything of it becomes untrue.
+      await removeRestRecord(folder, options.failpoint)
+      const parts = { ...left, folder, lifecycle, lease, threads, log, limits, onWriteLock }
       replication = new Replication(options, parts)
       for (const { txid, since } of spoolTimes(folder)) backlog.found(txid, since)
       await replication.start()

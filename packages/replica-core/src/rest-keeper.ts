@@ -27,6 +27,8 @@ export class RestKeeper implements KnowledgeKeeper {
   /** One change of the file at a time. */
   #work: Promise<void> = Promise.resolve()
   #ended = false
+  /** What the disk has of us, as far as we know. */
+  #written: RestRecord | undefined
 
   private constructor(options: PrimaryOptions, folder: StateFolder, resting: Resting) {
     this.#o = options
@@ -46,15 +48,31 @@ export class RestKeeper implements KnowledgeKeeper {
   keep(known: KnownReplica | undefined = this.#resting.maintenance?.known): Promise<void> {
     this.#work = this.#work.then(async () => {
       const record = this.#ended ? undefined : this.#record(known)
-      if (record !== undefined)
-        await writeRestRecord(this.#folder, record, this.#o.failpoint).catch(() => undefined)
+      if (record === undefined) return
+      this.#written = undefined
+      await writeRestRecord(this.#folder, record, this.#o.failpoint).then(
+        () => {
+          this.#written = record
+        },
+        () => undefined,
+      )
     })
     return this.#work
+  }
+
+  /** Whether the disk has something else than what was written last: another process has had the database since. */
+  isForeign(found: RestRecord | undefined): boolean {
+    const { at, lease } = this.#written ?? {}
+    if (at === undefined) return false
+    return (
+      found?.at !== at || found.lease?.holder !== lease?.holder || found.lease?.renewal !== lease?.renewal
+    )
   }
 
   /** Removes it before something of it becomes untrue. @throws the system's error: then nothing may be changed */
   async forget(): Promise<void> {
     await this.#work
+    this.#written = undefined
     await removeRestRecord(this.#folder, this.#o.failpoint)
   }
 
@@ -87,17 +105,29 @@ export class RestKeeper implements KnowledgeKeeper {
   }
 }
 
-/** The record of a database that is opened now. It is gone from the disk, durably, before anything of it becomes untrue. */
-export async function takeRestRecord(
+/** What an earlier rest has left. */
+export interface LeftRest {
+  /** Of this process, if no other has had the database since. */
+  readonly resting: Resting | undefined
+  readonly recorded: RestRecord | undefined
+}
+
+/**
+ * Looks at what an earlier rest has left of a database that is opened now. Where another process has replicated it meanwhile (one that was
+ * started by hand, say), what we know of its replica holds no more, nor does our lease, which is given back if it is there still.
+ */
+export async function lookAtRest(
   options: PrimaryOptions,
   folder: StateFolder,
   resting: Resting | undefined,
-): Promise<RestRecord | undefined> {
+): Promise<LeftRest> {
   await resting?.keeper?.end()
   if (resting?.maintenance !== undefined) resting.maintenance.keeper = undefined
-  const record = await readRestRecord(folder, options.replica.layout)
-  await removeRestRecord(folder, options.failpoint)
-  return record
+  const recorded = await readRestRecord(folder, options.replica.layout)
+  if (resting?.keeper?.isForeign(recorded) !== true) return { resting, recorded }
+  await resting.maintenance?.stop()
+  await returnLeaseInTime(resting.lease)
+  return { resting: undefined, recorded }
 }
 
 /** How long databases may take to come to rest at the end of the process, beside their uploads. */
