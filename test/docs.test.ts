@@ -212,6 +212,24 @@ describe('docs/library.md', () => {
   })
 })
 
+describe('docs/read.md', () => {
+  const [recipe] = codeBlocks(readText('docs/read.md')).filter((block) => block.language === 'ts')
+
+  test('its function compiles, and answers from a backup', () => {
+    succeeded(runExamples('apps/cli', [recipe!], { compileOnly: true }))
+    succeeded(run('sqlstream', ['replicate', 'app.db', 'backup', '--once']))
+    const code = `${recipe!.code
+      .replaceAll('s3Driver', 'fileDriver')
+      .replace('storage-s3', 'storage-file')
+      .replace("process.env['REPLICA'] ?? ''", `'file://${join(folder, 'backup')}'`)}
+      for (const id of [2, 1]) console.log(JSON.stringify(await handler({ id })))
+      await (await opening)?.close()\n`
+    const outcome = runExamples('apps/cli', [{ ...recipe!, code }])
+    succeeded(outcome)
+    expect(outcome.output).toContain('{"id":2,"text":"second"}\n{"id":1,"text":"first"}\n')
+  })
+})
+
 describe('docs/fork.md', () => {
   const recipe = codeBlocks(readText('docs/fork.md')).filter((block) => block.language === 'sh')
 

@@ -1,11 +1,5 @@
 /** What the page itself finds wrong. */
-export type InspectorErrorCode =
-  | 'no-files'
-  | 'several-replicas'
-  | 'bad-archive'
-  | 'too-large'
-  | 'bad-url'
-  | 'no-listing'
+export type InspectorErrorCode = 'no-files' | 'several-replicas' | 'bad-archive' | 'too-large'
 
 /** An error for people: one sentence, a code, and often what can be done. */
 export class InspectorError extends Error {

@@ -4,7 +4,6 @@ import { expect, test } from 'vitest'
 import { InspectorError } from '../src/inspector-error.ts'
 import { readArchive, writeArchive } from '../src/model/archive.ts'
 import { placeFiles } from '../src/model/dropped-files.ts'
-import { parseS3Listing } from '../src/model/s3-listing.ts'
 import { cellText, quotedName } from '../src/model/sql-value.ts'
 import { formatBytes, formatTXIDs } from '../src/model/units.ts'
 
@@ -72,18 +71,6 @@ test('a deflated archive is read, a broken one is refused', () => {
   expect(readArchive(zip)).toEqual([{ path: `ltx/9/${ONE}`, bytes: new Uint8Array(5000) }])
   expect(() => readArchive(zip.subarray(0, 50))).toThrow(InspectorError)
   expect(() => readArchive(new Uint8Array(10))).toThrow(expect.objectContaining({ code: 'bad-archive' }))
-})
-
-test('a listing of a bucket', () => {
-  const xml = `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>true</IsTruncated>
-    <Contents><Key>a&amp;b/${ONE}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;1&#50;&quot;</ETag><Size>7</Size></Contents>
-    <NextContinuationToken>t=</NextContinuationToken></ListBucketResult>`
-  expect(parseS3Listing(xml)).toEqual({
-    objects: [{ key: `a&b/${ONE}`, size: 7, etag: '"12"', modified: new Date('2026-01-01') }],
-    next: 't=',
-  })
-  expect(parseS3Listing('<html></html>')).toBeUndefined()
-  expect(parseS3Listing('<ListBucketResult></ListBucketResult>')).toEqual({ objects: [], next: undefined })
 })
 
 test.each([

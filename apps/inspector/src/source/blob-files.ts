@@ -1,6 +1,13 @@
-import { type BlobContent, type BlobInfo, type ETag, type GetOptions, resolveRange } from '@sqlstream/storage'
-import { bodyOf } from './bytes.ts'
-import { ReadOnlyStore } from './read-only-store.ts'
+import { ReadOnlyStore } from '@sqlstream/read-replica/web'
+import {
+  type BlobContent,
+  type BlobInfo,
+  type BlobStream,
+  createBody,
+  type ETag,
+  type GetOptions,
+  resolveRange,
+} from '@sqlstream/storage'
 
 /** A file of this machine that stands for an object. */
 export interface LocalFile {
@@ -41,14 +48,18 @@ export class BlobFiles extends ReadOnlyStore {
     if (!file) throw this.failure('get', 'not-found', `there is no ${key}`, key)
     const part = resolveRange(range, file.blob.size)
     if (!part) throw this.failure('get', 'range-not-satisfiable', `${key} ends before that range`, key)
-    const bytes = file.blob.slice(part.start, part.end)
-    return { info: infoOf(file), body: bodyOf(bytes.stream(), bytes.size) }
+    return { info: infoOf(file), body: streamBody(file.blob.slice(part.start, part.end)) }
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
     for (const url of this.#urls.values()) URL.revokeObjectURL(url)
     this.#urls.clear()
   }
+}
+
+function streamBody(blob: Blob): BlobStream {
+  const reader = blob.stream().getReader()
+  return createBody({ next: async () => (await reader.read()).value, close: () => reader.cancel() })
 }
 
 function infoOf({ key, blob, modified }: LocalFile): BlobInfo {

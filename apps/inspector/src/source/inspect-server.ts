@@ -1,6 +1,6 @@
+import type { HttpPlace } from '@sqlstream/read-replica/web'
 import type { Layout } from '@sqlstream/replica'
 import { type AbortOptions, type BlobInfo, codeOfStatus, type ETag, StorageError } from '@sqlstream/storage'
-import type { HttpPlace } from './http-store.ts'
 
 /** What `sqlstream inspect` says of the replica that it offers. */
 export interface Offer {

@@ -1,8 +1,7 @@
+import { findPublicReplica, HttpStore } from '@sqlstream/read-replica/web'
 import { Inspection, type Source } from '../inspection.ts'
 import { newestFiles } from '../model/newest-files.ts'
-import { openBucket } from '../source/bucket.ts'
 import { filesOfDrop, openDropped, type PathFile } from '../source/dropped.ts'
-import { HttpStore } from '../source/http-store.ts'
 import { inspectServer, readOffer } from '../source/inspect-server.ts'
 import { h } from './element.ts'
 import { entrance } from './entrance.ts'
@@ -42,7 +41,7 @@ export class App {
       failure === undefined ? '' : explain(failure),
       entrance({
         openFiles: (files) => this.#openFiles(files),
-        openUrl: (url) => void this.#show(() => openBucket(url)),
+        openUrl: (url) => this.#openBucket(url),
         openOffer: offer && (() => this.#openOffer(offer)),
       }),
     )
@@ -53,6 +52,14 @@ export class App {
       const { source, layout } = await readOffer(base)
       const place = inspectServer(base)
       return { name: source, layout, store: new HttpStore(place), urlOf: place.urlOf }
+    })
+  }
+
+  #openBucket(address: string): void {
+    void this.#show(async () => {
+      const found = await findPublicReplica(address)
+      const { origin, pathname } = new URL(address)
+      return { name: origin + pathname, ...found }
     })
   }
 

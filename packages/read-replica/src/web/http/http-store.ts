@@ -8,8 +8,8 @@ import {
   type ETag,
   type GetOptions,
 } from '@sqlstream/storage'
-import { bodyOf, wholeBody } from './bytes.ts'
 import { ReadOnlyStore } from './read-only-store.ts'
+import { bodyOf, wholeBody } from './stream-body.ts'
 
 /** Objects up to this size are not streamed, bytes. */
 const AT_ONCE = 8 * 1024 * 1024
@@ -18,11 +18,13 @@ const AT_ONCE = 8 * 1024 * 1024
 export interface HttpPlace {
   /** For errors. */
   readonly driver: string
+  /** The address of an object, for a GET with a range and without anything else. */
   urlOf(key: string): string
+  /** Every object, in any order. Called for each listing, so it may be cached as long as nobody waits for new states. */
   list(options: AbortOptions): Promise<readonly BlobInfo[]>
 }
 
-/** A store over HTTP: GET with ranges. Of a server elsewhere it needs CORS rules that allow `Range` and expose `Content-Range`. */
+/** A store that only reads, over HTTP: GET with ranges. Of a server elsewhere it needs CORS rules that allow the header `Range` and expose `Content-Range`. */
 export class HttpStore extends ReadOnlyStore {
   override readonly driver: string
   readonly #place: HttpPlace

@@ -9,7 +9,7 @@ import {
   StorageError,
 } from '@sqlstream/storage'
 
-/** What the page reads from. It changes nothing, wherever it is. */
+/** A store that changes nothing, wherever it reads from: `put` and `delete` are `unsupported`. */
 export abstract class ReadOnlyStore implements BlobStore {
   abstract readonly driver: string
   readonly capabilities: Capabilities = { conditionalPut: false, consistentList: true }
@@ -33,11 +33,11 @@ export abstract class ReadOnlyStore implements BlobStore {
   }
 
   async put(key: string): Promise<never> {
-    throw this.failure('put', 'unsupported', 'the inspector only reads', key)
+    throw this.failure('put', 'unsupported', 'this store only reads', key)
   }
 
   async delete(): Promise<never> {
-    throw this.failure('delete', 'unsupported', 'the inspector only reads')
+    throw this.failure('delete', 'unsupported', 'this store only reads')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -1,9 +1,7 @@
 import { type Layout, parseLTXKey } from '@sqlstream/replica'
-import { type AbortOptions, type BlobInfo, StorageError } from '@sqlstream/storage'
-import type { Source } from '../inspection.ts'
-import { InspectorError } from '../inspector-error.ts'
-import { parseS3Listing } from '../model/s3-listing.ts'
+import { type AbortOptions, type BlobInfo, StorageError, type StorageErrorCode } from '@sqlstream/storage'
 import { HttpStore } from './http-store.ts'
+import { parseS3Listing } from './s3-listing.ts'
 
 /** A bucket that anybody may list and read, and the folder in it. */
 interface Place {
@@ -12,41 +10,49 @@ interface Place {
   readonly prefix: string
 }
 
+/** A replica that can be read by plain HTTP. */
+export interface PublicReplica {
+  readonly store: HttpStore
+  readonly layout: Layout
+  /** The address of an object: what `openReplica` takes for pages that are not isolated. */
+  readonly urlOf: (key: string) => string
+}
+
 /**
- * Opens a replica in a bucket of S3's protocol that allows listing and reading without a signature, and by CORS: `https://bucket.host/folder`, or
+ * Finds a replica in a bucket of S3's protocol that allows listing and reading without a signature, and by CORS: `https://bucket.host/folder`, or
  * `https://host/bucket/folder`.
  *
- * @throws InspectorError `bad-url`, `no-listing`, `no-files`
+ * @throws StorageError `invalid-config` when it is no address, `permission-denied` when there is no listing, `not-found` when there is no LTX file; the
+ * reason of the signal
  */
-export async function openBucket(text: string): Promise<Source> {
-  const url = URL.parse(text)
+export async function findPublicReplica(address: string, options: AbortOptions = {}): Promise<PublicReplica> {
+  const url = URL.parse(address)
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw new InspectorError(
-      'bad-url',
+    throw failure(
+      'invalid-config',
       'that is no http:// or https:// address',
-      'For s3:// and others use sqlstream inspect <url>.',
+      'Give the address of the bucket as browsers see it.',
     )
   }
   for (const place of placesOf(url)) {
-    const objects = await listBucket(place, {}).catch(() => undefined)
+    const objects = await listBucket(place, options).catch(() => undefined)
+    options.signal?.throwIfAborted()
     if (!objects) continue
     const layout = layoutOf(objects)
-    if (!layout) throw new InspectorError('no-files', `there is no LTX file in ${text}`)
+    if (!layout) throw failure('not-found', `there is no LTX file in ${address}`)
     const urlOf = (key: string): string => new URL(place.prefix + key, place.bucket).href
-    const list = async (options: AbortOptions): Promise<readonly BlobInfo[]> =>
-      await listBucket(place, options)
-    return {
-      name: url.origin + url.pathname,
-      layout,
-      urlOf,
-      store: new HttpStore({ driver: 's3', urlOf, list }),
-    }
+    const list = (listOptions: AbortOptions): Promise<BlobInfo[]> => listBucket(place, listOptions)
+    return { layout, urlOf, store: new HttpStore({ driver: 's3', urlOf, list }) }
   }
-  throw new InspectorError(
-    'no-listing',
+  throw failure(
+    'permission-denied',
     `${url.host} gives no list of files to this page`,
-    'The bucket must allow anybody to list and read it, and pages of this origin by CORS. Otherwise use sqlstream inspect <url>.',
+    'The bucket must allow anybody to list and read it, and pages of this origin by CORS.',
   )
+}
+
+function failure(code: StorageErrorCode, message: string, hint?: string): StorageError {
+  return new StorageError(message, { code, driver: 's3', operation: 'list', hint })
 }
 
 /** The bucket is named by the host, or by the first folder. */
@@ -73,13 +79,7 @@ async function listBucket({ bucket, prefix }: Place, { signal }: AbortOptions): 
     }).toString()
     const response = await fetch(url, { cache: 'no-store', signal: signal ?? null })
     const page = response.ok ? parseS3Listing(await response.text()) : undefined
-    if (!page) {
-      throw new StorageError(`${bucket.host} gives no list`, {
-        code: 'unavailable',
-        driver: 's3',
-        operation: 'list',
-      })
-    }
+    if (!page) throw failure('unavailable', `${bucket.host} gives no list`)
     objects.push(...page.objects.map((object) => ({ ...object, key: object.key.slice(prefix.length) })))
     token = page.next
   }
