@@ -21,6 +21,7 @@ import {
 import { Folders, syncFolder } from './folders.ts'
 import { tempName } from './hidden-names.ts'
 import { removeIfThere, statIfThere } from './if-there.ts'
+import { inBatches } from './in-batches.ts'
 import { isOnLocalDisk } from './local-disk.ts'
 import { readFile } from './read-file.ts'
 import { replaceVersion } from './replace-version.ts'
@@ -31,8 +32,6 @@ import { fileETag, fileInfo } from './version.ts'
 import { walkKeys } from './walk.ts'
 import { BodyFailure, writeFile } from './write-file.ts'
 
-/** Files looked at together while listing. */
-const STAT_BATCH = 64
 /** A folder can be removed by a delete between its making and its first use; this often in a row it is not. */
 const FOLDER_ATTEMPTS = 10
 
@@ -80,6 +79,8 @@ export class FileStore implements BlobStore {
           yield info
         }
       }
+      // Folders that are missing look like empty ones.
+      await this.#root.assertSame({ operation: 'list' })
     } catch (error) {
       throw translateError(error, { operation: 'list' })
     }
@@ -105,9 +106,7 @@ export class FileStore implements BlobStore {
       const { precondition, signal } = options
       // A put that cannot succeed should not cost a written body.
       if (precondition !== undefined) {
-        const stats = await statIfThere(path)
-        if (stats === undefined) await this.#root.assertSame(context)
-        checkPrecondition(precondition, stats, context)
+        checkPrecondition(precondition, await this.#statSurely(path, context), context)
       }
       const [temp, stats] = await this.#writeTemp(dirname(path), body, options)
       try {
@@ -168,7 +167,13 @@ export class FileStore implements BlobStore {
         await this.#folders.checkRoot(context.operation)
         await this.#folders.checkInside(folder, context)
       }
-      const result = await task(path, context)
+      const result = await task(path, context).catch(async (error: unknown) => {
+        if (error instanceof BodyFailure || !isStorageError(translateError(error, context), 'not-found'))
+          throw error
+        // The disk may have been away for just that moment.
+        await this.#root.assertSame(context)
+        return task(path, context)
+      })
       await this.#root.learn()
       return result
     } catch (error) {
@@ -177,6 +182,14 @@ export class FileStore implements BlobStore {
       if (isStorageError(translated, 'not-found')) await this.#root.assertSame(context)
       throw translated
     }
+  }
+
+  /** Undefined when it is missing while the root is there, not for the moment in which that is away. */
+  async #statSurely(path: string, context: CallContext): Promise<BigIntStats | undefined> {
+    const stats = await statIfThere(path)
+    if (stats !== undefined) return stats
+    await this.#root.assertSame(context)
+    return statIfThere(path)
   }
 
   /** Below the root there are no mounts, so what holds for one file holds for all. */
@@ -226,7 +239,10 @@ export class FileStore implements BlobStore {
         await clearEmptyFolder(path)
         return linkNew(temp, path, context)
       case 'match':
-        if (!(await replaceVersion(temp, path, precondition.etag))) throw mismatch(precondition, context)
+        if (await replaceVersion(temp, path, precondition.etag)) return
+        // Refused for a moment in which the disk was away, it is not lost to another writer.
+        checkPrecondition(precondition, await this.#statSurely(path, context), context)
+        throw failure(context, 'unavailable', `${context.key} was away while it was replaced`)
     }
   }
 }
@@ -273,15 +289,4 @@ async function clearEmptyFolder(path: string): Promise<void> {
 /** Leaves alone what is no object. @returns whether there was one */
 async function removeFile(path: string): Promise<boolean> {
   return (await statIfThere(path))?.isFile() === true && removeIfThere(path)
-}
-
-async function* inBatches(keys: AsyncIterable<string>): AsyncGenerator<string[], void> {
-  let batch: string[] = []
-  for await (const key of keys) {
-    batch.push(key)
-    if (batch.length < STAT_BATCH) continue
-    yield batch
-    batch = []
-  }
-  yield batch
 }

@@ -1,4 +1,6 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import fs, { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import promises from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { getBytes } from '@sqlstream/storage'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -58,6 +60,61 @@ describe.each([
     expect(await collectKeys(store)).toEqual(['ltx/0/a', 'other/a'])
   })
 })
+
+/** The root is away for the n-th look of the process at a file, and back at once. Returns how many looks there were. */
+async function flicker(n: number, call: () => Promise<unknown>): Promise<number> {
+  const { lstat } = promises
+  const { openSync } = fs
+  let looks = 0
+  const away = (isNow: boolean): void => {
+    if (isNow) renameSync(root, aside)
+    else renameSync(aside, root)
+  }
+  promises.lstat = (async (...args: Parameters<typeof lstat>) => {
+    const isTheOne = looks++ === n
+    if (isTheOne) away(true)
+    return await lstat(...args).finally(() => isTheOne && away(false))
+  }) as typeof lstat
+  fs.openSync = (...args) => {
+    const isTheOne = looks++ === n
+    if (isTheOne) away(true)
+    try {
+      return openSync(...args)
+    } finally {
+      if (isTheOne) away(false)
+    }
+  }
+  syncBuiltinESMExports()
+  try {
+    await call()
+  } finally {
+    Object.assign(promises, { lstat })
+    Object.assign(fs, { openSync })
+    syncBuiltinESMExports()
+  }
+  return looks
+}
+
+it.each(['get', 'head', 'match'])(
+  'a root that is away for one look makes nothing missing (%s)',
+  async (which) => {
+    const calls: Record<string, () => Promise<unknown>> = {
+      get: () => getBytes(store, 'ltx/0/a'),
+      head: () => store.head('ltx/0/a'),
+      match: async () => store.put('ltx/0/a', bytes, { precondition: { kind: 'match', etag } }),
+    }
+    let { etag } = await store.head('ltx/0/a')
+    for (let n = 0; ; n++) {
+      etag = (await store.head('ltx/0/a')).etag
+      // What cannot be done then is not done, and may be tried again.
+      const looks = await flicker(n, () =>
+        calls[which]!().catch((error) => expect(error).toMatchObject({ code: 'unavailable' })),
+      )
+      expect(await getBytes(store, 'ltx/0/a')).toEqual(bytes)
+      if (n >= looks) return
+    }
+  },
+)
 
 it('a folder that nobody has seen before is as it is', async () => {
   const fresh = new FileStore(join(root, '..', 'fresh'))

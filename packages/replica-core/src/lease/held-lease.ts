@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { TXID } from '@sqlstream/ltx'
-import { type Epoch, LEASE_KEY, type Lease, ReplicaError } from '@sqlstream/replica'
+import { type Epoch, LEASE_KEY, type Lease } from '@sqlstream/replica'
 import { abortable, type BlobStore, type ETag, StorageError } from '@sqlstream/storage'
+import { Serial } from '../serial.ts'
 import { ageOf, instantOf, type LeaseClock, type LeaseInstant } from './clock.ts'
 import { type FoundLease, readLease, swapLease } from './lease-object.ts'
+import { describeOther, lostLease } from './lost-lease.ts'
 import { type HoldPlan, planHold } from './plan-lease.ts'
 import type { LeaseRecord } from './record.ts'
 
@@ -40,6 +42,7 @@ export class HeldLease implements Lease {
   /** Before the last renewal that succeeded was sent. */
   #renewed: LeaseInstant
   #renewing: Promise<void> | undefined
+  readonly #writes = new Serial()
   /** Files of former holders may still arrive: none of ours lies in their way yet. */
   #formerInFlight: boolean
   /** The last work ended without an answer: what it sent may still arrive. */
@@ -138,8 +141,7 @@ export class HeldLease implements Lease {
   }
 
   renew(options: WorkOptions = {}): Promise<void> {
-    options.signal?.throwIfAborted()
-    this.#assertHeld()
+    this.#assertHeld(options.signal)
     this.#renewing ??= this.#renew().finally(() => {
       this.#renewing = undefined
     })
@@ -148,18 +150,17 @@ export class HeldLease implements Lease {
 
   async announceBase(txid: TXID, options: WorkOptions = {}): Promise<void> {
     if (this.#record.base === txid) return
-    await this.#renewing?.catch(() => undefined)
-    options.signal?.throwIfAborted()
-    this.#assertHeld()
-    const before = this.#record.base
-    this.#record = { ...this.#record, base: txid }
-    try {
-      await this.#write('held', options.signal)
-    } catch (error) {
-      // Not known to be written: to be announced again.
-      this.#record = { ...this.#record, base: before }
-      throw error
-    }
+    await this.#inTurn(options, async () => {
+      const before = this.#record.base
+      this.#record = { ...this.#record, base: txid }
+      try {
+        await this.#write('held', options.signal)
+      } catch (error) {
+        // Not known to be written: to be announced again.
+        this.#record = { ...this.#record, base: before }
+        throw error
+      }
+    })
   }
 
   /**
@@ -167,11 +168,11 @@ export class HeldLease implements Lease {
    * @throws as `renew`
    */
   async raiseAbove(epoch: bigint, options: WorkOptions = {}): Promise<void> {
-    if (epoch < this.epoch) return
-    await this.#renewing?.catch(() => undefined)
-    this.#assertHeld()
-    this.#record = { ...this.#record, epoch: (epoch + 1n) as Epoch }
-    await this.#write('held', options.signal)
+    await this.#inTurn(options, async () => {
+      if (epoch < this.epoch) return
+      this.#record = { ...this.#record, epoch: (epoch + 1n) as Epoch }
+      await this.#write('held', options.signal)
+    })
   }
 
   /**
@@ -179,10 +180,21 @@ export class HeldLease implements Lease {
    * @throws the store's errors: it ends by itself then
    */
   async release(options: WorkOptions = {}): Promise<void> {
-    await this.#renewing?.catch(() => undefined)
     if (this.signal.aborted) return
-    await this.#write('released', options.signal)
-    this.#lose('it was released')
+    await this.#inTurn(options, async () => {
+      await this.#write('released', options.signal)
+      this.#lose('it was released')
+    })
+  }
+
+  /** One version after the other: two that follow the same one would be taken for those of two writers. */
+  async #inTurn(options: WorkOptions, write: () => Promise<void>): Promise<void> {
+    this.#assertHeld(options.signal)
+    const written = this.#writes.run(async () => {
+      this.#assertHeld(options.signal)
+      await write()
+    })
+    await abortable(written, options.signal)
   }
 
   get #hold(): HoldPlan {
@@ -192,8 +204,7 @@ export class HeldLease implements Lease {
 
   /** Ensures that what is written now arrives in time. */
   async #confirm(options: WorkOptions): Promise<void> {
-    options.signal?.throwIfAborted()
-    this.#assertHeld()
+    this.#assertHeld(options.signal)
     const hold = this.#hold
     if (hold === 'stale') await this.renew(options)
     else if (hold === 'due') this.#renewBeside()
@@ -209,7 +220,7 @@ export class HeldLease implements Lease {
         if (hold === 'fresh') continue
         this.#renewBeside()
         if (hold === 'due') continue
-        late.abort(this.#failure(`the lease could not be renewed within ${ttlMs} ms`))
+        late.abort(this.#failure('timeout', `the lease could not be renewed within ${ttlMs} ms`))
         return
       }
     } catch {
@@ -226,9 +237,10 @@ export class HeldLease implements Lease {
     const { ttlMs } = this.#options
     const limit = AbortSignal.timeout(ttlMs)
     try {
-      await this.#write('held', AbortSignal.any([limit, this.signal]))
+      const signal = AbortSignal.any([limit, this.signal])
+      await this.#inTurn({ signal }, () => this.#write('held', signal))
     } catch (error) {
-      if (limit.aborted) throw this.#failure(`no answer within ${ttlMs} ms`)
+      if (limit.aborted) throw this.#failure('timeout', `no answer within ${ttlMs} ms`)
       throw error
     }
   }
@@ -259,7 +271,10 @@ export class HeldLease implements Lease {
   /** Our version is gone: an earlier attempt of ours was carried out after all, and its version is ours too; or it is lost. */
   async #adopt(signal: AbortSignal | undefined): Promise<void> {
     const found = await readLease(this.#store, { signal })
-    const ours = found?.record.holder === this.#record.holder && found.etag !== this.#etag
+    const ours = found?.record.holder === this.#record.holder
+    // Not taken by anybody: a disk that was away for a moment, say.
+    if (ours && found.etag === this.#etag)
+      throw this.#failure('unavailable', 'the version that is there was refused')
     if (found === undefined || !ours || found.record.state === 'released') {
       this.#lose(found === undefined ? 'the lease object was deleted' : describeOther(found.record))
       this.#assertHeld()
@@ -269,24 +284,16 @@ export class HeldLease implements Lease {
   }
 
   #lose(message: string): void {
-    this.#lost.abort(new ReplicaError('fenced', message, { hint: FENCED_HINT }))
+    this.#lost.abort(lostLease(message))
   }
 
-  #assertHeld(): void {
+  #assertHeld(signal?: AbortSignal): void {
+    signal?.throwIfAborted()
     if (this.signal.aborted) throw this.signal.reason
   }
 
-  #failure(message: string): StorageError {
+  #failure(code: 'timeout' | 'unavailable', message: string): StorageError {
     const { driver } = this.#store
-    return new StorageError(message, { code: 'timeout', driver, operation: 'put', key: LEASE_KEY })
+    return new StorageError(message, { code, driver, operation: 'put', key: LEASE_KEY })
   }
-}
-
-const FENCED_HINT =
-  'Find out who should write this replica and stop the other. `sqlstream lease show` tells who holds it.'
-
-function describeOther({ owner, epoch, state }: LeaseRecord): string {
-  return state === 'released'
-    ? `the lease was released as epoch ${epoch} by ${owner}`
-    : `${owner} has taken over with epoch ${epoch}`
 }

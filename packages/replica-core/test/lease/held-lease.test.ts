@@ -1,3 +1,4 @@
+import type { TXID } from '@sqlstream/ltx'
 import { isReplicaError } from '@sqlstream/replica'
 import { type Fault, MemoryStore, withFaults, withObserver } from '@sqlstream/storage'
 import { describe, expect, it } from 'vitest'
@@ -81,6 +82,48 @@ describe('E5: renewal', () => {
     await expect(other).rejects.toMatchObject({ code: 'lease-held' })
     gate.resolve()
     await work
+  })
+
+  it('what is written of it at the same time goes one after the other, whoever asks', async () => {
+    const place = new Place()
+    const lease = await place.acquire('a')
+    // Answers come in any order.
+    let answer = 0
+    const wait = async (): Promise<void> => {
+      for (let turns = (answer++ * 7) % 20; turns > 0; turns--) await Promise.resolve()
+    }
+    place.fail(
+      { operation: 'put', fault: 'delay', wait, when: 'after' },
+      { operation: 'put', fault: 'delay', wait },
+    )
+    for (let txid = 1n; txid < 20n; txid++) {
+      await Promise.all([
+        lease.announceBase(txid as TXID),
+        lease.renew(),
+        lease.during(idle),
+        lease.raiseAbove(txid),
+        lease.announceBase((txid + 100n) as TXID),
+        lease.renew(),
+      ])
+      expect(lease.signal.aborted).toBe(false)
+      expect(await showLease(place.store)).toEqual(lease.record)
+      expect(lease.record).toMatchObject({ base: txid + 100n, epoch: txid + 1n })
+    }
+    await Promise.all([lease.renew(), lease.release()])
+    expect(await showLease(place.store)).toMatchObject({ state: 'released' })
+  })
+
+  it('a store that refuses the version that is there has failed; nobody has taken the lease', async () => {
+    const place = new Place()
+    const lease = await place.acquire('a')
+    const held = await showLease(place.store)
+    place.fail({ operation: 'put', fault: 'fail', error: 'precondition-failed' })
+    await expect(lease.renew()).rejects.toMatchObject({ code: 'unavailable', transient: true })
+    expect(lease.signal.aborted).toBe(false)
+    expect(await showLease(place.store)).toEqual(held)
+    place.fail()
+    await lease.renew()
+    expect(lease.signal.aborted).toBe(false)
   })
 
   it('work ends in time when the lease cannot be renewed, and says why', async () => {
