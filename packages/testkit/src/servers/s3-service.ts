@@ -4,6 +4,7 @@ import { S3Failure } from './s3-failure.ts'
 import { listObjects } from './s3-listing.ts'
 import { addressOf, operationOf } from './s3-operation.ts'
 import { readPayload, type S3Payload } from './s3-payload.ts'
+import { readObject, SECRET_DIGEST } from './s3-read.ts'
 import { checkSignature } from './s3-signature.ts'
 import { document, element, elementsOf, textOf } from './s3-xml.ts'
 
@@ -33,7 +34,6 @@ export interface S3ServiceOptions {
 }
 
 const KEPT_HEADER = /^(x-amz-meta-|x-amz-storage-class$|x-amz-server-side-encryption|content-type$)/
-const SECRET_DIGEST = 'x-amz-server-side-encryption-customer-key-md5'
 const SECRET_HEADER = /^x-amz-server-side-encryption-customer-key$/
 
 /** The operations. */
@@ -260,44 +260,6 @@ function partNumber(query: URLSearchParams): number {
   const number = Number(query.get('partNumber'))
   if (!Number.isInteger(number) || number < 1 || number > 10_000) throw new S3Failure(400, 'InvalidArgument')
   return number
-}
-
-function readObject(request: HttpRequest, bucket: S3Bucket, key: string): HttpReply {
-  const object = bucket.objects.get(key)
-  if (object === undefined) throw new S3Failure(404, 'NoSuchKey', 'The specified key does not exist.')
-  const { bytes, etag, modified } = object
-  if (object.headers[SECRET_DIGEST] !== request.headers[SECRET_DIGEST])
-    throw new S3Failure(
-      400,
-      'InvalidRequest',
-      'The object was stored using another form of Server Side Encryption.',
-    )
-  const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch, range } = request.headers
-  if (ifMatch !== undefined && unquoted(ifMatch) !== unquoted(etag))
-    throw new S3Failure(412, 'PreconditionFailed')
-  if (ifNoneMatch !== undefined && unquoted(ifNoneMatch) === unquoted(etag)) return { status: 304 }
-  const headers = {
-    ...object.headers,
-    etag,
-    'last-modified': modified.toUTCString(),
-    'accept-ranges': 'bytes',
-  }
-  const wanted = /^bytes=(\d*)-(\d*)$/.exec(range ?? '')
-  if (wanted === null)
-    return { status: 200, headers: { ...headers, 'content-length': String(bytes.length) }, body: bytes }
-  const [, first = '', last = ''] = wanted
-  const start = first === '' ? Math.max(0, bytes.length - Number(last)) : Number(first)
-  const end = first === '' || last === '' ? bytes.length : Math.min(bytes.length, Number(last) + 1)
-  if (start >= end) throw new S3Failure(416, 'InvalidRange', 'The requested range is not satisfiable')
-  return {
-    status: 206,
-    headers: {
-      ...headers,
-      'content-length': String(end - start),
-      'content-range': `bytes ${start}-${end - 1}/${bytes.length}`,
-    },
-    body: bytes.subarray(start, end),
-  }
 }
 
 function keptHeaders(request: HttpRequest): Record<string, string> {
