@@ -11,6 +11,8 @@ export const fork = z.strictObject({
   timestamp: instant,
   files: z.array(file),
   bytes: count,
+  /** Of `bytes`, what the store copied by itself: it did not come through this machine. In a dry run 0. */
+  bytesCopiedByStore: count,
   milliseconds,
 })
 export type ForkJSON = z.infer<typeof fork>

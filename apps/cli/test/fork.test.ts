@@ -1,4 +1,5 @@
 import { TempFolder } from '@sqlstream/testkit'
+import { FakeS3 } from '@sqlstream/testkit/servers'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SCHEMAS } from '../src/schema.ts'
@@ -130,5 +131,51 @@ describe('rollback', () => {
       await writer.result
     }
     expect(await rowsOf(url)).toBe(states[3])
+  })
+})
+
+describe('fork within a bucket', () => {
+  const env = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' }
+
+  async function forkIn(s3: FakeS3, parameters: string) {
+    const place = (name: string): string =>
+      `s3://bucket/${name}?region=us-east-1&endpoint=${encodeURIComponent(s3.url)}${parameters}`
+    const run = async (...args: readonly string[]): Promise<string> => {
+      const { status, stdout, stderr } = await runCLI(args, { env })
+      expect(`${stderr}${status}`).toBe('0')
+      return stdout
+    }
+    if (s3.bucket('bucket').objects.size === 0) {
+      // The database is there as one large file, of which a fork that downloads would tell.
+      app.db.exec('CREATE TABLE large (x); INSERT INTO large VALUES (randomblob(1000000))')
+      await run('replicate', app.path, place('app'), '--once')
+    }
+    s3.plan()
+    const name = `try${parameters.length}`
+    const json = SCHEMAS.fork.parse(JSON.parse(await run('fork', place('app'), place(name), '--json')))
+    const { bytesIn, bytesOut } = s3.traffic()
+    const copies = s3.traffic('CopyObject').requests
+    await run('restore', place(name), '-o', folder.join('restored.db'), '--force')
+    expect(contents(folder.join('restored.db')).rows).toBe(contents(app.path).rows)
+    return { json, bytesOut, bytesIn, copies }
+  }
+
+  test('W4: downloads and uploads nothing but headers and records where the service keeps conditions of copies', async () => {
+    await using s3 = await FakeS3.start()
+    const { json, bytesOut, bytesIn, copies } = await forkIn(s3, '&conditional-copy=true')
+    expect(json.bytes).toBeGreaterThan(1_000_000)
+    expect(json.bytesCopiedByStore).toBe(json.bytes)
+    expect(copies).toBe(json.files.length)
+    expect(bytesOut).toBeLessThan(20_000)
+    expect(bytesIn).toBeLessThan(20_000)
+  })
+
+  test('W4: reads and puts where the service would copy in spite of a condition', async () => {
+    await using s3 = await FakeS3.start({ conditions: 'put-only' })
+    const { json, bytesOut, bytesIn, copies } = await forkIn(s3, '')
+    expect(json.bytesCopiedByStore).toBe(0)
+    expect(copies).toBe(0)
+    expect(bytesOut).toBeGreaterThan(json.bytes)
+    expect(bytesIn).toBeGreaterThan(json.bytes)
   })
 })

@@ -95,6 +95,7 @@ describe('storage check', () => {
     installDriver(`
       const { put } = store
       store.capabilities = { conditionalPut: false, consistentList: true }
+      store.copy = undefined
       store.put = async (key, body, options) => {
         if (options?.precondition) throw Object.assign(new Error('no'), { name: 'StorageError', code: 'unsupported', driver: 'memory', operation: 'put', key })
         return put(key, body, options)

@@ -20,11 +20,13 @@ export interface ForkOptions extends AbortOptions {
 export interface ForkResult {
   readonly files: readonly LTXFile[]
   readonly bytes: number
+  /** Of these bytes, those that the store copied by itself: they did not come through here. */
+  readonly bytesCopiedByStore: number
 }
 
 /**
  * Makes a replica that begins with a state of another one: the files of a plan, byte for byte, under their own names and levels, so the TXIDs go on
- * from there. The base comes last: until then nothing can be restored from the new place, least of all an older state. Stopped at any point it
+ * from there. The store copies them by itself where it can; else they are read and put. The base comes last: until then nothing can be restored from the new place, least of all an older state. Stopped at any point it
  * goes on the next time.
  *
  * @throws ReplicaError `sink-exists` when something else is there; `fenced`; the stores' errors
@@ -44,14 +46,18 @@ export async function forkReplica(
   const totalBytes = plan.files.reduce((sum, { size }) => sum + size, 0)
   const files: LTXFile[] = []
   let bytes = 0
+  let bytesCopiedByStore = 0
   for (const list of [steps, [base]]) {
-    for await (const file of inOrder(list, PARALLEL_COPIES, (file) => copy(source, writer, file, signal))) {
+    for await (const { file, byStore } of inOrder(list, PARALLEL_COPIES, (file) =>
+      copy(source, writer, file, signal),
+    )) {
       files.push(file)
       bytes += file.size
+      if (byStore) bytesCopiedByStore += file.size
       onCopied?.(bytes, totalBytes)
     }
   }
-  return { files, bytes }
+  return { files, bytes, bytesCopiedByStore }
 }
 
 /**
@@ -77,8 +83,17 @@ async function copy(
   writer: ReplicaWriter,
   file: LTXFile,
   signal: AbortSignal | undefined,
-): Promise<LTXFile> {
+): Promise<{ readonly file: LTXFile; readonly byStore: boolean }> {
   const timestamp = file.timestamp ?? new Date((await source.header(file, { signal })).timestamp)
-  const body = { size: file.size, open: () => source.open(file, { signal }) }
-  return await writer.put(file.level, file, body, { timestamp, signal })
+  let byStore = true
+  const body = {
+    size: file.size,
+    open: () => {
+      byStore = false
+      return source.open(file, { signal })
+    },
+  }
+  const copyOf = { store: source.store, key: file.key }
+  const copied = await writer.put(file.level, file, body, { timestamp, signal, copyOf })
+  return { file: copied, byStore }
 }

@@ -1,11 +1,14 @@
 import type { TXIDRange } from '@sqlstream/ltx'
 import {
+  type BlobAddress,
   type BlobBody,
   type BlobInfo,
   type BlobStore,
+  copyBlob,
   getBytes,
   holdsBody,
   isStorageError,
+  type Precondition,
   type PutOptions,
 } from '@sqlstream/storage'
 import type { Level, LTXFile } from './catalog.ts'
@@ -21,6 +24,8 @@ export interface PutFileOptions extends AbortOptions {
   readonly timestamp: Date
   /** The file holds transactions that no other file has. Default true; false for a merge of files that are there. */
   readonly appends?: boolean | undefined
+  /** An object with these very bytes. Where the store can, it copies that, and `body` is opened only when something is in doubt. */
+  readonly copyOf?: BlobAddress | undefined
 }
 
 /** Changes a replica, under a lease. Nothing is ever overwritten. */
@@ -46,9 +51,9 @@ export function createWriter(replica: Replica, lease: Lease): ReplicaWriter {
     async put(level, range, body, options) {
       const key = ltxKey(layout, level, range)
       const timestamp = options && { timestamp: options.timestamp }
-      const { signal, appends = true } = options ?? {}
+      const { signal, appends = true, copyOf } = options ?? {}
       const info = await change(lease, { signal, appends }, (signal) =>
-        createOnly(store, key, body, { signal, ...timestamp }),
+        createOnly(store, key, body, { signal, copyOf, ...timestamp }),
       )
       return {
         key,
@@ -100,15 +105,20 @@ async function createOnly(
   store: BlobStore,
   key: string,
   body: BlobBody,
-  options: PutOptions & { readonly signal: AbortSignal },
+  { copyOf, ...options }: PutOptions & Pick<PutFileOptions, 'copyOf'> & { readonly signal: AbortSignal },
 ): Promise<BlobInfo> {
   const { signal } = options
+  async function write(precondition?: Precondition): Promise<BlobInfo> {
+    const how = { ...options, precondition }
+    const copied = copyOf && (await copyBlob(copyOf, { store, key }, how))
+    return copied ?? (await store.put(key, body, how))
+  }
   try {
     if (store.capabilities.conditionalPut) {
-      return await store.put(key, body, { ...options, precondition: { kind: 'absent' } })
+      return await write({ kind: 'absent' })
     }
     // Without conditional put only the promise of a sole writer protects; an object that is there still is never touched.
-    if (!(await exists(store, key, signal))) return await store.put(key, body, options)
+    if (!(await exists(store, key, signal))) return await write()
   } catch (error) {
     signal.throwIfAborted()
     if (!mayHaveWritten(error)) throw error
@@ -118,7 +128,7 @@ async function createOnly(
   }
   const found = await readBack(store, key, body, signal)
   if (found) return found
-  return await store.put(key, body, options)
+  return await write()
 }
 
 /** Failures after which the object may be there: it existed before, or the answer was lost. */

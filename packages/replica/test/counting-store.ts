@@ -1,8 +1,8 @@
-import { type BlobStore, createBody } from '@sqlstream/storage'
+import { type BlobStore, createBody, relayCopy } from '@sqlstream/storage'
 
 /** One request as a bill would show it. */
 export interface Request {
-  readonly operation: 'list' | 'head' | 'get' | 'put' | 'delete'
+  readonly operation: 'list' | 'head' | 'get' | 'put' | 'copy' | 'delete'
   readonly key?: string
   bytes: number
 }
@@ -40,6 +40,12 @@ export function countRequests(inner: BlobStore): {
       note('put', key)
       return inner.put(key, body, options)
     },
+    ...relayCopy(inner, {
+      around(send, key, options) {
+        note('copy', key)
+        return send(options)
+      },
+    }),
     delete(keys, options) {
       note('delete', keys[0])
       return inner.delete(keys, options)

@@ -1,4 +1,4 @@
-import type { BlobInfo, BlobStore } from '@sqlstream/storage'
+import { type BlobInfo, type BlobStore, relayCopy } from '@sqlstream/storage'
 
 /** Order inside one delete is the store's own: that of a listing, or the reverse. */
 export type DeleteOrder = 'ascending' | 'descending'
@@ -40,6 +40,14 @@ export function dyingStore(
       step()
       return info
     },
+    ...relayCopy(inner, {
+      async around(send, _, options) {
+        step()
+        const info = await send(options)
+        step()
+        return info
+      },
+    }),
     async delete(keys: readonly string[]) {
       const sorted = [...keys].sort()
       for (const key of order === 'ascending' ? sorted : sorted.reverse()) {

@@ -1,5 +1,5 @@
 import { toTXID } from '@sqlstream/ltx'
-import { MemoryStore } from '@sqlstream/storage'
+import { type BlobStore, MemoryStore, relayCopy, withFaults, withPrefix } from '@sqlstream/storage'
 import { expect, test } from 'vitest'
 import {
   assumeSoleWriter,
@@ -10,6 +10,7 @@ import {
   restorableTXIDs,
   restore,
 } from '../src/index.ts'
+import { countRequests } from './counting-store.ts'
 import { dyingStore } from './dying-store.ts'
 import { MemorySink } from './memory-sink.ts'
 import { smallHistory, upload } from './model.ts'
@@ -80,3 +81,82 @@ test('a place where another replica is stays as it is', async () => {
   await expect(fork(from, 1, store)).rejects.toMatchObject({ code: 'sink-exists' })
   expect(filesOf(await new Replica(store).catalog())).toEqual(before)
 })
+
+/** Two prefixes of one bucket, and the requests of both. */
+async function bucket(wrap: (store: BlobStore) => BlobStore = (store) => store) {
+  const all = new MemoryStore()
+  await upload(MODEL, withPrefix(all, 'app/'))
+  const { store, requests, open } = countRequests(wrap(all))
+  return { from: new Replica(withPrefix(store, 'app/')), to: withPrefix(store, 'try/'), requests, open }
+}
+
+async function expectState(target: Replica, txid: number): Promise<void> {
+  const sink = new MemorySink()
+  await restore(target, planRestore(await target.catalog(), { kind: 'latest' }), sink)
+  expect(sink.image).toEqual(MODEL.image(txid))
+}
+
+test('W4: of a fork that the store copies only headers are read', async () => {
+  const { from, to, requests } = await bucket()
+  const { plan, result, target } = await fork(from, HEAD, to)
+  const files = plan.files.length
+  expect(files).toBeGreaterThan(1)
+  expect(result.bytesCopiedByStore).toBe(result.bytes)
+  expect(requests.filter(({ operation }) => operation === 'copy')).toHaveLength(files)
+  expect(requests.filter(({ operation }) => operation === 'put').map(({ key }) => key)).toEqual([
+    'try/.sqlstream/identity.json',
+  ])
+  for (const { operation, bytes } of requests) if (operation === 'get') expect(bytes).toBeLessThanOrEqual(100)
+  await expectState(target, HEAD)
+})
+
+test('W4: what the store does not copy is read and put, and said', async () => {
+  const { from, to } = await bucket((store) => ({
+    ...countRequests(store).store,
+    // The base has level 9: it is too large for this service.
+    ...relayCopy(store, {
+      around: async (send, key, options) => (key.includes('/9/') ? undefined : send(options)),
+    }),
+  }))
+  const { plan, result, target } = await fork(from, HEAD, to)
+  const large = plan.files.filter(({ level }) => level === 9).reduce((sum, { size }) => sum + size, 0)
+  expect(result.bytesCopiedByStore).toBe(result.bytes - large)
+  await expectState(target, HEAD)
+  const strangers = await fork(from, HEAD, countRequests(withoutCopy(new MemoryStore())).store)
+  expect(strangers.result.bytesCopiedByStore).toBe(0)
+  await expectState(strangers.target, HEAD)
+})
+
+test('W4: a copy without an answer is read back, and an object of somebody else is left alone', async () => {
+  const lost = await bucket((store) =>
+    withFaults(store, [{ operation: 'copy', at: [1, 3], fault: 'applied-but-failed' }]),
+  )
+  const { result, target } = await fork(lost.from, HEAD, lost.to)
+  expect(result.bytesCopiedByStore).toBeLessThan(result.bytes)
+  await expectState(target, HEAD)
+  expect(lost.open.size).toBe(0)
+
+  const { from, to } = await bucket()
+  const plan = planRestore(await from.catalog(), { kind: 'latest' })
+  const last = plan.files.at(-1)!
+  const writer = new Replica(to).writer(assumeSoleWriter('test'))
+  const copyOf = { store: from.store, key: last.key }
+  const options = { timestamp: last.timestamp ?? new Date(0), copyOf }
+  const body = { size: last.size, open: () => from.open(last) }
+  await to.put(last.key, Uint8Array.of(1))
+  await expect(writer.put(last.level, last, body, options)).rejects.toMatchObject({ code: 'fenced' })
+  expect((await to.head(last.key)).size).toBe(1)
+})
+
+function withoutCopy(store: BlobStore): BlobStore {
+  return {
+    driver: store.driver,
+    capabilities: store.capabilities,
+    list: (options) => store.list(options),
+    head: (key, options) => store.head(key, options),
+    get: (key, options) => store.get(key, options),
+    put: (key, body, options) => store.put(key, body, options),
+    delete: (keys, options) => store.delete(keys, options),
+    [Symbol.asyncDispose]: async () => {},
+  }
+}

@@ -6,6 +6,8 @@ import {
   type BlobInfo,
   type BlobStore,
   type Capabilities,
+  type CopyOptions,
+  type CopySource,
   checkKey,
   checkRange,
   type GetOptions,
@@ -16,11 +18,12 @@ import {
   resolveRange,
   StorageError,
 } from '@sqlstream/storage'
+import { copyBlob } from './copy-blob.ts'
 import { download } from './download.ts'
 import { infoOf } from './info.ts'
 import { listBlobs } from './list.ts'
 import type { RequestContext, Requests } from './requests.ts'
-import { DRIVER, isBlobMissing } from './service-errors.ts'
+import { DRIVER, isBlobMissing, serviceCode } from './service-errors.ts'
 import { upload } from './upload.ts'
 
 /** Deletes on their way at once. */
@@ -82,6 +85,33 @@ export class AzureStore implements BlobStore {
     }
   }
 
+  copySource(key: string): CopySource {
+    return { store: this, key }
+  }
+
+  async copy(source: CopySource, key: string, options: CopyOptions = {}): Promise<BlobInfo | undefined> {
+    const { precondition, signal } = options
+    checkKey(source.key, { driver: DRIVER, operation: 'copy' })
+    const blob = this.#blob('copy', key, options)
+    const { store } = source
+    if (!(store instanceof AzureStore)) return undefined
+    const context = { operation: 'copy', key, signal } as const
+    try {
+      return await copyBlob({
+        source: store.#container.getBlockBlobClient(source.key),
+        sourceKey: source.key,
+        blob,
+        requests: this.#requests,
+        context,
+        options,
+      })
+    } catch (error) {
+      if (precondition?.kind === 'match' && serviceCode(error) === 'BlobNotFound')
+        throw refusal(context, precondition, error)
+      throw error
+    }
+  }
+
   async delete(keys: readonly string[], options: AbortOptions = {}): Promise<void> {
     for (const key of keys) checkKey(key, { driver: DRIVER, operation: 'delete' })
     options.signal?.throwIfAborted()
@@ -102,7 +132,7 @@ export class AzureStore implements BlobStore {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  #blob(operation: 'head' | 'get' | 'put', key: string, { signal }: AbortOptions): BlockBlobClient {
+  #blob(operation: 'head' | 'get' | 'put' | 'copy', key: string, { signal }: AbortOptions): BlockBlobClient {
     checkKey(key, { driver: DRIVER, operation })
     signal?.throwIfAborted()
     return this.#container.getBlockBlobClient(key)

@@ -87,9 +87,10 @@ function decide(
   return putDecisively({ body, send, read }, { signal })
 }
 
-type Settings = Pick<BlockBlobUploadOptions, 'conditions' | 'metadata'>
+export type Settings = Pick<BlockBlobUploadOptions, 'conditions' | 'metadata'>
 
-function settings({ precondition, timestamp }: PutOptions): Settings {
+/** What a put or a copy gives a blob besides its bytes. */
+export function settings({ precondition, timestamp }: PutOptions): Settings {
   // Where Litestream looks for the time of a file; hyphens are not allowed here.
   const metadata = timestamp === undefined ? {} : { metadata: { litestreamtimestamp: rfc3339(timestamp) } }
   switch (precondition?.kind) {

@@ -1,4 +1,4 @@
-import { type BlobStore, discardBody, getBytes, type ReplayableBody } from '@sqlstream/storage'
+import { type BlobStore, copyBlob, discardBody, getBytes, type ReplayableBody } from '@sqlstream/storage'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { openAzureStore } from '../src/index.ts'
 import { azuriteForTests } from './azurite.ts'
@@ -40,6 +40,7 @@ async function requestsOf(call: () => Promise<unknown>): Promise<Record<string, 
     'Put Blob',
     'Put Block',
     'Put Block List',
+    'Copy Blob From URL',
     'Get Blob',
     'Get Blob Properties',
     'List Blobs',
@@ -194,4 +195,51 @@ test('a timestamp is kept where Litestream looks for it', async () => {
     const { metadata } = await azurite.client(container).getBlobClient(key).getProperties()
     expect(metadata).toEqual({ litestreamtimestamp: '2026-01-02T03:04:05.67Z' })
   }
+})
+
+describe('a copy', () => {
+  const absent = { precondition: { kind: 'absent' } } as const
+  const copy = (to: string, options = {}) =>
+    copyBlob({ store, key: 'copy/source' }, { store, key: to }, options)
+
+  beforeAll(async () => {
+    await truth.put('copy/source', new Uint8Array(MIB).fill(7))
+  })
+
+  test('is a look at its source and one request, and no byte of it comes through here', async () => {
+    const requests = { 'Get Blob Properties': 1, 'Copy Blob From URL': 1 }
+    expect(await requestsOf(() => copy('copy/a'))).toEqual(requests)
+    expect(await requestsOf(() => copy('copy/b', absent))).toEqual(requests)
+    const { bytesIn, bytesOut } = proxy.traffic()
+    expect(bytesIn + bytesOut).toBeLessThan(1000)
+    expect(await getBytes(truth, 'copy/b')).toEqual(new Uint8Array(MIB).fill(7))
+  })
+
+  test('whose answer is lost is found by its id; one of another writer is not taken for it', async () => {
+    const plan = proxy.plan([{ request: 'Copy Blob From URL', at: 1, fault: { kind: 'drop-answer' } }])
+    expect(await copy('copy/lost', absent)).toMatchObject({ size: MIB })
+    expect(plan.fired).toBe(1)
+    proxy.plan()
+    await expect(copy('copy/lost', absent)).rejects.toMatchObject({ code: 'precondition-failed' })
+  })
+
+  test.each([
+    [403, 'AuthorizationFailure'],
+    [401, 'CannotVerifyCopySource'],
+    [412, 'SourceConditionNotMet'],
+  ])('that is refused with %i %s is left to the caller', async (status, code) => {
+    proxy.plan([{ request: 'Copy Blob From URL', fault: { kind: 'refuse', status, code } }])
+    expect(await copy('copy/refused', absent)).toBeUndefined()
+    proxy.plan()
+    await expect(truth.head('copy/refused')).rejects.toMatchObject({ code: 'not-found' })
+  })
+
+  test('to another container of the account is made, and to another account is left to the caller', async () => {
+    const other = await openAzureStore(azurite.options(await azurite.container()))
+    expect(await copyBlob({ store: truth, key: 'copy/source' }, { store: other, key: 'a' })).toMatchObject({
+      size: MIB,
+    })
+    const far = await openAzureStore({ ...azurite.options(container), endpoint: 'http://127.0.0.1:1/other' })
+    expect(await copyBlob({ store: truth, key: 'copy/source' }, { store: far, key: 'a' })).toBeUndefined()
+  })
 })

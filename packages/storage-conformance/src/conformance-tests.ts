@@ -1,6 +1,7 @@
 import { toConformanceTest } from './case.ts'
 import { atOnceCases } from './cases/at-once.ts'
 import { cancelCases } from './cases/cancel.ts'
+import { copyCases } from './cases/copy.ts'
 import { deleteCases } from './cases/delete.ts'
 import { errorCases } from './cases/errors.ts'
 import { getCases } from './cases/get.ts'
@@ -25,4 +26,5 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...readIntoCases,
   ...largeCases,
   ...atOnceCases,
+  ...copyCases,
 ].map(toConformanceTest)

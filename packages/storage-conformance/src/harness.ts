@@ -33,6 +33,8 @@ export interface ConformanceTest {
   readonly requires?: keyof Capabilities
   /** Skipped when the store declares this capability. */
   readonly unless?: keyof Capabilities
+  /** Skipped when the store has no such method: it is optional. */
+  readonly offers?: 'copy'
   /** Skipped when the harness does not have this. */
   readonly needs?: 'openMissing' | 'openDenied' | 'openUnreachable'
   /**
@@ -48,12 +50,13 @@ const NEEDS: Readonly<Record<NonNullable<ConformanceTest['needs']>, string>> = {
   openUnreachable: 'needs a service that does not answer: openUnreachable()',
 }
 
-/** Why a test does not apply to this store; undefined when it does. Only capabilities and the harness decide. */
+/** Why a test does not apply to this store; undefined when it does. Only the store and the harness decide. */
 export async function skipReason(test: ConformanceTest, harness: Harness): Promise<string | undefined> {
   if (test.needs !== undefined && harness[test.needs] === undefined) return NEEDS[test.needs]
-  if (test.requires === undefined && test.unless === undefined) return undefined
+  if (test.requires === undefined && test.unless === undefined && test.offers === undefined) return undefined
   await using store = await harness.open()
   const { capabilities } = store
+  if (test.offers !== undefined && store[test.offers] === undefined) return `the store has no ${test.offers}`
   if (test.requires !== undefined && !capabilities[test.requires]) return `the store has no ${test.requires}`
   if (test.unless !== undefined && capabilities[test.unless]) return `the store has ${test.unless}`
   return undefined

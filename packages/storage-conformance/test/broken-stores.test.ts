@@ -4,6 +4,7 @@ import { conformanceTests, type Harness, runConformance } from '../src/index.ts'
 import { failingStore, memoryHarness, newHandle } from './memory-harness.ts'
 import { atOnceSabotages } from './sabotage/at-once.ts'
 import { cancelSabotages } from './sabotage/cancel.ts'
+import { copySabotages } from './sabotage/copy.ts'
 import { deleteSabotages } from './sabotage/delete.ts'
 import { errorsSabotages } from './sabotage/errors.ts'
 import { getSabotages } from './sabotage/get.ts'
@@ -49,6 +50,7 @@ const SABOTAGES = [
   readIntoSabotages,
   largeSabotages,
   atOnceSabotages,
+  copySabotages,
 ].flatMap((table) => Object.entries(table))
 
 /** Tests that noticed something, by name. */

@@ -1,6 +1,7 @@
 import {
   type BlobStore,
   MemoryStore,
+  relayCopy,
   StorageError,
   type StorageErrorCode,
   type StorageOperationName,
@@ -28,6 +29,7 @@ export function newHandle(store: BlobStore): BlobStore {
     head: (key, options) => store.head(key, options),
     get: (key, options) => store.get(key, options),
     put: (key, body, options) => store.put(key, body, options),
+    ...relayCopy(store),
     delete: (keys, options) => store.delete(keys, options),
     [Symbol.asyncDispose]: async () => {},
   }

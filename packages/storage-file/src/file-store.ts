@@ -1,39 +1,43 @@
 import type { BigIntStats } from 'node:fs'
-import { link, rename, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import {
   type AbortOptions,
+  abortable,
   type BlobBody,
   type BlobContent,
   type BlobInfo,
   type BlobStore,
   type Capabilities,
+  type CopyOptions,
+  type CopySource,
   checkKey,
   checkListKeys,
   checkRange,
   type GetOptions,
   isStorageError,
   type ListOptions,
-  type Precondition,
   type PutOptions,
   withPathLock,
 } from '@sqlstream/storage'
+import { cloneFile } from './copy-file.ts'
 import { Folders, syncFolder } from './folders.ts'
 import { tempName } from './hidden-names.ts'
 import { removeIfThere, statIfThere } from './if-there.ts'
 import { inBatches } from './in-batches.ts'
 import { isOnLocalDisk } from './local-disk.ts'
+import { checkPrecondition, publishFile } from './publish-file.ts'
 import { readFile } from './read-file.ts'
-import { replaceVersion } from './replace-version.ts'
 import { Root } from './root.ts'
 import { type SweepOptions, type SweepResult, sweepFolder } from './sweep.ts'
 import { type CallContext, DRIVER, failure, systemCode, translateError } from './system-errors.ts'
-import { fileETag, fileInfo } from './version.ts'
+import { fileInfo } from './version.ts'
 import { walkKeys } from './walk.ts'
 import { BodyFailure, writeFile } from './write-file.ts'
 
 /** A folder can be removed by a delete between its making and its first use; this often in a row it is not. */
 const FOLDER_ATTEMPTS = 10
+
+type FileContext = CallContext & { readonly key: string }
 
 export interface FileStoreOptions {
   /**
@@ -52,6 +56,7 @@ export class FileStore implements BlobStore {
   readonly root: string
   readonly #folders: Folders
   readonly #root: Root
+  readonly #background = new Set<Promise<void>>()
   #local: boolean | undefined
 
   constructor(root: string, options: FileStoreOptions = {}) {
@@ -102,21 +107,39 @@ export class FileStore implements BlobStore {
   }
 
   put(key: string, body: BlobBody, options: PutOptions = {}): Promise<BlobInfo> {
-    return this.#call({ operation: 'put', key }, options, async (path, context) => {
-      const { precondition, signal } = options
-      // A put that cannot succeed should not cost a written body.
-      if (precondition !== undefined) {
-        checkPrecondition(precondition, await this.#statSurely(path, context), context)
-      }
-      const [temp, stats] = await this.#writeTemp(dirname(path), body, options)
-      try {
-        signal?.throwIfAborted()
-        await withPathLock(path, () => this.#publish(temp, path, precondition, context))
-      } finally {
-        await removeIfThere(temp)
-      }
-      await syncFolder(dirname(path))
-      return fileInfo(key, stats)
+    return this.#call({ operation: 'put', key }, options, (path, context) =>
+      this.#create(path, context, options, (temp) => writeFile(temp, body, options)),
+    )
+  }
+
+  copySource(key: string): CopySource {
+    return { store: this, key }
+  }
+
+  async copy(source: CopySource, key: string, options: CopyOptions = {}): Promise<BlobInfo | undefined> {
+    checkKey(source.key, { driver: DRIVER, operation: 'copy' })
+    const { store } = source
+    if (!(store instanceof FileStore)) return undefined
+    return await this.#call({ operation: 'copy', key }, options, async (path, context) => {
+      const { signal, timestamp } = options
+      const from = join(store.root, source.key)
+      await store.#folders.checkRoot('copy')
+      await store.#folders.checkInside(dirname(from), context)
+      return await this.#create(path, context, options, async (temp) => {
+        const stats = await statIfThere(from)
+        if (stats?.isFile() !== true) {
+          await store.#root.assertSame(context)
+          throw failure(context, 'not-found', `there is no object ${source.key} to copy`)
+        }
+        const cloning = cloneFile(from, temp, { mode: Number(stats.mode), timestamp })
+        try {
+          return await abortable(cloning, signal)
+        } catch (error) {
+          // Nothing stops the kernel half-way; what it makes then has to go.
+          if (signal?.aborted === true) this.#removeWhenDone(cloning, temp)
+          throw error
+        }
+      })
     })
   }
 
@@ -151,12 +174,15 @@ export class FileStore implements BlobStore {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+  /** Waits until what aborted copies have left is removed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#background)
+  }
 
   async #call<T>(
-    context: CallContext & { readonly key: string },
+    context: FileContext,
     options: AbortOptions,
-    task: (path: string, context: CallContext) => Promise<T>,
+    task: (path: string, context: FileContext) => Promise<T>,
   ): Promise<T> {
     checkKey(context.key, { driver: DRIVER, operation: context.operation })
     options.signal?.throwIfAborted()
@@ -184,14 +210,6 @@ export class FileStore implements BlobStore {
     }
   }
 
-  /** Undefined when it is missing while the root is there, not for the moment in which that is away. */
-  async #statSurely(path: string, context: CallContext): Promise<BigIntStats | undefined> {
-    const stats = await statIfThere(path)
-    if (stats !== undefined) return stats
-    await this.#root.assertSame(context)
-    return statIfThere(path)
-  }
-
   /** Below the root there are no mounts, so what holds for one file holds for all. */
   async #isLocal(folder: string): Promise<boolean> {
     this.#local = await isOnLocalDisk(folder)
@@ -204,86 +222,63 @@ export class FileStore implements BlobStore {
     return keys.flatMap((key, i) => (stats[i]?.isFile() === true ? [fileInfo(key, stats[i])] : []))
   }
 
-  async #writeTemp(folder: string, body: BlobBody, options: PutOptions): Promise<[string, BigIntStats]> {
+  /** Makes an object of a file that `write` makes: all or nothing. */
+  async #create(
+    path: string,
+    context: FileContext,
+    options: PutOptions,
+    write: (temp: string) => Promise<BigIntStats>,
+  ): Promise<BlobInfo> {
+    const { precondition, signal } = options
+    // What cannot succeed should not cost a written body.
+    if (precondition !== undefined) {
+      checkPrecondition(precondition, await this.#root.statInside(path, context), context)
+    }
+    const [temp, stats] = await this.#writeTemp(dirname(path), context, write)
+    try {
+      signal?.throwIfAborted()
+      await withPathLock(path, () => publishFile(temp, path, precondition, context, this.#root))
+    } finally {
+      await removeIfThere(temp)
+    }
+    await syncFolder(dirname(path))
+    return fileInfo(context.key, stats)
+  }
+
+  async #writeTemp(
+    folder: string,
+    context: FileContext,
+    write: (temp: string) => Promise<BigIntStats>,
+  ): Promise<[string, BigIntStats]> {
     for (let attempt = 1; ; attempt++) {
       const temp = join(folder, tempName())
       try {
-        if (!this.#folders.isDurable(folder)) await this.#root.assertSame({ operation: 'put' })
+        if (!this.#folders.isDurable(folder)) await this.#root.assertSame(context)
         await this.#folders.ensure(folder)
-        return [temp, await writeFile(temp, body, options)]
+        return [temp, await write(temp)]
       } catch (error) {
         await removeIfThere(temp)
         if (systemCode(error) === 'ENOENT' && attempt < FOLDER_ATTEMPTS) {
-          await this.#root.assertSame({ operation: 'put' })
+          await this.#root.assertSame(context)
           this.#folders.forget()
           continue
         }
-        // The folder may have been made for this put alone. The error says more than one of tidying up.
+        // The folder may have been made for this file alone. The error says more than one of tidying up.
         await this.#folders.tidy(folder).catch(() => {})
         throw error
       }
     }
   }
 
-  async #publish(
-    temp: string,
-    path: string,
-    precondition: Precondition | undefined,
-    context: CallContext,
-  ): Promise<void> {
-    switch (precondition?.kind) {
-      case undefined:
-        await clearEmptyFolder(path)
-        return rename(temp, path)
-      case 'absent':
-        await clearEmptyFolder(path)
-        return linkNew(temp, path, context)
-      case 'match':
-        if (await replaceVersion(temp, path, precondition.etag)) return
-        // Refused for a moment in which the disk was away, it is not lost to another writer.
-        checkPrecondition(precondition, await this.#statSurely(path, context), context)
-        throw failure(context, 'unavailable', `${context.key} was away while it was replaced`)
-    }
+  #removeWhenDone(work: Promise<unknown>, temp: string): void {
+    const removed: Promise<void> = work
+      .catch(() => {})
+      .then(() => removeIfThere(temp))
+      .then(() => this.#folders.tidy(dirname(temp)))
+      .catch(() => {})
+      .finally(() => void this.#background.delete(removed))
+    this.#background.add(removed)
   }
-}
-
-function checkPrecondition(
-  precondition: Precondition,
-  stats: BigIntStats | undefined,
-  context: CallContext,
-): void {
-  const current = stats?.isFile() === true ? fileETag(stats) : undefined
-  const expected = precondition.kind === 'match' ? precondition.etag : undefined
-  if (current !== expected) throw mismatch(precondition, context)
-}
-
-function mismatch(precondition: Precondition, context: CallContext): Error {
-  const message =
-    precondition.kind === 'absent'
-      ? `${context.key} exists`
-      : `${context.key} is not version ${precondition.etag}`
-  return failure(context, 'precondition-failed', message)
-}
-
-/** A hard link fails when the name exists, which a rename does not. */
-async function linkNew(temp: string, path: string, context: CallContext): Promise<void> {
-  try {
-    await link(temp, path)
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error
-    const [ours, theirs] = [await statIfThere(temp), await statIfThere(path)]
-    if (theirs?.isDirectory() === true) throw error
-    // A network file system repeats a link whose answer was lost, and then finds its own work.
-    if (ours === undefined || theirs === undefined || ours.ino !== theirs.ino) {
-      throw mismatch({ kind: 'absent' }, context)
-    }
-  }
-}
-
-/** In an object store a folder vanishes with its last object; one that a crash left must not stand in the way. */
-async function clearEmptyFolder(path: string): Promise<void> {
-  const stats = await statIfThere(path)
-  if (stats?.isDirectory() === true) await rmdir(path)
 }
 
 /** Leaves alone what is no object. @returns whether there was one */

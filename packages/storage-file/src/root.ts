@@ -1,6 +1,7 @@
 import type { BigIntStats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { StorageError } from '@sqlstream/storage'
+import { statIfThere } from './if-there.ts'
 import { type CallContext, DRIVER, isMissing } from './system-errors.ts'
 
 /**
@@ -34,6 +35,14 @@ export class Root {
       transient: false,
       hint: 'Mount the disk again. If the folder was replaced on purpose, start again.',
     })
+  }
+
+  /** Undefined when a path below is missing while the root is there, not for the moment in which that is away. */
+  async statInside(path: string, context: CallContext): Promise<BigIntStats | undefined> {
+    const stats = await statIfThere(path)
+    if (stats !== undefined) return stats
+    await this.assertSame(context)
+    return statIfThere(path)
   }
 
   async #stat(): Promise<BigIntStats | undefined> {

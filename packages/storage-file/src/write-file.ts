@@ -36,8 +36,7 @@ export async function writeFile(
     }
     await writing
     await writer.synced()
-    const seconds = modificationSeconds(options.timestamp)
-    await handle.utimes(seconds, seconds)
+    await setModified(handle, options.timestamp)
     await handle.sync()
     return await handle.stat({ bigint: true })
   } finally {
@@ -82,6 +81,12 @@ async function* guard(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
   } catch (error) {
     throw new BodyFailure(error)
   }
+}
+
+/** The time of a file that was written now, with the content of this time. */
+export async function setModified(handle: FileHandle, timestamp: Date | undefined): Promise<void> {
+  const seconds = modificationSeconds(timestamp)
+  await handle.utimes(seconds, seconds)
 }
 
 /**

@@ -53,6 +53,21 @@ export class GCSClient {
     return key === undefined ? objects : `${objects}/${encodeURIComponent(key)}`
   }
 
+  /** What follows the path of an object that is copied to this bucket. */
+  targetPath(key: string): string {
+    return `/b/${this.bucket}/o/${encodeURIComponent(key)}`
+  }
+
+  /** Origin of the service. */
+  get endpoint(): string {
+    return this.#place.endpoint
+  }
+
+  /** Emulators have rewrites, and ignore their conditions. */
+  get isEmulator(): boolean {
+    return this.#place.anonymous
+  }
+
   get uploadPath(): string {
     return `/upload/storage/v1/b/${this.bucket}/o`
   }

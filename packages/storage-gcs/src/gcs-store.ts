@@ -6,6 +6,8 @@ import {
   type BlobStore,
   bodyParts,
   type Capabilities,
+  type CopyOptions,
+  type CopySource,
   checkKey,
   checkListKeys,
   checkRange,
@@ -22,6 +24,7 @@ import { type GCSClient, parseAnswer } from './gcs-client.ts'
 import { type CallContext, DRIVER, failure } from './gcs-errors.ts'
 import { listObjects } from './list-objects.ts'
 import { generationMatch, infoOf, OBJECT_FIELDS, timestampMetadata } from './object-resource.ts'
+import { rewriteObject } from './rewrite-object.ts'
 import { uploadInParts } from './upload-in-parts.ts'
 import { type Upload, uploadOnce } from './upload-once.ts'
 
@@ -72,14 +75,19 @@ export class GCSStore implements BlobStore {
   }
 
   async put(key: string, body: BlobBody, options: PutOptions = {}): Promise<BlobInfo> {
-    const context = check('put', key, options)
-    const { precondition, timestamp, signal } = options
-    const ifGeneration = precondition === undefined ? undefined : generationMatch(precondition)
-    if (precondition !== undefined && ifGeneration === undefined) {
-      throw failure(context, 'precondition-failed', `${key} has another version`)
-    }
-    const metadata = timestamp === undefined ? undefined : timestampMetadata(timestamp)
-    return this.#put({ key, ifGeneration, metadata, context, signal }, body)
+    return this.#put(uploadOf(check('put', key, options), options), body)
+  }
+
+  copySource(key: string): CopySource {
+    return { store: this, key }
+  }
+
+  async copy(source: CopySource, key: string, options: CopyOptions = {}): Promise<BlobInfo | undefined> {
+    checkKey(source.key, { driver: DRIVER, operation: 'copy' })
+    const context = check('copy', key, options)
+    if (!(source.store instanceof GCSStore)) return undefined
+    const from = { client: source.store.#client, key: source.key }
+    return rewriteObject(from, this.#client, uploadOf(context, options), this.#retry)
   }
 
   async delete(keys: readonly string[], options: AbortOptions = {}): Promise<void> {
@@ -144,6 +152,20 @@ export class GCSStore implements BlobStore {
   #repeatedly<T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
     return retryTransient(call, { ...this.#retry, signal })
   }
+}
+
+/** @throws StorageError 'precondition-failed' for a version that no object here can have */
+function uploadOf(
+  context: CallContext & { readonly key: string },
+  { precondition, timestamp, signal }: PutOptions,
+): Upload {
+  const { key } = context
+  const ifGeneration = precondition === undefined ? undefined : generationMatch(precondition)
+  if (precondition !== undefined && ifGeneration === undefined) {
+    throw failure(context, 'precondition-failed', `${key} has another version`)
+  }
+  const metadata = timestamp === undefined ? undefined : timestampMetadata(timestamp)
+  return { key, ifGeneration, metadata, context, signal }
 }
 
 function check(

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { type BlobInfo, discardBody, getBytes, type ReplayableBody } from '@sqlstream/storage'
+import { type BlobInfo, copyBlob, discardBody, getBytes, type ReplayableBody } from '@sqlstream/storage'
 import { FakeGCS } from '@sqlstream/testkit/servers'
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import type { GCSStore } from '../src/index.ts'
@@ -131,4 +131,65 @@ test('bodies that nobody reads hold no connection', async () => {
   for (let i = 0; i < 20; i++) await discardBody((await store.get('a')).body)
   await store.head('a')
   await expect.poll(() => fake.connections()).toBeLessThanOrEqual(2)
+})
+
+test('a copy is one request, with and without a condition, and no byte of it comes through here', async () => {
+  await using store = openStore(fake.url, { token: 't' })
+  await store.put('a', new Uint8Array(MIB))
+  fake.plan()
+  const timestamp = new Date('2026-11-24T03:15:00.500Z')
+  for (const [key, options] of [
+    ['b', {}],
+    ['c', { precondition: { kind: 'absent' }, timestamp }],
+  ] as const)
+    expect(await copyBlob({ store, key: 'a' }, { store, key }, options)).toMatchObject({ key, size: MIB })
+  const { requests, bytesIn, bytesOut } = fake.traffic()
+  expect(requests).toBe(2)
+  expect(bytesIn + bytesOut).toBeLessThan(2000)
+  expect(fake.bucket('bucket').find('c')?.resource.metadata).toMatchObject({
+    'litestream-timestamp': '2026-11-24T03:15:00.5Z',
+  })
+})
+
+test('a copy to another place goes on until it is done', async () => {
+  await using far = await FakeGCS.start({ buckets: ['here', 'there'], rewritesAtMost: 300_000 })
+  await using here = openStore(far.url, { bucket: 'here', token: 't' })
+  await using there = openStore(far.url, { bucket: 'there', token: 't' })
+  await here.put('a', new Uint8Array(MIB).fill(7))
+  far.plan()
+  const precondition = { kind: 'absent' } as const
+  expect(
+    await copyBlob({ store: here, key: 'a' }, { store: there, key: 'b' }, { precondition }),
+  ).toMatchObject({
+    size: MIB,
+  })
+  expect(far.traffic().requests).toBe(4)
+  expect(await getBytes(there, 'b')).toEqual(new Uint8Array(MIB).fill(7))
+})
+
+test('a copy whose answer is lost is found by its id; one of another writer is not taken for it', async () => {
+  await using store = openStore(fake.url, { token: 't' })
+  await store.put('a', new Uint8Array(10))
+  const precondition = { kind: 'absent' } as const
+  fake.plan([{ request: 'objects.rewrite', at: 1, fault: { kind: 'drop-answer' } }])
+  expect(await copyBlob({ store, key: 'a' }, { store, key: 'b' }, { precondition })).toMatchObject({
+    size: 10,
+  })
+  fake.plan()
+  const again = copyBlob({ store, key: 'a' }, { store, key: 'b' }, { precondition })
+  await expect(again).rejects.toMatchObject({ code: 'precondition-failed' })
+})
+
+test('a copy that is refused for lack of rights is left to the caller', async () => {
+  await using store = openStore(fake.url, { token: 't' })
+  await store.put('a', new Uint8Array(10))
+  fake.plan([{ request: 'objects.rewrite', fault: { kind: 'refuse', status: 403 } }])
+  expect(await copyBlob({ store, key: 'a' }, { store, key: 'b' })).toBeUndefined()
+})
+
+test('a copy with a condition is left to the caller on an emulator, which would ignore it', async () => {
+  await store.put('a', new Uint8Array(10))
+  const precondition = { kind: 'absent' } as const
+  expect(await copyBlob({ store, key: 'a' }, { store, key: 'b' }, { precondition })).toBeUndefined()
+  expect(await copyBlob({ store, key: 'a' }, { store, key: 'b' })).toMatchObject({ size: 10 })
 })

@@ -1,5 +1,6 @@
 import { type BlobInfo, isStorageError, putDecisively, withinTime } from '@sqlstream/storage'
 import { dateOf, uploadMs } from './connection.ts'
+import type { CopySourceFields } from './copy-object.ts'
 import { DRIVER, failure, s3CodeOf } from './errors.ts'
 import { customerKeyFields, etagOf, newObjectFields } from './object-info.ts'
 import { asRefusal, conditionFields, findPut, type Put } from './put-object.ts'
@@ -28,6 +29,18 @@ export async function putParts(
   const upload = await MultipartUpload.create(put)
   try {
     await upload.send(parts, onSent)
+    return await upload.complete()
+  } catch (error) {
+    await upload.abort()
+    throw error
+  }
+}
+
+/** Copies an object as the only part of an upload: the last request is the one that keeps a condition. */
+export async function copyAsPart(put: Put, source: CopySourceFields, size: number): Promise<BlobInfo> {
+  const upload = await MultipartUpload.create(put)
+  try {
+    await upload.copyPart(source, size)
     return await upload.complete()
   } catch (error) {
     await upload.abort()
@@ -127,6 +140,26 @@ class MultipartUpload {
       ...(checksum === undefined ? {} : { ChecksumCRC32: checksum }),
     })
     this.#size += bytes.length
+  }
+
+  async copyPart(source: CopySourceFields, size: number): Promise<void> {
+    const { connection, context, key, options } = this.#put
+    const { bucket, encryption } = connection.settings
+    const request = { context, signal: options.signal, extraMs: uploadMs(size) }
+    const { CopyPartResult: part } = await connection.retried(request, (client, sdk, http) => {
+      const where = { Bucket: bucket, Key: key, UploadId: this.#uploadId, PartNumber: 1 }
+      return client.send(
+        new sdk.UploadPartCopyCommand({ ...where, ...source, ...customerKeyFields(encryption) }),
+        http,
+      )
+    })
+    const checksum = part?.ChecksumCRC32
+    this.#parts.push({
+      PartNumber: 1,
+      ETag: part?.ETag ?? '',
+      ...(checksum === undefined ? {} : { ChecksumCRC32: checksum }),
+    })
+    this.#size = size
   }
 
   async complete(): Promise<BlobInfo> {

@@ -51,6 +51,8 @@ export interface S3StoreOptions {
   readonly conditionalPut?: boolean | undefined
   /** Whether it also honours them when a multipart upload is completed. */
   readonly conditionalComplete?: boolean | undefined
+  /** Whether it also honours them when an object is copied. */
+  readonly conditionalCopy?: boolean | undefined
   /** Milliseconds for a request's answer, and for each piece of a body. Default: 30,000; bodies of our own get 1 s more per 64 KB. */
   readonly timeoutMs?: number | undefined
   /** How often and how soon a request is tried again. Default: see `retryTransient`. */

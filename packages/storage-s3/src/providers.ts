@@ -11,6 +11,8 @@ export interface Provider {
   readonly conditionalPut: boolean
   /** Those of CompleteMultipartUpload too. */
   readonly conditionalComplete: boolean
+  /** Those of CopyObject, for the object that is made. */
+  readonly conditionalCopy: boolean
   /** What a batch of deletes is checked by; 'none': there is no batch. */
   readonly batchDelete: 'crc32' | 'md5' | 'none'
   /** All parts of an upload but the last must have the same size. */
@@ -30,6 +32,7 @@ const UNKNOWN: Provider = {
   sendsChecksums: false,
   conditionalPut: false,
   conditionalComplete: false,
+  conditionalCopy: false,
   batchDelete: 'md5',
   equalParts: false,
   partConcurrency: 4,
@@ -43,6 +46,7 @@ export const AWS: Provider = {
   sendsChecksums: true,
   conditionalPut: true,
   conditionalComplete: true,
+  conditionalCopy: true,
   batchDelete: 'crc32',
   region: (host) => /^s3[.-](?:dualstack\.|fips\.)?([a-z]{2}(?:-[a-z]+)+-\d)\./.exec(host)?.[1],
 }

@@ -14,8 +14,8 @@ import { type CallContext, DRIVER, failure } from './errors.ts'
 import { headObject } from './head-object.ts'
 import { customerKeyFields, etagOf, newObjectFields, PUT_ID } from './object-info.ts'
 
-/** Bytes that one PutObject takes at most. */
-const MAX_PUT = 5 * 2 ** 30
+/** Bytes that one PutObject takes at most, and one request that copies. */
+export const MAX_PUT: number = 5 * 2 ** 30
 
 /** What is put, and how. */
 export interface Put {
@@ -181,7 +181,7 @@ class StallWatch {
 }
 
 /** A put with a condition knows by an id of its own whether an object that it finds is the one that it wrote. */
-function decisively(put: Put, send: (putId: string) => Promise<BlobInfo>): Promise<BlobInfo> {
+export function decisively(put: Put, send: (putId: string) => Promise<BlobInfo>): Promise<BlobInfo> {
   const putId = crypto.randomUUID()
   return putDecisively(
     {

@@ -6,6 +6,8 @@ import {
   type BlobStore,
   bodyParts,
   type Capabilities,
+  type CopyOptions,
+  type CopySource,
   checkKey,
   checkListKeys,
   checkRange,
@@ -15,6 +17,7 @@ import {
   type PutOptions,
 } from '@sqlstream/storage'
 import { S3Connection } from './connection.ts'
+import { copyObject } from './copy-object.ts'
 import { ObjectDeleter } from './delete-objects.ts'
 import { DRIVER, failure } from './errors.ts'
 import { getObject } from './get-object.ts'
@@ -109,6 +112,20 @@ export class S3Store implements BlobStore {
       await parts.return()
     }
     return putStreamed(put, body)
+  }
+
+  copySource(key: string): CopySource {
+    return { store: this, key }
+  }
+
+  async copy(source: CopySource, key: string, options: CopyOptions = {}): Promise<BlobInfo | undefined> {
+    const context = { driver: DRIVER, operation: 'copy' } as const
+    checkKey(source.key, context)
+    checkKey(key, context)
+    options.signal?.throwIfAborted()
+    if (!(source.store instanceof S3Store)) return undefined
+    const from = { connection: source.store.#connection, key: source.key }
+    return copyObject(from, { connection: this.#connection, key }, options)
   }
 
   async delete(keys: readonly string[], options: AbortOptions = {}): Promise<void> {

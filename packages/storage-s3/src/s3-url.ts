@@ -13,7 +13,7 @@ export interface S3Location {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Names as Litestream has them; each may also be written with hyphens. The last three are ours. */
+/** Names as Litestream has them; each may also be written with hyphens. The last four are ours. */
 const NAMES = [
   'endpoint',
   'region',
@@ -30,6 +30,7 @@ const NAMES = [
   'sseKmsKeyId',
   'profile',
   'conditionalPut',
+  'conditionalCopy',
   'parallelism',
 ] as const
 
@@ -78,6 +79,7 @@ export function s3Location(input: URL | string, environment: Environment): S3Loc
     concurrency: integerOf(url, values, 'concurrency', 1, 1000),
     parallelism: integerOf(url, values, 'parallelism', 1, 1000),
     conditionalPut: booleanOf(url, values, 'conditionalPut'),
+    conditionalCopy: booleanOf(url, values, 'conditionalCopy'),
   }
   return { options: withoutUndefined(options), prefix: prefixOf(url, path) }
 }

@@ -6,7 +6,7 @@ import { type Provider, providerOf } from './providers.ts'
 export interface S3Settings
   extends Omit<
     S3StoreOptions,
-    'requireContentMD5' | 'region' | 'partSize' | 'concurrency' | 'conditionalComplete'
+    'requireContentMD5' | 'region' | 'partSize' | 'concurrency' | 'conditionalComplete' | 'conditionalCopy'
   > {
   readonly provider: Provider
   /** Undefined: to be found out, beginning with the default region. */
@@ -15,6 +15,7 @@ export interface S3Settings
   readonly batchDelete: Provider['batchDelete']
   readonly conditionalPut: boolean
   readonly conditionalComplete: boolean
+  readonly conditionalCopy: boolean
   readonly partConcurrency: number
   readonly parallelism: number
   readonly timeoutMs: number
@@ -42,6 +43,7 @@ export function settingsOf(options: S3StoreOptions): S3Settings {
     batchDelete: batchDelete(provider, requireContentMD5),
     conditionalPut,
     conditionalComplete: conditionalPut && (options.conditionalComplete ?? provider.conditionalComplete),
+    conditionalCopy: conditionalPut && (options.conditionalCopy ?? provider.conditionalCopy),
     partConcurrency: concurrency ?? provider.partConcurrency,
     parallelism: options.parallelism ?? 32,
     timeoutMs: options.timeoutMs ?? 30_000,

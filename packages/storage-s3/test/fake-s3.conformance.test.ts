@@ -26,7 +26,7 @@ const small = { manyKeys: 40, largeBytes: 5 * PART + 7 }
 
 s3Conformance('S3Store on a service like AWS', {
   endpoint: () => signed.url,
-  store: { conditionalComplete: true },
+  store: { conditionalComplete: true, conditionalCopy: true },
 })
 s3Conformance('S3Store in many small parts, bodies unsigned', {
   ...small,

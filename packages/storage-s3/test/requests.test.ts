@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { discardBody, type ETag, getBytes, isStorageError, probeConditionalPut } from '@sqlstream/storage'
+import {
+  type CopyOptions,
+  copyBlob,
+  discardBody,
+  type ETag,
+  getBytes,
+  isStorageError,
+  probeConditionalPut,
+} from '@sqlstream/storage'
 import { FakeS3, type S3ServiceOptions } from '@sqlstream/testkit/servers'
 import { afterEach, describe, expect, test } from 'vitest'
 import { S3Store, type S3StoreOptions } from '../src/index.ts'
-import { localOptions } from './conformance-options.ts'
+import { localOptions, OTHERS } from './conformance-options.ts'
 
 const PART = 1000
 const absent = { precondition: { kind: 'absent' } } as const
@@ -295,4 +303,107 @@ test('a put with a match on a version that is gone is refused, on a bucket that 
   })
   await using other = await S3Store.open(localOptions(fake.url, { bucket: 'no-such' }))
   await expect(other.put('a', bytes(1), { precondition })).rejects.toMatchObject({ code: 'not-found' })
+})
+
+describe('a copy', () => {
+  const HONEST = { conditionalComplete: true, conditionalCopy: true }
+  const timestamp = new Date('2026-11-24T03:15:00.000Z')
+
+  function copy(to: string, options: CopyOptions = {}, target = store) {
+    return copyBlob({ store, key: 'a' }, { store: target, key: to }, options)
+  }
+
+  test('is a HEAD and a CopyObject, and no byte of it comes through here', async () => {
+    await start({}, HONEST)
+    await store.put('a', bytes(500_000))
+    fake.plan()
+    expect(await copy('b')).toMatchObject({ key: 'b', size: 500_000 })
+    expect(await copy('c', { ...absent, timestamp })).toMatchObject({ key: 'c', size: 500_000 })
+    expect(fake.traffic('HeadObject').requests).toBe(2)
+    expect(fake.traffic('CopyObject').requests).toBe(2)
+    expect(fake.traffic().requests).toBe(4)
+    expect(fake.traffic().bytesIn + fake.traffic().bytesOut).toBeLessThan(1000)
+  })
+
+  test('has the metadata of a put of its own, not that of its source', async () => {
+    await start({}, HONEST)
+    await store.put('a', bytes(10), { ...absent, timestamp: new Date(0) })
+    const id = (key: string) => fake.bucket('bucket').objects.get(key)?.headers['x-amz-meta-sqlstream-put']
+    await copy('b', { timestamp })
+    expect(fake.bucket('bucket').objects.get('b')?.headers).toEqual({
+      'content-type': 'application/octet-stream',
+      'x-amz-meta-litestream-timestamp': '2026-11-24T03:15:00Z',
+    })
+    await copy('c', absent)
+    expect(id('c')).toBeDefined()
+    expect(id('c')).not.toBe(id('a'))
+  })
+
+  test('is made as the part of an upload where only that keeps a condition, and leaves none behind', async () => {
+    await start({}, { conditionalComplete: true })
+    await store.put('a', bytes(5 * PART))
+    fake.plan()
+    expect(await copy('b', absent)).toMatchObject({ key: 'b', size: 5 * PART })
+    expect(await getBytes(store, 'b')).toEqual(bytes(5 * PART))
+    expect(fake.traffic('UploadPartCopy').requests).toBe(1)
+    expect(fake.traffic('CopyObject').requests).toBe(0)
+    await expect(copy('b', absent)).rejects.toMatchObject({ code: 'precondition-failed' })
+    expect(fake.bucket('bucket').uploads.size).toBe(0)
+  })
+
+  test('with a condition is left to the caller without a request where nothing keeps it', async () => {
+    await start({ conditions: 'put-only' })
+    await store.put('a', bytes(10))
+    fake.plan()
+    expect(await copy('b', absent)).toBeUndefined()
+    expect(fake.traffic().requests).toBe(0)
+  })
+
+  test('goes to another bucket of the service, and not to one behind other credentials', async () => {
+    await start({ buckets: ['bucket', 'other'] }, HONEST)
+    await store.put('a', bytes(10))
+    await using other = await S3Store.open(localOptions(fake.url, { bucket: 'other', ...HONEST }))
+    expect(await copy('b', absent, other)).toMatchObject({ size: 10 })
+    expect(await getBytes(other, 'b')).toEqual(bytes(10))
+    await using stranger = await S3Store.open(
+      localOptions(fake.url, { bucket: 'other', credentials: OTHERS }),
+    )
+    fake.plan()
+    expect(await copy('c', {}, stranger)).toBeUndefined()
+    expect(fake.traffic().requests).toBe(0)
+  })
+
+  test.each<[string, S3ServiceOptions, number, string]>([
+    ['is too large', { maxCopyBytes: 9 }, 400, 'InvalidRequest'],
+    ['may not be read by the service', {}, 403, 'AccessDenied'],
+    ['is in a service that has no copies', {}, 501, 'NotImplemented'],
+  ])('of what %s is left to the caller', async (_, options, status, code) => {
+    await start(options, HONEST)
+    await store.put('a', bytes(10))
+    if (options.maxCopyBytes === undefined)
+      fake.plan([{ request: 'CopyObject', fault: { kind: 'refuse', status, code } }])
+    for (const how of [{}, absent]) expect(await copy('b', how)).toBeUndefined()
+    expect(objects()).toEqual(['a'])
+  })
+
+  test('whose answer is lost is known by its id, and made once', async () => {
+    await start({}, { ...HONEST, retry: { pause: async () => {} } })
+    await store.put('a', bytes(10))
+    const plan = fake.plan([{ request: 'CopyObject', at: 1, fault: { kind: 'drop-answer' } }])
+    expect(await copy('b', absent)).toMatchObject({ key: 'b', size: 10 })
+    expect(plan.fired).toBe(1)
+    fake.plan()
+    await expect(copy('b', absent)).rejects.toMatchObject({ code: 'precondition-failed' })
+  })
+
+  test('reads an object that is encrypted with a key of ours, and encrypts with that of its own', async () => {
+    const encryption = { kind: 'customer', key: Buffer.alloc(32, 1).toString('base64') } as const
+    await start({}, { ...HONEST, encryption })
+    await store.put('a', bytes(10))
+    expect(await copy('b', absent)).toMatchObject({ size: 10 })
+    expect(await getBytes(store, 'b')).toEqual(bytes(10))
+    await using plain = await S3Store.open(localOptions(fake.url, HONEST))
+    expect(await copy('c', absent, plain)).toMatchObject({ size: 10 })
+    expect(await getBytes(plain, 'c')).toEqual(bytes(10))
+  })
 })

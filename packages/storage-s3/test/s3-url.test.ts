@@ -86,8 +86,15 @@ const URLS: readonly [url: string, options: S3StoreOptions, prefix: string][] = 
   ],
   ['s3://b/?partSize=5242880&concurrency=2', { bucket: 'b', partSize: 5 << 20, concurrency: 2 }, ''],
   [
-    's3://b/?part-size=10485760&parallelism=8&profile=backup&conditionalPut=false',
-    { bucket: 'b', partSize: 10 << 20, parallelism: 8, profile: 'backup', conditionalPut: false },
+    's3://b/?part-size=10485760&parallelism=8&profile=backup&conditionalPut=false&conditional-copy=true',
+    {
+      bucket: 'b',
+      partSize: 10 << 20,
+      parallelism: 8,
+      profile: 'backup',
+      conditionalPut: false,
+      conditionalCopy: true,
+    },
     '',
   ],
   [

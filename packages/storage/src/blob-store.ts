@@ -88,6 +88,17 @@ export interface PutOptions extends AbortOptions {
   readonly timestamp?: Date | undefined
 }
 
+/** What `copy` takes: the same as `put`. */
+export interface CopyOptions extends PutOptions {}
+
+/** An object as the driver below all wrappers names it: what `copy` begins with. */
+export interface CopySource {
+  /** The driver's own store, never a wrapper. */
+  readonly store: BlobStore
+  /** Its key there. */
+  readonly key: string
+}
+
 /** What a store promises beyond the minimum. Only this makes conformance tests skip. */
 export interface Capabilities {
   /** put() honours preconditions atomically. Without it there is no lease. */
@@ -109,6 +120,17 @@ export interface BlobStore extends AsyncDisposable {
   get(key: string, options?: GetOptions): Promise<BlobContent>
   /** All or nothing: no reader may ever see part of an object. */
   put(key: string, body: BlobBody, options?: PutOptions): Promise<BlobInfo>
+  /**
+   * Optional, together with `copy`: names one of its objects for the `copy` of a store of the same kind. Sends nothing and
+   * does not look whether the object is there. A wrapper that changes bytes must not have it.
+   */
+  copySource?(key: string): CopySource | undefined
+  /**
+   * Optional: stores the bytes of another object without their passing through this process, all or nothing, as `put` would. Must
+   * resolve with undefined, and have changed nothing, where it cannot: another service or other credentials, an object that is too
+   * large, a precondition that the service would not honour. Must reject with 'not-found' when there is no such source.
+   */
+  copy?(source: CopySource, key: string, options?: CopyOptions): Promise<BlobInfo | undefined>
   /** A key that does not exist is not an error. */
   delete(keys: readonly string[], options?: AbortOptions): Promise<void>
 }

@@ -15,7 +15,7 @@ export type StorageErrorCode =
   | 'unknown'
 
 /** The call that failed. */
-export type StorageOperationName = 'list' | 'head' | 'get' | 'put' | 'delete' | 'open'
+export type StorageOperationName = 'list' | 'head' | 'get' | 'put' | 'copy' | 'delete' | 'open'
 
 /** What a `StorageError` is made of. */
 export interface StorageErrorFields {

@@ -89,6 +89,12 @@ export type Fault = FaultTarget &
         | IgnorePreconditionFault
         | PartialFault
       ))
+    | ({ readonly operation: 'copy' } & (
+        | FailFault
+        | DelayFault
+        | AppliedButFailedFault
+        | IgnorePreconditionFault
+      ))
     | ({ readonly operation: 'delete' } & (FailFault | DelayFault | AppliedButFailedFault | NotAppliedFault))
   )
 

@@ -13,6 +13,7 @@ export {
   relayBody,
 } from './body.ts'
 export { closest } from './closest.ts'
+export { type BlobAddress, copyBlob } from './copy-blob.ts'
 export type { OpenOptions, StorageDriver } from './driver.ts'
 export * from './errors.ts'
 export type {
@@ -43,6 +44,7 @@ export { type DecisivePut, type IdentifiedPut, putDecisively } from './put-decis
 export { type ByteInterval, checkRange, resolveRange } from './range.ts'
 export { getBytes, type ResumeOptions, readResumable } from './read.ts'
 export { redactText, redactUrl } from './redact.ts'
+export { type CopyRelay, relayCopy } from './relay-copy.ts'
 export { pause, pauseRandomly, type RetryOptions, retryTransient } from './retry.ts'
 export { rfc3339 } from './rfc3339.ts'
 export { Slots, type SlotsOptions } from './slots.ts'

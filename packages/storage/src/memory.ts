@@ -5,9 +5,12 @@ import type {
   BlobInfo,
   BlobStore,
   Capabilities,
+  CopyOptions,
+  CopySource,
   ETag,
   GetOptions,
   ListOptions,
+  Precondition,
   PutOptions,
 } from './blob-store.ts'
 import { collectBody, createBody } from './body.ts'
@@ -100,13 +103,47 @@ export class MemoryStore implements BlobStore {
     signal?.throwIfAborted()
     const bytes = await collectBody(body, options)
     signal?.throwIfAborted()
-    // From here to the end nothing is awaited: that makes the precondition atomic.
+    return this.#store('put', key, bytes, precondition)
+  }
+
+  copySource(key: string): CopySource {
+    return { store: this, key }
+  }
+
+  async copy(source: CopySource, key: string, options: CopyOptions = {}): Promise<BlobInfo | undefined> {
+    const { precondition, signal } = options
+    const context = { driver: this.driver, operation: 'copy' } as const
+    checkKey(source.key, context)
+    checkKey(key, context)
+    signal?.throwIfAborted()
+    if (!(source.store instanceof MemoryStore)) return undefined
+    const entry = source.store.#entries.get(source.key)
+    if (entry === undefined) throw this.#error('copy', key, 'not-found', `there is no object ${source.key}`)
+    // Nothing changes the bytes of an entry, so two may share them.
+    return this.#store('copy', key, entry.bytes, precondition)
+  }
+
+  async delete(keys: readonly string[], options: AbortOptions = {}): Promise<void> {
+    for (const key of keys) checkKey(key, { driver: this.driver, operation: 'delete' })
+    options.signal?.throwIfAborted()
+    for (const key of keys) this.#entries.delete(key)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** Nothing is awaited here: that makes the precondition atomic. */
+  #store(
+    operation: 'put' | 'copy',
+    key: string,
+    bytes: Uint8Array,
+    precondition: Precondition | undefined,
+  ): BlobInfo {
     const current = this.#entries.get(key)?.info.etag
     if (precondition?.kind === 'absent' && current !== undefined) {
-      throw this.#error('put', key, 'precondition-failed', `${key} exists`)
+      throw this.#error(operation, key, 'precondition-failed', `${key} exists`)
     }
     if (precondition?.kind === 'match' && current !== precondition.etag) {
-      throw this.#error('put', key, 'precondition-failed', `${key} is not version ${precondition.etag}`)
+      throw this.#error(operation, key, 'precondition-failed', `${key} is not version ${precondition.etag}`)
     }
     this.#versions += 1
     const info: BlobInfo = {
@@ -118,14 +155,6 @@ export class MemoryStore implements BlobStore {
     this.#entries.set(key, { bytes, info })
     return info
   }
-
-  async delete(keys: readonly string[], options: AbortOptions = {}): Promise<void> {
-    for (const key of keys) checkKey(key, { driver: this.driver, operation: 'delete' })
-    options.signal?.throwIfAborted()
-    for (const key of keys) this.#entries.delete(key)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
 
   #entry(operation: 'head' | 'get', key: string, options: AbortOptions): Entry {
     checkKey(key, { driver: this.driver, operation })

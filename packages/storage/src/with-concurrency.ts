@@ -1,5 +1,6 @@
 import type { BlobStore } from './blob-store.ts'
 import { relayBody } from './body.ts'
+import { relayCopy } from './relay-copy.ts'
 import { Slots } from './slots.ts'
 
 /**
@@ -38,6 +39,7 @@ export function withConcurrency(store: BlobStore, limit: number): BlobStore {
       }
     },
     put: (key, body, options) => slots.run(() => store.put(key, body, options), options),
+    ...relayCopy(store, { around: (send, _, options) => slots.run(() => send(options), options) }),
     delete: (keys, options) => slots.run(() => store.delete(keys, options), options),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }

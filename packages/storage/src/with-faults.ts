@@ -12,6 +12,7 @@ import {
   selectsKey,
   type TruncateFault,
 } from './faults.ts'
+import { relayCopy } from './relay-copy.ts'
 
 /** A store that misbehaves as planned. */
 export interface FaultyStore extends BlobStore {
@@ -95,6 +96,24 @@ export function withFaults(store: BlobStore, plan: readonly Fault[]): FaultyStor
       }
       return info
     },
+
+    ...relayCopy(store, {
+      async around(send, key, options = {}) {
+        const faults = schedule.hit('copy', [key])
+        await delay(faults, 'before', options.signal)
+        let accepted = options
+        for (const fault of faults) {
+          if (fault.fault === 'fail') throw failure(store, 'copy', key, fault)
+          if (fault.fault === 'ignore-precondition') accepted = { ...accepted, precondition: undefined }
+        }
+        const info = await send(accepted)
+        await delay(faults, 'after', options.signal)
+        for (const fault of faults) {
+          if (fault.fault === 'applied-but-failed') throw failure(store, 'copy', key, fault)
+        }
+        return info
+      },
+    }),
 
     async delete(keys, options = {}) {
       const faults = schedule.hit('delete', keys)

@@ -1,13 +1,14 @@
 import type { BlobBody, BlobStore } from './blob-store.ts'
 import { relayBody } from './body.ts'
 import type { StorageOperationName } from './errors.ts'
+import { relayCopy } from './relay-copy.ts'
 
 /** One finished call. */
 export interface StorageOperation {
   readonly operation: StorageOperationName
   /** Absent for list and delete. */
   readonly key?: string
-  /** Body bytes that were read (get) or handed to the driver (put, retries included). */
+  /** Body bytes that were read (get) or handed to the driver (put, retries included). None for a copy, which passes by. */
   readonly bytes: number
   /** Entries that a list yielded, keys that a delete was given, else 1. */
   readonly keys: number
@@ -96,6 +97,12 @@ export function withObserver(
       const call = begin('put', key)
       return observed(call, () => store.put(key, counted(body, call), options))
     },
+    ...relayCopy(store, {
+      around: (send, key, options) => {
+        const call = begin('copy', key)
+        return observed(call, () => send(options))
+      },
+    }),
     delete(keys, options) {
       const call = begin('delete')
       call.keys = keys.length

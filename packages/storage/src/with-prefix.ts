@@ -1,6 +1,7 @@
 import type { BlobInfo, BlobStore } from './blob-store.ts'
 import { isStorageError, StorageError } from './errors.ts'
 import { isKeyPrefix } from './key.ts'
+import { relayCopy } from './relay-copy.ts'
 
 /**
  * The objects below a prefix, with keys relative to it. Takes the store over: disposing one disposes the
@@ -44,6 +45,14 @@ export function withPrefix(store: BlobStore, prefix: string): BlobStore {
         return { info: outer(info), body }
       }),
     put: (key, body, options) => translated(async () => outer(await store.put(prefix + key, body, options))),
+    ...relayCopy(store, {
+      keyOf: (key) => prefix + key,
+      around: (send, _, options) =>
+        translated(async () => {
+          const info = await send(options)
+          return info && outer(info)
+        }),
+    }),
     delete: (keys, options) =>
       translated(() =>
         store.delete(

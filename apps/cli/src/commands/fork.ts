@@ -17,7 +17,7 @@ import { stateFlags } from '../state-flags.ts'
 export default class Fork extends BaseCommand {
   static override summary = 'Begin a new replica with a state of another one.'
   static override description =
-    'Copies the files that lead to the newest state, or to a past one, to a place where nothing is: byte for byte, without a local file. From then on the two have nothing to do with each other: restore the fork, change it, replicate it there. TXIDs go on from those of the original. The original is only read. Stopped at any point, it goes on the next time.'
+    'Copies the files that lead to the newest state, or to a past one, to a place where nothing is: byte for byte, without a local file: by the store itself where it can copy, else through this machine. From then on the two have nothing to do with each other: restore the fork, change it, replicate it there. TXIDs go on from those of the original. The original is only read. Stopped at any point, it goes on the next time.'
   static override examples = [
     {
       description: 'A copy of production for a try',
@@ -58,19 +58,16 @@ export default class Fork extends BaseCommand {
       const { plan } = held.planned
       const last = plan.files.at(-1) as LTXFile
       const timestamp = plan.timestamp ?? new Date((await source.replica.header(last, { signal })).timestamp)
-      const files = flags['dry-run']
-        ? plan.files
+      const { files, bytesCopiedByStore } = flags['dry-run']
+        ? { files: plan.files, bytesCopiedByStore: 0 }
         : await withBorrowedLease(
             target.store,
-            async (lease) => {
-              const writer = target.replica.writer(lease)
-              const result = await forkReplica(source.replica, plan, target.replica, writer, {
+            (lease) =>
+              forkReplica(source.replica, plan, target.replica, target.replica.writer(lease), {
                 databaseId: randomUUID(),
                 signal,
                 onCopied: (bytes, totalBytes) => progress.update(bytes, totalBytes),
-              })
-              return result.files
-            },
+              }),
             { signal, soleWriter: flags['sole-writer'] },
           )
       progress.end()
@@ -82,13 +79,15 @@ export default class Fork extends BaseCommand {
         timestamp: timestamp.toISOString(),
         files: files.map(fileJSON),
         bytes: files.reduce((sum, { size }) => sum + size, 0),
+        bytesCopiedByStore,
         milliseconds: Math.round(performance.now() - start),
       }
       const what = `${formatCount(json.files.length, 'file')}, ${formatBytes(json.bytes)}`
+      const by = bytesCopiedByStore === 0 ? '' : `, ${formatBytes(bytesCopiedByStore)} by the store itself`
       this.log(
         json.dryRun
           ? `${json.target} would begin with TXID ${json.txid} of ${json.timestamp}: ${what} to copy`
-          : `${json.target} begins with TXID ${json.txid} of ${json.timestamp}: ${what} copied`,
+          : `${json.target} begins with TXID ${json.txid} of ${json.timestamp}: ${what} copied${by}`,
       )
       return json
     } finally {

@@ -1,5 +1,5 @@
 import { LEASE_KEY } from '@sqlstream/replica'
-import type { BlobStore } from '@sqlstream/storage'
+import { type BlobStore, relayCopy } from '@sqlstream/storage'
 
 /** Who is asked before a call, and told of it. */
 export interface RequestGate {
@@ -29,6 +29,12 @@ export function budgetedStore(store: BlobStore, gate: RequestGate): BlobStore {
       await gate.enter('put', isLease(key), options?.signal)
       return await store.put(key, body, options)
     },
+    ...relayCopy(store, {
+      async around(send, key, options) {
+        await gate.enter('copy', isLease(key), options?.signal)
+        return await send(options)
+      },
+    }),
     async delete(keys, options) {
       await gate.enter('delete', false, options?.signal)
       await store.delete(keys, options)

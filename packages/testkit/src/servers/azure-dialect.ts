@@ -3,11 +3,12 @@ import type { HttpDialect } from './http-proxy.ts'
 
 /** The requests of a blob service by the names of its manual, and errors as it words them. */
 export const AZURE_DIALECT: HttpDialect = {
-  nameOf({ method, url }: HttpRequestHead): string {
+  nameOf({ method, url, headers }: HttpRequestHead): string {
     const comp = url.searchParams.get('comp')
     if (comp === 'block') return 'Put Block'
     if (comp === 'blocklist') return 'Put Block List'
     if (comp === 'list') return 'List Blobs'
+    if (headers['x-ms-copy-source'] !== undefined) return 'Copy Blob From URL'
     if (url.searchParams.has('restype')) return `${method} container`
     return (
       { PUT: 'Put Blob', GET: 'Get Blob', HEAD: 'Get Blob Properties', DELETE: 'Delete Blob' }[method] ??

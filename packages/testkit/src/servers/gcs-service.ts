@@ -14,6 +14,8 @@ export interface GCSServiceOptions {
   readonly token?: string
   /** A session takes no more bytes than this from one request, as the service may. Default: all. */
   readonly sessionTakesAtMost?: number
+  /** One request of a rewrite moves no more bytes than this, as between places. Default: all. */
+  readonly rewritesAtMost?: number
 }
 
 /** Everything that clients send; a misspelt condition must not pass as none. */
@@ -22,7 +24,8 @@ const PARAMETERS: ReadonlySet<string> = new Set(
     'alt prettyPrint fields projection userProject uploadType upload_id name generation sourceGeneration prefix delimiter ' +
     'startOffset endOffset maxResults pageToken includeTrailingDelimiter versions ifGenerationMatch ' +
     'ifGenerationNotMatch ifMetagenerationMatch ifMetagenerationNotMatch ifSourceGenerationMatch ' +
-    'ifSourceGenerationNotMatch ifSourceMetagenerationMatch ifSourceMetagenerationNotMatch'
+    'ifSourceGenerationNotMatch ifSourceMetagenerationMatch ifSourceMetagenerationNotMatch ' +
+    'rewriteToken maxBytesRewrittenPerCall'
   ).split(' '),
 )
 
@@ -86,7 +89,7 @@ export class GCSService implements HttpService {
       case 'objects.insert':
         return json(insert(bucket, request).resource, query)
       case 'objects.rewrite':
-        return this.#rewrite(bucket, call, query)
+        return this.#rewrite(bucket, call, request)
       case 'uploads.start':
         return this.#start(bucket, request)
       case 'uploads.put':
@@ -100,13 +103,29 @@ export class GCSService implements HttpService {
     }
   }
 
-  #rewrite(source: GCSBucket, { name, to }: GCSCall, query: URLSearchParams): HttpReply {
+  #rewrite(source: GCSBucket, { name, to }: GCSCall, request: HttpRequest): HttpReply {
+    const query = request.url.searchParams
     const target = this.buckets.get(to!.bucket)
     if (target === undefined) throw new GCSRefusal(404, 'notFound', 'The specified bucket does not exist.')
     const { bytes, resource } = source.read(name, new URLSearchParams())
     checkConditions(resource, query, 'ifSource')
-    const { contentType, contentEncoding, metadata } = resource
-    const copied = { contentType, ...(contentEncoding && { contentEncoding }), ...(metadata && { metadata }) }
+    checkConditions(target.find(to!.name)?.resource, query)
+    // Whoever goes on with a rewrite names how far it came; ours is of another version of the source then.
+    const [generation = resource.generation, moved = '0'] = query.get('rewriteToken')?.split('-') ?? []
+    if (generation !== resource.generation) throw new GCSRefusal(400, 'invalid', 'Invalid rewrite token')
+    const end = Math.min(bytes.length, Number(moved) + (this.#options.rewritesAtMost ?? bytes.length))
+    if (end < bytes.length) {
+      const rewriteToken = `${generation}-${end}`
+      return json({ kind: 'storage#rewriteResponse', done: false, rewriteToken }, query)
+    }
+    // What the request says of the copy stands in place of all that the source says.
+    const { contentType, contentEncoding, metadata } =
+      request.body.length === 0 ? resource : parseMetadata(request.body)
+    const copied = {
+      ...(contentType && { contentType }),
+      ...(contentEncoding && { contentEncoding }),
+      ...(metadata && { metadata }),
+    }
     const object = target.write(to!.name, bytes, copied, query)
     return json({ kind: 'storage#rewriteResponse', done: true, resource: object.resource }, query)
   }

@@ -36,6 +36,7 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   'POST bucket+delete': 'DeleteObjects',
   'PUT object': 'PutObject',
   'PUT object+copy': 'CopyObject',
+  'PUT object+uploadId+partNumber+copy': 'UploadPartCopy',
   'GET object': 'GetObject',
   'HEAD object': 'HeadObject',
   'DELETE object': 'DeleteObject',

@@ -4,6 +4,7 @@ import { S3Failure } from './s3-failure.ts'
 import { listObjects } from './s3-listing.ts'
 import { addressOf, operationOf } from './s3-operation.ts'
 import { readPayload, type S3Payload } from './s3-payload.ts'
+import { readObject, SECRET_DIGEST } from './s3-read.ts'
 import { checkSignature } from './s3-signature.ts'
 import { document, element, elementsOf, textOf } from './s3-xml.ts'
 
@@ -22,6 +23,8 @@ export interface S3ServiceOptions {
   readonly conditions?: 'honoured' | 'ignored' | 'refused' | 'put-only'
   /** Least bytes of a part that is not the last. Default: 5 MiB. */
   readonly minPartBytes?: number
+  /** Bytes of the largest object that it copies. Default: 5 GiB. */
+  readonly maxCopyBytes?: number
   /** Milliseconds that its clock is ahead. Default: 0. */
   readonly clockAheadMs?: number
   /** Keys whose deletion in a batch is refused. */
@@ -117,6 +120,8 @@ export class S3Service implements HttpService {
           body: document('InitiateMultipartUploadResult', [element('Key', key), element('UploadId', id)]),
         }
       }
+      case 'UploadPartCopy':
+        return this.#uploadPartCopy(request, bucket, key)
       case 'UploadPart':
         return this.#uploadPart(query, bucket, key, payload)
       case 'CompleteMultipartUpload': {
@@ -143,15 +148,37 @@ export class S3Service implements HttpService {
   }
 
   #copy(request: HttpRequest, bucket: S3Bucket, key: string): HttpReply {
-    const source = /^\/?([^/]+)\/(.+)$/.exec(decodeURIComponent(String(request.headers['x-amz-copy-source'])))
-    const object = this.buckets.get(source?.[1] ?? '')?.objects.get(source?.[2] ?? '')
-    if (object === undefined) throw new S3Failure(404, 'NoSuchKey')
-    const wanted = request.headers['x-amz-copy-source-if-match']
-    const honoured = (this.#options.conditions ?? 'honoured') === 'honoured'
-    if (honoured && wanted !== undefined && unquoted(String(wanted)) !== unquoted(object.etag))
-      throw new S3Failure(412, 'PreconditionFailed')
-    bucket.put(key, { ...object, modified: this.#modified() }, this.#conditions(request, 'other'))
+    const source = this.#copySource(request)
+    const headers =
+      request.headers['x-amz-metadata-directive'] === 'REPLACE' ? keptHeaders(request) : source.headers
+    const object = { bytes: source.bytes, etag: etagOf(source.bytes), headers, modified: this.#modified() }
+    bucket.put(key, object, this.#conditions(request, 'other'))
     return { status: 200, body: document('CopyObjectResult', [element('ETag', object.etag)]) }
+  }
+
+  #uploadPartCopy(request: HttpRequest, bucket: S3Bucket, key: string): HttpReply {
+    const query = request.url.searchParams
+    const upload = bucket.upload(query.get('uploadId')!, key)
+    const { bytes } = this.#copySource(request)
+    const part = { bytes, etag: etagOf(bytes), checksums: new Map<string, string>() }
+    upload.parts.set(partNumber(query), part)
+    return { status: 200, body: document('CopyPartResult', [element('ETag', part.etag)]) }
+  }
+
+  /** @throws S3Failure when it is not there, is another version, or was encrypted with another key */
+  #copySource({ headers }: HttpRequest): S3Object {
+    const [, name = '', key = ''] =
+      /^\/?([^/]+)\/(.+)$/.exec(decodeURIComponent(String(headers['x-amz-copy-source']))) ?? []
+    const object = this.buckets.get(name)?.objects.get(key)
+    if (object === undefined) throw new S3Failure(404, 'NoSuchKey')
+    const wanted = headers['x-amz-copy-source-if-match']
+    if (wanted !== undefined && unquoted(String(wanted)) !== unquoted(object.etag))
+      throw new S3Failure(412, 'PreconditionFailed')
+    const digest = headers['x-amz-copy-source-server-side-encryption-customer-key-md5']
+    if (object.headers[SECRET_DIGEST] !== digest) throw new S3Failure(400, 'InvalidRequest')
+    if (object.bytes.length > (this.#options.maxCopyBytes ?? 5 * 2 ** 30))
+      throw new S3Failure(400, 'InvalidRequest', 'The source is larger than the largest that can be copied')
+    return object
   }
 
   #deleteObjects(request: HttpRequest, bucket: S3Bucket, { bytes, checksums }: S3Payload): HttpReply {
@@ -185,9 +212,7 @@ export class S3Service implements HttpService {
     { bytes, checksums }: S3Payload,
   ): HttpReply {
     const upload = bucket.upload(query.get('uploadId')!, key)
-    const number = Number(query.get('partNumber'))
-    if (!Number.isInteger(number) || number < 1 || number > 10_000)
-      throw new S3Failure(400, 'InvalidArgument')
+    const number = partNumber(query)
     for (const name of checksums.keys()) {
       if (name !== upload.checksum)
         throw new S3Failure(
@@ -231,43 +256,10 @@ export class S3Service implements HttpService {
   }
 }
 
-function readObject(request: HttpRequest, bucket: S3Bucket, key: string): HttpReply {
-  const object = bucket.objects.get(key)
-  if (object === undefined) throw new S3Failure(404, 'NoSuchKey', 'The specified key does not exist.')
-  const { bytes, etag, modified } = object
-  const secretDigest = 'x-amz-server-side-encryption-customer-key-md5'
-  if (object.headers[secretDigest] !== request.headers[secretDigest])
-    throw new S3Failure(
-      400,
-      'InvalidRequest',
-      'The object was stored using another form of Server Side Encryption.',
-    )
-  const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch, range } = request.headers
-  if (ifMatch !== undefined && unquoted(ifMatch) !== unquoted(etag))
-    throw new S3Failure(412, 'PreconditionFailed')
-  if (ifNoneMatch !== undefined && unquoted(ifNoneMatch) === unquoted(etag)) return { status: 304 }
-  const headers = {
-    ...object.headers,
-    etag,
-    'last-modified': modified.toUTCString(),
-    'accept-ranges': 'bytes',
-  }
-  const wanted = /^bytes=(\d*)-(\d*)$/.exec(range ?? '')
-  if (wanted === null)
-    return { status: 200, headers: { ...headers, 'content-length': String(bytes.length) }, body: bytes }
-  const [, first = '', last = ''] = wanted
-  const start = first === '' ? Math.max(0, bytes.length - Number(last)) : Number(first)
-  const end = first === '' || last === '' ? bytes.length : Math.min(bytes.length, Number(last) + 1)
-  if (start >= end) throw new S3Failure(416, 'InvalidRange', 'The requested range is not satisfiable')
-  return {
-    status: 206,
-    headers: {
-      ...headers,
-      'content-length': String(end - start),
-      'content-range': `bytes ${start}-${end - 1}/${bytes.length}`,
-    },
-    body: bytes.subarray(start, end),
-  }
+function partNumber(query: URLSearchParams): number {
+  const number = Number(query.get('partNumber'))
+  if (!Number.isInteger(number) || number < 1 || number > 10_000) throw new S3Failure(400, 'InvalidArgument')
+  return number
 }
 
 function keptHeaders(request: HttpRequest): Record<string, string> {
