@@ -1,4 +1,5 @@
 import { SqlFailure, UsageError } from './failures.ts'
+import { HeldTransaction } from './held-transaction.ts'
 import type { RowSet, SqlParams, SqlValue, Statement } from './messages.ts'
 import { type Pointer, SQLITE, type SqliteExports, type SqliteModule } from './sqlite-module.ts'
 import { VFS_NAME } from './vfs.ts'
@@ -17,6 +18,7 @@ export interface Cursor {
 
 /** One connection of SQLite. */
 export class Connection {
+  readonly held: HeldTransaction
   readonly #sqlite: SqliteModule
   readonly #db: Pointer
   readonly #statements = new Map<string, Pointer>()
@@ -42,6 +44,7 @@ export class Connection {
       wasm.dealloc(vfs)
       wasm.pstack.restore(stack)
     }
+    this.held = new HeldTransaction(this.#c, this.#db, (sql) => this.#prepare(sql))
     this.#c.sqlite3_extended_result_codes(this.#db, 1)
     capi.sqlite3_progress_handler(this.#db, PROGRESS_STEPS, () => (isStopped() ? 1 : 0), 0)
   }
@@ -95,6 +98,7 @@ export class Connection {
   }
 
   close(): void {
+    this.held.close()
     for (const stmt of this.#statements.values()) this.#c.sqlite3_finalize(stmt)
     this.#statements.clear()
     this.#c.sqlite3_close_v2(this.#db)
