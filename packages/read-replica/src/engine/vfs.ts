@@ -1,6 +1,7 @@
 import { lockPgno } from '@sqlstream/ltx'
 import type { Pager, Pinned, Reader } from '../pages/pager.ts'
 import type { View } from '../view/view.ts'
+import { Heap } from './heap.ts'
 import { type Pointer, SQLITE, type SqliteModule } from './sqlite-module.ts'
 
 /** The name under which SQLite finds the files of sessions. */
@@ -37,6 +38,7 @@ export function installVfs(
   fileOf: (name: string) => VirtualFile | undefined,
 ): void {
   const { capi, wasm } = sqlite
+  const heap = new Heap(wasm)
   const open = new Map<Pointer, VirtualFile>()
   const io = new capi.sqlite3_io_methods()
   io.$iVersion = 1
@@ -65,11 +67,11 @@ export function installVfs(
         const { view } = current(virtual)
         if (isWholePage(view, size, start)) {
           const page = pager.read(current(virtual), start / view.pageSize + 1, virtual)
-          if (page) wasm.heap8u().set(page, target)
-          else wasm.heap8u().fill(0, target, target + size)
+          if (page) heap.bytes.set(page, target)
+          else heap.bytes.fill(0, target, target + size)
           return SQLITE.OK
         }
-        const read = readBytes(pager, virtual, wasm.heap8u().subarray(target, target + size), start)
+        const read = readBytes(pager, virtual, heap.bytes.subarray(target, target + size), start)
         return read === size ? SQLITE.OK : SQLITE.IOERR_SHORT_READ
       } catch (error) {
         virtual.failed(error)
