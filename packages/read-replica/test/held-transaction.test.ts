@@ -72,7 +72,7 @@ test('F3: a query reads the newest state, whatever was run before it and is stil
         txid: history.txid.toString(16).padStart(16, '0'),
       })
     }),
-    { numRuns: 15 },
+    { numRuns: 8 },
   )
 })
 
