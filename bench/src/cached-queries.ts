@@ -42,7 +42,12 @@ async function timed(work: () => unknown): Promise<number> {
 export async function cachedQueries(
   replica: ReadReplica,
   db: Database.Database,
-  { rows, rounds, say }: { readonly rows: number; readonly rounds: number; say(text: string): void },
+  {
+    rows,
+    rounds,
+    warmUpMs,
+    say,
+  }: { readonly rows: number; readonly rounds: number; readonly warmUpMs: number; say(text: string): void },
 ): Promise<Figure[]> {
   const figures: Figure[] = []
   for (const { name, sql, params = () => [], times = 1 } of contestsOf(rows)) {
@@ -51,12 +56,16 @@ export async function cachedQueries(
     const list = Array.from({ length: times }, (_, i) => [sql, params(i)] as const)
     const ours: number[] = []
     const ratios: number[] = []
+    const warmUntil = performance.now() + warmUpMs
     for (let round = 0; round <= rounds; round++) {
       const our = await timed(() => replica.batch(list))
       const their = await timed(() => {
         for (let i = 0; i < times; i++) statement.all(...params(i))
       })
-      if (round === 0) continue
+      if (round === 0) {
+        if (performance.now() < warmUntil) round--
+        continue
+      }
       ours.push(our)
       ratios.push(our / their)
     }
