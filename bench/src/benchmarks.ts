@@ -8,6 +8,7 @@ export const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   writer: async () => (await import('./writer.ts')).writer,
   restore: async () => (await import('./restore.ts')).restore,
   'read-replica': async () => (await import('./read-replica.ts')).readReplica,
+  follow: async () => (await import('./follow.ts')).follow,
   merge: async () => (await import('./merge.ts')).merge,
   'small-files': async () => (await import('./small-files.ts')).smallFiles,
   'fleet-idle': async () => (await import('./fleet-idle.ts')).fleetIdle,

@@ -14,6 +14,7 @@ const failures: string[] = []
 const primary = await Primary.open(
   {
     database: options.database,
+    ...(options.syncIntervalMs !== undefined && { syncIntervalMs: options.syncIntervalMs }),
     replica: new Replica(new FileStore(options.replica)),
     onEvent: (event) => {
       if (event.type === 'captured') captures++

@@ -4,6 +4,8 @@ import { Child } from './child.ts'
 export interface ReplicatorOptions {
   readonly database: string
   readonly replica: string
+  /** Default: that of the package. */
+  readonly syncIntervalMs?: number | undefined
 }
 
 /** What a replicator has done so far. */

@@ -14,6 +14,7 @@ export {
 } from './golden.ts'
 export { type CLIRestoreOptions, LitestreamCLI, LitestreamReplication } from './litestream-cli.ts'
 export { LitestreamVFS, type VFSQueryOptions } from './litestream-vfs.ts'
+export { LitestreamVFSSession, type VFSSessionOptions } from './litestream-vfs-session.ts'
 export { type MakeDatabaseOptions, makeDatabase } from './make-database.ts'
 export { checkPrefix, OracleError, type PrefixOptions, type PrefixReport } from './oracle.ts'
 export { LITESTREAM_VERSION, type Peers, peerOrReason } from './peers.ts'

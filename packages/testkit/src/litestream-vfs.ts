@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { litestreamEnvironment } from './litestream-environment.ts'
+import { LitestreamVFSSession } from './litestream-vfs-session.ts'
 import { runProgram } from './run-program.ts'
 
 const MARK = '=== hydrated ==='
@@ -66,6 +67,11 @@ export class LitestreamVFS {
   /** The replica as SQL text, in the form of the shell's `.dump`. */
   async dump(replicaUrl: string, options?: VFSQueryOptions): Promise<string> {
     return this.query(replicaUrl, ['.dump'], options)
+  }
+
+  /** A process that has loaded the extension and keeps a replica open. It knows no instants and does not hydrate. */
+  async session(): Promise<LitestreamVFSSession> {
+    return await LitestreamVFSSession.start(this.#sqlite3, this.#extension)
   }
 
   async #run(script: readonly string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<string> {

@@ -49,6 +49,22 @@ describe('LitestreamVFS', () => {
   })
 })
 
+describe('LitestreamVFSSession', () => {
+  it('keeps a replica open and answers one question after the other, until one fails', async (context) => {
+    if ('reason' in golden || 'reason' in vfs) return context.skip(reasons(golden, vfs))
+    using folder = new TempFolder('peer')
+    const set = loadGolden(golden.folder, 'l0-plain')
+    set.copyReplica(folder.join('replica'))
+    await using session = await vfs.session()
+    const url = pathToFileURL(folder.join('replica')).href
+    await session.open(url, { pollIntervalMs: 60_000, cacheBytes: 1 << 20 })
+    for (let i = 0; i < 2; i++) expect(await session.ask(['.dump'])).toBe(set.dump(set.transactions.at(-1)!))
+    expect(await session.ask(['SELECT 1;', 'SELECT 2;'])).toBe('1\n2\n')
+    await expect(session.ask(['SELECT * FROM nowhere;'])).rejects.toThrow(/no such table: nowhere/)
+    await expect(session.ask(['SELECT 1;'])).rejects.toThrow(/exit code 1/)
+  })
+})
+
 describe('LitestreamCLI', () => {
   it('restores the golden replica, the newest state and an earlier one', async (context) => {
     if ('reason' in golden || 'reason' in cli) return context.skip(reasons(golden, cli))

@@ -1,4 +1,6 @@
 import { SqlFailure, UsageError } from './failures.ts'
+import { Heap } from './heap.ts'
+import { HeldTransaction } from './held-transaction.ts'
 import type { RowSet, SqlParams, SqlValue, Statement } from './messages.ts'
 import { type Pointer, SQLITE, type SqliteExports, type SqliteModule } from './sqlite-module.ts'
 import { VFS_NAME } from './vfs.ts'
@@ -17,7 +19,10 @@ export interface Cursor {
 
 /** One connection of SQLite. */
 export class Connection {
+  readonly held: HeldTransaction
   readonly #sqlite: SqliteModule
+  readonly #c: SqliteExports
+  readonly #heap: Heap
   readonly #db: Pointer
   readonly #statements = new Map<string, Pointer>()
   readonly #names = new Map<Pointer, { readonly compiled: number; readonly columns: readonly string[] }>()
@@ -28,6 +33,9 @@ export class Connection {
   /** @param isStopped asked now and then while a statement runs: true ends it with SQLITE_INTERRUPT */
   constructor(sqlite: SqliteModule, name: string, isStopped: () => boolean) {
     this.#sqlite = sqlite
+    // Both are looked up for every value otherwise.
+    this.#c = sqlite.wasm.exports
+    this.#heap = new Heap(sqlite.wasm)
     const { capi, wasm } = sqlite
     const stack = wasm.pstack.pointer
     const file = wasm.allocCString(name)
@@ -42,6 +50,7 @@ export class Connection {
       wasm.dealloc(vfs)
       wasm.pstack.restore(stack)
     }
+    this.held = new HeldTransaction(this.#c, this.#db, (sql) => this.#prepare(sql))
     this.#c.sqlite3_extended_result_codes(this.#db, 1)
     capi.sqlite3_progress_handler(this.#db, PROGRESS_STEPS, () => (isStopped() ? 1 : 0), 0)
   }
@@ -74,8 +83,9 @@ export class Connection {
       const next = (bytes: number): { set: RowSet; isLast: boolean } => {
         const rows: SqlValue[][] = []
         for (let size = 0; code === SQLITE.ROW && size < bytes; code = this.#step(stmt)) {
-          const row = columns.map((_, i) => this.#value(stmt, i))
-          size += sizeOf(row)
+          const row: SqlValue[] = []
+          for (let i = 0; i < columns.length; i++) row.push(this.#value(stmt, i))
+          if (bytes !== Number.POSITIVE_INFINITY) size += sizeOf(row)
           rows.push(row)
         }
         return { set: { columns, rows }, isLast: code === SQLITE.DONE }
@@ -95,13 +105,10 @@ export class Connection {
   }
 
   close(): void {
+    this.held.close()
     for (const stmt of this.#statements.values()) this.#c.sqlite3_finalize(stmt)
     this.#statements.clear()
     this.#c.sqlite3_close_v2(this.#db)
-  }
-
-  get #c(): SqliteExports {
-    return this.#sqlite.wasm.exports
   }
 
   #take(sql: string): Pointer {
@@ -207,7 +214,7 @@ export class Connection {
 
   #bytes(at: Pointer, stmt: Pointer, column: number): Uint8Array {
     const size = this.#c.sqlite3_column_bytes(stmt, column)
-    return this.#sqlite.wasm.heap8u().subarray(at, at + size)
+    return this.#heap.bytes.subarray(at, at + size)
   }
 
   #bind(stmt: Pointer, params: SqlParams): void {

@@ -73,6 +73,7 @@ export class Engine {
       answer = await this.#answer(request)
     } catch (thrown) {
       const session = 'session' in request ? this.#sessions.get(request.session) : undefined
+      session?.letGo()
       error = describe(session?.takeFailure() ?? thrown)
     }
     this.#post({ ...head, ...answer, ...(error && { error }), stats: this.#stats() }, [])
@@ -97,7 +98,7 @@ export class Engine {
         session.confirmed = request.confirmed
         const sets: RowSet[] = []
         try {
-          for (const statement of request.statements) sets.push(session.connection.run(statement))
+          for (const statement of request.statements) sets.push(session.run(statement))
         } catch (error) {
           session.connection.endOpenTransaction()
           throw error
@@ -108,8 +109,7 @@ export class Engine {
       case 'begin': {
         const session = this.#session(request.session)
         session.confirmed = request.confirmed
-        session.cursor?.close()
-        session.cursor = session.connection.begin(request.statement)
+        session.begin(request.statement)
         return NOTHING
       }
       case 'next': {

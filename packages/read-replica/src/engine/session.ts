@@ -5,9 +5,13 @@ import { ReadAhead, type ReadAheadOptions, type WantedPage } from '../pages/read
 import type { Base, View } from '../view/view.ts'
 import { decodeUpdate, updatedView, type ViewFile, type ViewUpdate } from '../view/view-update.ts'
 import { Connection, type Cursor } from './connection.ts'
+import type { RowSet, Statement } from './messages.ts'
 import { SchemaCookie } from './schema-cookie.ts'
 import type { SqliteModule } from './sqlite-module.ts'
 import type { VirtualFile } from './vfs.ts'
+
+/** Statements that only read: during others SQLite may look whether something is under way. */
+const QUERY = /^\s*(?:SELECT|WITH|VALUES)\b/i
 
 /** What a session needs of the engine. */
 export interface SessionContext {
@@ -28,7 +32,6 @@ export interface SessionContext {
 /** A connection and the states that it reads. */
 export class Session implements VirtualFile {
   readonly readAhead: ReadAhead
-  pinned: Pinned | undefined
   /** Until when the state is known to be the newest one, ms. */
   confirmed: number | undefined
   cursor: Cursor | undefined
@@ -36,6 +39,9 @@ export class Session implements VirtualFile {
   readonly #context: SessionContext
   readonly #cookie = new SchemaCookie()
   #newest: Pinned
+  #pinned: Pinned | undefined
+  /** Since the statement began. */
+  #hasRead = false
   #connection: Connection | undefined
   #counter = 1
   #lastRead: View['txid'] | undefined
@@ -54,6 +60,23 @@ export class Session implements VirtualFile {
     return this.#connection
   }
 
+  /** All rows of a statement. Throws what the connection throws. */
+  run(statement: Statement): RowSet {
+    const isQuery = this.#prepareFor(statement)
+    const set = this.connection.run(statement)
+    // Whether that succeeds is nobody's concern. Of a statement that has not read the file it would be the first read.
+    if (isQuery && this.#hasRead && !this.connection.held.hold()) this.takeFailure()
+    return set
+  }
+
+  /** Begins a statement; its rows are fetched by `cursor`. */
+  begin(statement: Statement): void {
+    this.cursor?.close()
+    this.cursor = undefined
+    this.#prepareFor(statement)
+    this.cursor = this.connection.begin(statement)
+  }
+
   get view(): View {
     return this.#newest.view
   }
@@ -68,6 +91,19 @@ export class Session implements VirtualFile {
 
   schemaCookie(database: number): number {
     return this.#cookie.show(database, (this.pinned ?? this.#newest).jumps)
+  }
+
+  get pinned(): Pinned | undefined {
+    return this.#pinned
+  }
+
+  pin(): void {
+    this.#pinned ??= this.#newest
+    this.#hasRead = true
+  }
+
+  unpin(): void {
+    this.#pinned = undefined
   }
 
   newest(): Pinned {
@@ -102,6 +138,11 @@ export class Session implements VirtualFile {
     pinned.view = updatedView(update, pinned.view, this.#context.bases)
   }
 
+  /** Nothing is kept of what was read: the next transaction begins anew. */
+  letGo(): void {
+    this.#connection?.held.letGo()
+  }
+
   failed(error: unknown): void {
     this.#failure = error
   }
@@ -116,6 +157,14 @@ export class Session implements VirtualFile {
   close(): void {
     this.cursor?.close()
     this.#connection?.close()
+  }
+
+  /** Lets the newest state be read, unless a transaction is under way. Tells whether the statement is a query. */
+  #prepareFor({ sql }: Statement): boolean {
+    const isQuery = QUERY.test(sql)
+    if (!isQuery || this.#pinned !== this.#newest) this.letGo()
+    this.#hasRead = false
+    return isQuery
   }
 
   #connect(): Connection {

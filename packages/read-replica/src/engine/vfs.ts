@@ -1,5 +1,7 @@
 import { lockPgno } from '@sqlstream/ltx'
 import type { Pager, Pinned, Reader } from '../pages/pager.ts'
+import type { View } from '../view/view.ts'
+import { Heap } from './heap.ts'
 import { type Pointer, SQLITE, type SqliteModule } from './sqlite-module.ts'
 
 /** The name under which SQLite finds the files of sessions. */
@@ -10,7 +12,11 @@ export interface VirtualFile extends Reader {
   /** The newest state: what a transaction that begins now reads. */
   newest(): Pinned
   /** The state of the transaction that is under way. */
-  pinned: Pinned | undefined
+  readonly pinned: Pinned | undefined
+  /** A transaction begins, or goes on: it reads the state that is the newest one when it begins. */
+  pin(): void
+  /** It has ended. */
+  unpin(): void
   /** Rises whenever a transaction reads another state than the one before. */
   changeCounter: number
   /** The schema cookie to show, for that of the database. */
@@ -32,6 +38,7 @@ export function installVfs(
   fileOf: (name: string) => VirtualFile | undefined,
 ): void {
   const { capi, wasm } = sqlite
+  const heap = new Heap(wasm)
   const open = new Map<Pointer, VirtualFile>()
   const io = new capi.sqlite3_io_methods()
   io.$iVersion = 1
@@ -56,7 +63,15 @@ export function installVfs(
     xRead(file: Pointer, target: Pointer, size: number, offset: bigint): number {
       const virtual = fileAt(file)
       try {
-        const read = readBytes(pager, virtual, wasm.heap8u().subarray(target, target + size), Number(offset))
+        const start = Number(offset)
+        const { view } = current(virtual)
+        if (isWholePage(view, size, start)) {
+          const page = pager.read(current(virtual), start / view.pageSize + 1, virtual)
+          if (page) heap.bytes.set(page, target)
+          else heap.bytes.fill(0, target, target + size)
+          return SQLITE.OK
+        }
+        const read = readBytes(pager, virtual, heap.bytes.subarray(target, target + size), start)
         return read === size ? SQLITE.OK : SQLITE.IOERR_SHORT_READ
       } catch (error) {
         virtual.failed(error)
@@ -73,12 +88,11 @@ export function installVfs(
     },
     xLock(file: Pointer, level: number): number {
       if (level > SQLITE.LOCK_SHARED) return SQLITE.READONLY
-      const virtual = fileAt(file)
-      virtual.pinned ??= virtual.newest()
+      fileAt(file).pin()
       return SQLITE.OK
     },
     xUnlock(file: Pointer, level: number): number {
-      if (level === SQLITE.LOCK_NONE) fileAt(file).pinned = undefined
+      if (level === SQLITE.LOCK_NONE) fileAt(file).unpin()
       return SQLITE.OK
     },
     xCheckReservedLock(_file: Pointer, result: Pointer): number {
@@ -127,6 +141,12 @@ export function installVfs(
 /** What a read outside of a transaction sees is read again inside of one: SQLite looks at the page size that way. */
 function current(file: VirtualFile): Pinned {
   return file.pinned ?? file.newest()
+}
+
+/** Nearly all reads are of one page to which nothing has to be done. */
+function isWholePage({ pageSize, commit }: View, size: number, offset: number): boolean {
+  const isOne = size === pageSize && offset % pageSize === 0 && offset > 0 && offset < commit * pageSize
+  return isOne && offset / pageSize + 1 !== lockPgno(pageSize)
 }
 
 /** Fills `target` and returns how many bytes the database has there; the rest is zeros. */

@@ -84,11 +84,13 @@ export class ReadAhead {
 
   /** What to fetch in advance, now that a page was read that was at hand: the pages behind a run whose middle is passed. */
   hit(pgno: number, most: number): Window | undefined {
-    const at = this.#runs.findIndex(
-      ({ first, end, size }) =>
-        size > this.#startPages && pgno >= first && pgno < end && pgno >= end - (size >>> 1),
-    )
-    if (at < 0) return undefined
+    // Asked for every page that is read.
+    let at = 0
+    for (; at < this.#runs.length; at++) {
+      const { first, end, size } = this.#runs[at] as Run
+      if (size > this.#startPages && pgno >= first && pgno < end && pgno >= end - (size >>> 1)) break
+    }
+    if (at === this.#runs.length) return undefined
     const run = this.#use(at)
     const first = run.end
     run.size = Math.min(run.size * 2, this.#maxPages, most)
