@@ -223,7 +223,6 @@ export class FileStore implements BlobStore {
         await clearEmptyFolder(path)
         return rename(temp, path)
       case 'absent':
-        await clearEmptyFolder(path)
         return linkNew(temp, path, context)
       case 'match':
         if (!(await replaceVersion(temp, path, precondition.etag))) throw mismatch(precondition, context)
@@ -256,7 +255,11 @@ async function linkNew(temp: string, path: string, context: CallContext): Promis
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error
     const [ours, theirs] = [await statIfThere(temp), await statIfThere(path)]
-    if (theirs?.isDirectory() === true) throw error
+    if (theirs?.isDirectory() === true) {
+      // See `clearEmptyFolder`.
+      await rmdir(path)
+      return linkNew(temp, path, context)
+    }
     // A network file system repeats a link whose answer was lost, and then finds its own work.
     if (ours === undefined || theirs === undefined || ours.ino !== theirs.ino) {
       throw mismatch({ kind: 'absent' }, context)
