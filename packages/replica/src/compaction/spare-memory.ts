@@ -8,7 +8,7 @@ let spare: WeakRef<Uint8Array[]> | undefined
 
 /**
  * Memory for the files of a merge, used again by the next one. If each merge took new memory, the system would fill it with zeros
- * and the garbage collector would run for every few MiB: together a third of a merge of small files.
+ * and the garbage collector would run for every few MiB: together a fifth of what a merge of small files takes, or more.
  */
 export class SpareMemory {
   readonly #slabs: Uint8Array[]
