@@ -1,6 +1,6 @@
 import { Crc64 } from './crc64.ts'
 import type { Pgno } from './page-size.ts'
-import { MAX_VARINT_SIZE, writeVarint } from './varint.ts'
+import { MAX_VARINT_SIZE, writeEntry } from './varint.ts'
 
 /** Length and CRC that the page index must have, so that it need not be kept (it has some 10 bytes a page). */
 export class IndexDigest {
@@ -11,9 +11,7 @@ export class IndexDigest {
 
   add(pgno: Pgno, offset: number, size: number): void {
     if (this.#at + 3 * MAX_VARINT_SIZE > this.#buffer.byteLength) this.#flush()
-    let at = writeVarint(this.#buffer, this.#at, pgno)
-    at = writeVarint(this.#buffer, at, offset)
-    this.#at = writeVarint(this.#buffer, at, size)
+    this.#at = writeEntry(this.#buffer, this.#at, pgno, offset, size)
   }
 
   /** Adds the terminator. */

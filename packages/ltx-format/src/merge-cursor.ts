@@ -69,10 +69,10 @@ export class MergeCursor {
   /** To the first page of this batch from `limit` on. Those before it go to `output`, unless they are dead; none without it. */
   pass(limit: number, output: MergedFile | undefined): void {
     if (output) this.#advance(Math.min(limit, this.alive + 1), output)
-    this.#advance(limit, undefined)
+    this.#advance(limit)
   }
 
-  #advance(limit: number, output: MergedFile | undefined): void {
+  #advance(limit: number, output?: MergedFile): void {
     const { count, pgnos, frameSizes } = this.#batch!
     const from = this.#i
     const frameAt = this.#frameAt

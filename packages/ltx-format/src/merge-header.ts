@@ -17,8 +17,8 @@ export function mergeHeaders(headers: readonly Header[], overlapping: boolean): 
     timestamp: last.timestamp,
     proof: proven
       ? {
+          ...last.proof!,
           preApplyChecksum: first.proof!.preApplyChecksum,
-          postApplyChecksum: last.proof!.postApplyChecksum,
         }
       : undefined,
   })

@@ -22,7 +22,7 @@ export interface MergedInput {
 export interface MergeGroup {
   /** Oldest first, at least one. */
   readonly files: readonly MergedInput[]
-  /** Of the files' page size. */
+  /** Of the files' page size. Not needed any more: other inputs are decoded with it. */
   readonly kernel: PageKernel | undefined
   readonly hasPages: true
   /** By ascending page number, without those that one of `files` truncated away. */
@@ -37,6 +37,11 @@ export interface MergeOptions {
    * pages that these changed. Default false.
    */
   readonly overlapping?: boolean | undefined
+  /**
+   * A chunk stays as it is only until the one after the next is asked for: for who writes or copies each. New memory for all of them would
+   * cost more than the rest of a merge. Default false.
+   */
+  readonly reuse?: boolean | undefined
   /** Called now and then with the last page written and the pages of the merged database. Must not throw. */
   readonly onProgress?: ((pgno: Pgno, commit: number) => void) | undefined
 }
@@ -67,7 +72,7 @@ export function mergeFiles(
 
 async function* merge(
   inputs: readonly (ByteStream | MergeGroup)[],
-  { signal, onProgress, overlapping = false }: MergeOptions,
+  { signal, onProgress, overlapping = false, reuse = false }: MergeOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const decoders: MergedInput[] = []
   try {
@@ -85,13 +90,13 @@ async function* merge(
     while (takeFront(cursors, output)) {
       for (const cursor of cursors) if (cursor.isPassed) await cursor.load()
       if (output.pending >= CHUNK_SIZE) {
-        yield output.take()
+        yield output.take(reuse)
         onProgress?.(output.last, output.header.commit)
       }
     }
     await finishAll(decoders)
     output.finish()
-    yield output.take()
+    yield output.take(reuse)
     onProgress?.(output.header.commit, output.header.commit)
   } finally {
     // One source that cannot be let go must not keep the others, nor hide why the merge failed.
@@ -109,7 +114,7 @@ async function openAll(
   signal: AbortSignal | undefined,
 ): Promise<MergeCursor[]> {
   const cursors: MergeCursor[] = []
-  let kernel: PageKernel | undefined
+  let kernel = inputs.find((input) => 'files' in input)?.kernel
   let kept = 0
   let held = 0
   for (const input of inputs) {
@@ -120,7 +125,7 @@ async function openAll(
     const cursor = new MergeCursor(newest, source.batches(), source.kernel)
     cursors.push(cursor)
     await cursor.load()
-    kernel = undefined
+    if (source !== input) kernel = undefined
     if (source.hasPages || held > HELD_MEMORY) kept++
     else {
       held += cursor.hold()

@@ -26,6 +26,8 @@ export class MergedFile {
   readonly #sum = new DatabaseSum()
   /** Grows to what the largest chunk needs, and stays. */
   #chunk = new Uint8Array(64 * 1024)
+  /** The chunk before, which its consumer may still look at. */
+  #taken = new Uint8Array(0)
   /** Where the next frame begins in the file. */
   #offset: number
   #kernel: PageKernel | undefined
@@ -82,11 +84,13 @@ export class MergedFile {
     this.#append(encodeTail(this.#index.finish(), toChecksum(0n), this.#crc).bytes)
   }
 
-  /** The bytes since the last call, for the consumer to keep. */
-  take(): Uint8Array {
-    // A copy costs less than a new array each time, which the system would have to fill with zeros.
-    const bytes = this.#chunk.slice(0, this.pending)
+  /** The bytes since the last call: for the consumer to keep, or with `reuse` until the call after the next. */
+  take(reuse: boolean): Uint8Array {
+    const bytes = this.#chunk.subarray(0, this.pending)
     this.pending = 0
+    // A copy costs less than a new array each time, which the system would have to fill with zeros.
+    if (!reuse) return bytes.slice()
+    ;[this.#chunk, this.#taken] = [this.#taken, this.#chunk]
     return bytes
   }
 
@@ -94,16 +98,17 @@ export class MergedFile {
   #compress({ pgnos, data }: HashedBatch, i: number): Uint8Array {
     const { pageSize } = this.header
     this.#kernel ??= createKernel({ pageSize, batchBytes: pageSize })
-    this.#kernel.pages.set(data.subarray(i * pageSize, (i + 1) * pageSize))
-    this.#kernel.pgnos[0] = pgnos[i]!
-    return this.#kernel.frames.subarray(0, this.#kernel.encode(1, false))
+    const kernel = this.#kernel
+    kernel.pages.set(data.subarray(i * pageSize, (i + 1) * pageSize))
+    kernel.pgnos[0] = pgnos[i]!
+    return kernel.frames.subarray(0, kernel.encode(1, false))
   }
 
   #append(bytes: Uint8Array): void {
     const end = this.pending + bytes.byteLength
     if (end > this.#chunk.byteLength) {
       const grown = new Uint8Array(Math.max(end, 2 * this.#chunk.byteLength))
-      grown.set(this.#chunk.subarray(0, this.pending))
+      grown.set(this.#chunk)
       this.#chunk = grown
     }
     this.#chunk.set(bytes, this.pending)

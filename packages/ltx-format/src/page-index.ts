@@ -2,7 +2,7 @@ import { LTXError } from './errors.ts'
 import { PAGE_HEADER_SIZE } from './frame.ts'
 import { HEADER_SIZE } from './header.ts'
 import type { Pgno } from './page-size.ts'
-import { MAX_VARINT_SIZE, VarintReader, writeVarint } from './varint.ts'
+import { MAX_VARINT_SIZE, VarintReader, writeEntry } from './varint.ts'
 
 /** Where one page's frame lies in the file. */
 export interface PageIndexEntry {
@@ -87,9 +87,7 @@ export class PageIndexWriter {
 
   add(pgno: Pgno, offset: number, size: number): void {
     this.#reserve(3 * MAX_VARINT_SIZE)
-    let at = writeVarint(this.#bytes, this.#size, pgno)
-    at = writeVarint(this.#bytes, at, offset)
-    this.#size = writeVarint(this.#bytes, at, size)
+    this.#size = writeEntry(this.#bytes, this.#size, pgno, offset, size)
   }
 
   /** All entries and the terminator. */

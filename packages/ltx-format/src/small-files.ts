@@ -11,7 +11,7 @@ import type { Pgno } from './page-size.ts'
 import { INDEX_SIZE_SIZE } from './tail.ts'
 import { decodeTrailer, TRAILER_SIZE } from './trailer.ts'
 import { isSnapshot } from './txid.ts'
-import { MAX_VARINT_SIZE, writeVarint } from './varint.ts'
+import { MAX_VARINT_SIZE, writeEntry } from './varint.ts'
 
 const NOTHING: Uint8Array = new Uint8Array(0)
 /** Bytes of pages that are decoded at a time, and of the frames in a batch. */
@@ -202,9 +202,7 @@ export class SmallFiles implements MergeGroup {
     const index = this.#index
     let at = 0
     for (let i = 0, slot = (this.#sources.length - count) * WORDS; i < count; i++, slot += WORDS) {
-      at = writeVarint(index, at, this.#pgnos[i]!)
-      at = writeVarint(index, at, this.#words[slot]!)
-      at = writeVarint(index, at, this.#words[slot + 1]!)
+      at = writeEntry(index, at, this.#pgnos[i]!, this.#words[slot]!, this.#words[slot + 1]!)
     }
     index[at] = 0
     return at + 1

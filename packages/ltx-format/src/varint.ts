@@ -18,6 +18,11 @@ export function writeVarint(out: Uint8Array, at: number, value: number): number 
   return position
 }
 
+/** Writes the three numbers of a page index's entry and returns the position after them. */
+export function writeEntry(out: Uint8Array, at: number, pgno: number, offset: number, size: number): number {
+  return writeVarint(out, writeVarint(out, writeVarint(out, at, pgno), offset), size)
+}
+
 /** Reads varints one after another from bytes that are all there. */
 export class VarintReader {
   readonly #bytes: Uint8Array

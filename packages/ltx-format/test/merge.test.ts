@@ -264,6 +264,23 @@ describe('mergeFiles and its sources', () => {
     expect(progress.at(-1)).toEqual([4000, 4000])
     expect(progress.map(([pgno]) => pgno)).toEqual(progress.map(([pgno]) => pgno).toSorted((a, b) => a - b))
   })
+
+  test('leaves a chunk that is to be used again as it is until the one after the next is asked for', async () => {
+    const noise = Array.from({ length: 4000 }, (_, i) => page(i + 1, 512, 4 * i))
+    const file = makeFile(header(1, 1, 4000), noise)
+    const parts: Uint8Array[] = []
+    const memories = new Set<ArrayBufferLike>()
+    let before: { readonly chunk: Uint8Array; readonly copy: Uint8Array } | undefined
+    for await (const chunk of mergeFiles([streamOf(file, 1000)], { reuse: true })) {
+      if (before) expect(Buffer.compare(before.chunk, before.copy)).toBe(0)
+      before = { chunk, copy: chunk.slice() }
+      parts.push(before.copy)
+      memories.add(chunk.buffer)
+    }
+    expect(Buffer.concat(parts).equals(file)).toBe(true)
+    expect(parts.length).toBeGreaterThan(5)
+    expect(memories.size).toBeLessThan(5)
+  })
 })
 
 test('merges many files, small and large in turns, more than may have large windows', async () => {

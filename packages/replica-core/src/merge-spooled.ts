@@ -1,4 +1,3 @@
-import { mergeFiles } from '@sqlstream/ltx'
 import { InputList } from '@sqlstream/replica'
 import { type BlobBody, collectBody } from '@sqlstream/storage'
 import { type SpoolFile, spoolBody } from './state/spool.ts'
@@ -19,5 +18,5 @@ export async function mergeSpooled(files: readonly SpoolFile[], signal: AbortSig
     if (body instanceof Uint8Array) inputs.addBytes(body)
     else inputs.addStream(body.open())
   }
-  return collectBody({ open: () => mergeFiles(inputs.end(), { signal }) })
+  return collectBody({ open: () => inputs.merge({ signal, reuse: true }) })
 }

@@ -108,6 +108,40 @@ test('C4: whichever fetch fails, that is the error, nothing is put, and the next
   await runMerge(replica, replica.writer(LEASE), { level: 1, inputs })
 })
 
+test('C4: merges beside and after each other, of which some fail, do not meet in the memory that they use', async () => {
+  const inner = new MemoryStore()
+  const inputs = await filesOf(inner, [1, 2, 40, 1, 60, 90, 1, 30, 90, 2])
+  let failing = false
+  const store = asking(inner, async (key) => {
+    await new Promise(setImmediate)
+    if (failing && key === inputs[7]!.key) throw new Error('broken')
+  })
+  const replica = new Replica(store)
+  async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+    yield bytes
+  }
+  const ranges = [inputs, inputs.slice(2), inputs.slice(0, 7), inputs.slice(3, 9)]
+  const expected = await Promise.all(
+    ranges.map(async (range) => {
+      const bytes = await Promise.all(range.map(({ key }) => getBytes(inner, key)))
+      return Buffer.concat(await collect(mergeFiles(bytes.map(once))))
+    }),
+  )
+  for (let round = 0; round < 6; round++) {
+    failing = round % 2 === 1
+    const ends = await Promise.allSettled(
+      ranges.map((range, i) => runMerge(replica, replica.writer(LEASE), { level: i + 1, inputs: range })),
+    )
+    for (const [i, end] of ends.entries()) {
+      const fails = failing && ranges[i]!.includes(inputs[7]!)
+      expect(end.status, `merge ${i} of round ${round}`).toBe(fails ? 'rejected' : 'fulfilled')
+      if (end.status === 'rejected') continue
+      expect(Buffer.compare(await getBytes(inner, end.value.key), expected[i]!)).toBe(0)
+      await inner.delete([end.value.key])
+    }
+  }
+})
+
 test('C4: an abort ends a merge whose fetches hang', async () => {
   const inner = new MemoryStore()
   const inputs = await filesOf(inner, [1, 2, 1])

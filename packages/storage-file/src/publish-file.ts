@@ -20,7 +20,6 @@ export async function publishFile(
       await clearEmptyFolder(path)
       return rename(temp, path)
     case 'absent':
-      await clearEmptyFolder(path)
       return linkNew(temp, path, context)
     case 'match':
       if (await replaceVersion(temp, path, precondition.etag)) return
@@ -56,7 +55,11 @@ async function linkNew(temp: string, path: string, context: CallContext): Promis
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error
     const [ours, theirs] = [await statIfThere(temp), await statIfThere(path)]
-    if (theirs?.isDirectory() === true) throw error
+    if (theirs?.isDirectory() === true) {
+      // See `clearEmptyFolder`.
+      await rmdir(path)
+      return linkNew(temp, path, context)
+    }
     // A network file system repeats a link whose answer was lost, and then finds its own work.
     if (ours === undefined || theirs === undefined || ours.ino !== theirs.ino) {
       throw mismatch({ kind: 'absent' }, context)

@@ -59,7 +59,7 @@ function readSmall(path: string, options: GetOptions, context: CallContext): Blo
   try {
     const { info, start, end } = select(fstatSync(fd, { bigint: true }), options, context)
     if (end - start > CHUNK_SIZE) return undefined
-    const bytes = room(end - start)
+    const bytes = (options.room ?? room)(end - start)
     for (let at = start; at < end; ) {
       const size = readSync(fd, bytes, at - start, end - at, at)
       if (size === 0) throw cutFailure(context, at)

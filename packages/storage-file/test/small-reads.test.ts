@@ -54,6 +54,19 @@ describe.each([true, false])('a small file, on a disk of this machine: %s', (isL
     for await (const _ of (await get('empty')).body) throw new Error('a byte')
   })
 
+  test('goes where there is room for it', async () => {
+    const memory = new Uint8Array(100)
+    const room = (size: number): Uint8Array => memory.subarray(50, 50 + size)
+    const { body } = await get('a', { range: { offset: 10, length: 20 }, room })
+    if (isLocal) expect(body.whole!.buffer).toBe(memory.buffer)
+    const target = new Uint8Array(30)
+    expect(await body.readInto!(target)).toBe(20)
+    expect(Buffer.compare(target.subarray(0, 20), content.subarray(10, 30))).toBe(0)
+    expect(memory.every((byte, i) => byte === (isLocal && i >= 50 && i < 70 ? content[i - 40] : 0))).toBe(
+      true,
+    )
+  })
+
   test('is no longer read after it was let go or aborted', async () => {
     const left = (await get('a')).body
     for await (const _ of left) break

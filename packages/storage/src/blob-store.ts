@@ -23,8 +23,8 @@ export interface ReplayableBody {
   /** Bytes that each reading yields; absent when not known in advance. */
   readonly size?: number | undefined
   /**
-   * Chunks stay as they are after the next one was asked for, so a driver need not wait with that until it is done with the one before.
-   * Default false: the memory of a chunk is used again.
+   * A chunk stays as it is until the one after the next is asked for, so a driver may ask for the next one while it is still at work on
+   * this one. Default false: its memory is used again for the next.
    */
   readonly chunksStay?: boolean | undefined
   /** Starts a new reading from the first byte. May be called again after an earlier reading ended. */
@@ -79,6 +79,11 @@ export interface ListOptions extends AbortOptions {
 export interface GetOptions extends AbortOptions {
   /** Default: the whole object. */
   readonly range?: ByteRange | undefined
+  /**
+   * Where a driver puts the bytes if it reads them all at once: gives an array of that size, called at most once. Then the bytes are
+   * those of `whole`, and not to be changed by the giver before `get` has settled. A driver may ignore it. Default: new memory.
+   */
+  readonly room?: ((size: number) => Uint8Array) | undefined
 }
 
 export interface PutOptions extends AbortOptions {

@@ -104,18 +104,18 @@ async function resumable(
   return { info, body }
 }
 
-/** A whole object, or a range of it, in one new array. Resumes like `readResumable`. */
+/** A whole object, or a range of it, in one array: a new one, or that of `room`. Resumes like `readResumable`. */
 export async function getBytes(
   store: BlobStore,
   key: string,
   options: ResumeOptions = {},
 ): Promise<Uint8Array> {
-  const { range, signal } = options
-  const first = await store.get(key, { range, signal })
+  const { range, signal, room } = options
+  const first = await store.get(key, { range, signal, room })
   if (first.body.whole !== undefined) return first.body.whole
   const { info, body } = await resumable(store, key, options, first)
   const { start, end } = resolveRange(range, info.size)!
-  const bytes = new Uint8Array(end - start)
+  const bytes = room?.(end - start) ?? new Uint8Array(end - start)
   const reader = new BodyReader(body)
   for (let at = 0; at < bytes.length; ) at += await reader.readInto(bytes.subarray(at))
   await reader.close()

@@ -23,6 +23,17 @@ test('an undisturbed reading costs one request', async () => {
   expect(gets).toHaveLength(2)
 })
 
+test('bytes go where there is room for them, once more when a body is cut', async () => {
+  const { store, gets } = await cutStore([
+    { operation: 'get', at: 1, fault: 'truncate', bytes: 30, ending: 'error' },
+  ])
+  const memory = new Uint8Array(200)
+  const read = await getBytes(store, 'a', { room: (size) => memory.subarray(7, 7 + size) })
+  expect(gets).toHaveLength(2)
+  expect(read.buffer).toBe(memory.buffer)
+  expect(memory.subarray(7, 167)).toEqual(bytes)
+})
+
 describe.each(['error', 'silent'] as const)('T29: a body that is cut with ending "%s"', (ending) => {
   test.each(Array.from({ length: 16 }, (_, i) => i * 10))(
     'after %i bytes goes on there by one more request',

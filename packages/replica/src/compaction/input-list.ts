@@ -1,5 +1,12 @@
-import type { ByteStream, MergeGroup, PageKernel } from '@sqlstream/ltx'
+import {
+  type ByteStream,
+  type MergeGroup,
+  type MergeOptions,
+  mergeFiles,
+  type PageKernel,
+} from '@sqlstream/ltx'
 import { SmallFiles } from '@sqlstream/ltx/small-files'
+import { SpareMemory } from './spare-memory.ts'
 
 /** Of the last list, for the next one: half a MiB, which takes as long to make as several small files to read. */
 let spareKernel: PageKernel | undefined
@@ -10,11 +17,17 @@ let spareKernel: PageKernel | undefined
  */
 export class InputList {
   readonly #inputs: (ByteStream | MergeGroup)[] = []
+  readonly #memory = new SpareMemory()
   #group: SmallFiles
 
   constructor() {
     this.#group = new SmallFiles(spareKernel)
     spareKernel = undefined
+  }
+
+  /** Memory for a file that is to be added. It is used again after `merge`. */
+  room(size: number): Uint8Array {
+    return this.#memory.take(size)
   }
 
   /** Adds a file as a whole. Its bytes must not change any more. */
@@ -29,10 +42,12 @@ export class InputList {
     this.#inputs.push(stream)
   }
 
-  /** All that was added. Nothing can be added after that. */
-  end(): readonly (ByteStream | MergeGroup)[] {
+  /** Merges all that was added (see `mergeFiles`). To be called once, and nothing can be added after that. */
+  async *merge(options: MergeOptions): AsyncGenerator<Uint8Array, void, undefined> {
+    yield* mergeFiles(this.#inputs, options)
+    // Only after a good end: a read that was given up may still write to the memory or to the kernel.
+    this.#memory.giveBack()
     spareKernel = this.#group.kernel
-    return this.#inputs
   }
 }
 

@@ -1,4 +1,3 @@
-import type { ByteStream, MergeGroup } from '@sqlstream/ltx'
 import { getBytes } from '@sqlstream/storage'
 import type { LTXFile } from '../catalog.ts'
 import { inOrder } from '../in-order.ts'
@@ -18,7 +17,7 @@ export interface MergeRunOptions extends AbortOptions {
 }
 
 /**
- * What `mergeFiles` takes for the files of a merge: small ones are fetched as a whole, large ones are streams (see {@link InputList}).
+ * The files of a merge: small ones are fetched as a whole, large ones are streams (see {@link InputList}).
  *
  * Throws the store's errors, of small files; the signal's reason.
  */
@@ -26,17 +25,18 @@ export async function mergeInputs(
   replica: Replica,
   files: readonly LTXFile[],
   { signal, local }: MergeRunOptions,
-): Promise<readonly (ByteStream | MergeGroup)[]> {
+): Promise<InputList> {
   const inputs = new InputList()
+  const room = (size: number): Uint8Array => inputs.room(size)
   const small = smallFiles(files)
   const fetching = inOrder([...small], PARALLEL_FETCHES, async (file) => {
-    return local?.(file) ?? (await getBytes(replica.store, file.key, { signal }))
+    return local?.(file) ?? (await getBytes(replica.store, file.key, { signal, room }))
   })
   for (const file of files) {
     if (small.has(file)) inputs.addBytes((await fetching.next()).value!)
     else inputs.addStream(replica.open(file, { signal }))
   }
-  return inputs.end()
+  return inputs
 }
 
 function smallFiles(files: readonly LTXFile[]): Set<LTXFile> {

@@ -1,4 +1,4 @@
-import { isLTXError, mergeFiles } from '@sqlstream/ltx'
+import { isLTXError } from '@sqlstream/ltx'
 import type { LTXFile } from '../catalog.ts'
 import { corruptFile } from '../errors.ts'
 import { decodeWhole } from '../inspect-file.ts'
@@ -43,7 +43,7 @@ async function* merged(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const inputs = await mergeInputs(replica, files, options)
   // A restore's way to a state may begin inside a file, and so may a snapshot's.
-  yield* mergeFiles(inputs, { signal: options.signal, overlapping: true })
+  yield* inputs.merge({ signal: options.signal, overlapping: true, reuse: true })
 }
 
 /** Throws `corrupt` for the first input that is damaged by itself. */
