@@ -43,7 +43,7 @@ export async function openWith(
     const [session] = await Promise.all([core.openAt(at, { signal }), client.start(settings)])
     if (at) return new ReadReplica({ core, session })
     const polling = poll === false ? {} : (poll ?? {})
-    const { intervalMs = 1000 } = polling
+    const { intervalMs = 500 } = polling
     const follower: Follower = new Follower({
       source,
       plan: new FollowPlan(polling),

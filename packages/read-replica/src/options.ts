@@ -10,7 +10,7 @@ export type At =
 
 /** How a replica looks for new states. */
 export interface PollOptions {
-  /** Between two looks, ms. Default 1000. */
+  /** Between two looks, ms. Default 500: with uploads each second a commit is seen within 1.5 s. */
   readonly intervalMs?: number | undefined
   /**
    * `probe` (default) asks for the next capture by its name, which costs the least, and lists now and then; `list` lists each time, for stores where
@@ -36,7 +36,7 @@ export interface OpenOptions extends AbortOptions {
   readonly replica?: Replica | undefined
   /** A fixed state. Default: the newest one, followed. */
   readonly at?: At | undefined
-  /** `false`: only `refresh`, `waitFor` and `maxLagMs` look for new states. Default: every second. */
+  /** `false`: only `refresh`, `waitFor` and `maxLagMs` look for new states. Default: twice a second. */
   readonly poll?: PollOptions | false | undefined
   readonly cache?: CacheOptions | undefined
   /**

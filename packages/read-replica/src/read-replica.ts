@@ -44,7 +44,7 @@ export class ReadReplica extends Reads implements AsyncDisposable {
     this.#session = parts.session
     this.#shown = parts.core.source.recordOf(parts.session.number)
     this.#follower = parts.follower
-    this.#intervalMs = parts.intervalMs ?? 1000
+    this.#intervalMs = parts.intervalMs ?? 500
     this.#maxLagMs = parts.maxLagMs ?? Number.POSITIVE_INFINITY
     this.#polls = (parts.polls ?? false) && parts.follower !== undefined
     this.#hydration = parts.hydration
