@@ -137,7 +137,7 @@ describe('metrics', () => {
     mkdirSync(scene.folder.join('data'))
     for (const name of ['fenced', 'stopped', 'bad', 'good']) scene.database(`data/${name}.db`)
     writeFile(scene.folder, 'data/.bad.db-sqlstream', 'a file where its state should be')
-    const words = ['--watch', 'data', 'backup', '--lease-ttl', '100ms', '--metrics', '0']
+    const words = ['--watch', 'data', 'backup', '--lease-ttl', '3s', '--metrics', '0']
     const cli = await scene.replicate(...words, '--metrics-per-database')
     const port = await portOf(cli)
     await cli.line(/bad\.db.*"type":"failed","operation":"open"/)
