@@ -151,6 +151,7 @@ export class HeldLease implements Lease {
   async announceBase(txid: TXID, options: WorkOptions = {}): Promise<void> {
     if (this.#record.base === txid) return
     await this.#inTurn(options, async () => {
+      this.#assertHeld()
       const before = this.#record.base
       this.#record = { ...this.#record, base: txid }
       try {
@@ -170,6 +171,7 @@ export class HeldLease implements Lease {
   async raiseAbove(epoch: bigint, options: WorkOptions = {}): Promise<void> {
     await this.#inTurn(options, async () => {
       if (epoch < this.epoch) return
+      this.#assertHeld()
       this.#record = { ...this.#record, epoch: (epoch + 1n) as Epoch }
       await this.#write('held', options.signal)
     })
@@ -180,8 +182,8 @@ export class HeldLease implements Lease {
    * @throws the store's errors: it ends by itself then
    */
   async release(options: WorkOptions = {}): Promise<void> {
-    if (this.signal.aborted) return
     await this.#inTurn(options, async () => {
+      if (this.signal.aborted) return
       await this.#write('released', options.signal)
       this.#lose('it was released')
     })
@@ -189,9 +191,8 @@ export class HeldLease implements Lease {
 
   /** One version after the other: two that follow the same one would be taken for those of two writers. */
   async #inTurn(options: WorkOptions, write: () => Promise<void>): Promise<void> {
-    this.#assertHeld(options.signal)
     const written = this.#writes.run(async () => {
-      this.#assertHeld(options.signal)
+      options.signal?.throwIfAborted()
       await write()
     })
     await abortable(written, options.signal)
@@ -273,8 +274,7 @@ export class HeldLease implements Lease {
     const found = await readLease(this.#store, { signal })
     const ours = found?.record.holder === this.#record.holder
     // Not taken by anybody: a disk that was away for a moment, say.
-    if (ours && found.etag === this.#etag)
-      throw this.#failure('unavailable', 'the version that is there was refused')
+    if (ours && found.etag === this.#etag) throw this.#failure('unavailable', 'its version was refused')
     if (found === undefined || !ours || found.record.state === 'released') {
       this.#lose(found === undefined ? 'the lease object was deleted' : describeOther(found.record))
       this.#assertHeld()

@@ -25,12 +25,22 @@ export function replaceFile(path: string, write: (fd: number) => void, beforeRen
 }
 
 /** Does the same without holding up this thread. @throws the system's error */
-export async function replaceFileLater(path: string, content: string): Promise<void> {
+export async function replaceFileLater(
+  path: string,
+  content: string,
+  beforeRename?: () => void,
+): Promise<void> {
   const temp = `${path}.tmp`
   await using file = await open(temp, 'w')
   await file.writeFile(content)
   await file.sync()
+  beforeRename?.()
   await rename(temp, path)
-  await using names = await open(dirname(path), 'r')
+  await syncFolderLater(dirname(path))
+}
+
+/** Makes the names in a folder durable without holding up this thread. @throws the system's error */
+export async function syncFolderLater(path: string): Promise<void> {
+  await using names = await open(path, 'r')
   await names.sync()
 }

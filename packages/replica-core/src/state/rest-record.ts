@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { crc64, formatTXID, type Pos, parseTXID } from '@sqlstream/ltx'
 import {
   type Catalog,
@@ -13,6 +13,7 @@ import {
 import type { FailpointHook } from '../failpoint.ts'
 import type { FileSignature } from '../sqlite/file-signature.ts'
 import type { WALEnd } from '../sqlite/wal-end.ts'
+import { replaceFileLater, syncFolderLater } from './replace-file.ts'
 import type { StateFolder } from './state-folder.ts'
 
 const VERSION = 1
@@ -89,13 +90,7 @@ export async function writeRestRecord(
   record: RestRecord,
   failpoint?: FailpointHook,
 ): Promise<void> {
-  const temp = `${folder.rest}.tmp`
-  await using file = await open(temp, 'w')
-  await file.writeFile(encodeRestRecord(record))
-  await file.sync()
-  failpoint?.('rest:before-rename')
-  await rename(temp, folder.rest)
-  await syncNames(folder)
+  await replaceFileLater(folder.rest, encodeRestRecord(record), () => failpoint?.('rest:before-rename'))
   failpoint?.('rest:after-rename')
 }
 
@@ -104,7 +99,7 @@ export async function removeRestRecord(folder: StateFolder, failpoint?: Failpoin
   if (!existsSync(folder.rest)) return
   failpoint?.('rest:before-remove')
   await rm(folder.rest, { force: true })
-  await syncNames(folder)
+  await syncFolderLater(folder.path)
   failpoint?.('rest:after-remove')
 }
 
@@ -115,11 +110,6 @@ export async function readRestRecord(folder: StateFolder, layout: Layout): Promi
   } catch {
     return undefined
   }
-}
-
-async function syncNames(folder: StateFolder): Promise<void> {
-  await using names = await open(folder.path, 'r')
-  await names.sync()
 }
 
 type Signature = readonly [dev: string, ino: string, size: string, mtimeNs: string, ctimeNs: string]

@@ -113,6 +113,14 @@ describe('E5: renewal', () => {
     expect(await showLease(place.store)).toMatchObject({ state: 'released' })
   })
 
+  it('giving it back does nothing where the renewal before finds it lost', async () => {
+    const place = new Place()
+    const lease = await place.acquire('a')
+    const stolen = await stealLease(place.store)
+    await Promise.all([expectFenced(lease.renew(), /released as epoch 2/), lease.release()])
+    expect(await showLease(place.store)).toEqual(stolen)
+  })
+
   it('a store that refuses the version that is there has failed; nobody has taken the lease', async () => {
     const place = new Place()
     const lease = await place.acquire('a')
