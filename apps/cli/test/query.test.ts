@@ -191,15 +191,15 @@ describe('the shell', () => {
       '.mode nonsense',
       '.help',
       '.quit',
-      'SELECT after_quit;',
+      // The line is echoed, its answer would not be: no TXID and no time holds these digits.
+      'SELECT 777 * 1000001;',
     ])
     expect(errors).toMatch(/no such column: missing \(sql\)[\s\S]*no mode nonsense/)
     expect(output).toMatch(
       /TXID 0{15}3, of \S+Z, the newest\n[\s\S]*TXID 0{15}1, of \S+Z\n[\s\S]*then_[\s\S]*2\n/,
     )
     expect(output).toMatch(/now_[\s\S]*6\n[\s\S]*\.tables +tables and views/)
-    expect(output).not.toContain('after_quit')
-    expect(errors).not.toContain('after_quit')
+    expect(output).not.toContain('777000777')
   })
 
   test('Ctrl-C lets go what was typed', async () => {

@@ -148,6 +148,8 @@ export class EngineClient {
       this.#stats = stats
       this.#pending.get(call)?.resolve(message)
       this.#pending.delete(call)
+      // A thread that is ending is waited for: its last answer must not let the process end before it.
+      if (this.#ended) return
       if (this.#pending.size === 0) this.#link.setBusy?.(false)
       this.#stopGivenUp()
     }
