@@ -1,7 +1,7 @@
 import type { TXID } from '@sqlstream/ltx'
 import type { AbortOptions } from '@sqlstream/replica'
 import { abortable, pause } from '@sqlstream/storage'
-import type { RowSet, SqlParams, Statement } from './engine/messages.ts'
+import type { RowSets, SqlParams, Statement } from './engine/messages.ts'
 import { closedError, isReadReplicaError, staleError, tooLateError } from './errors.ts'
 import { iterateOnCopy, runOnCopy } from './hydration/answer.ts'
 import type { CopyState } from './hydration/copy.ts'
@@ -198,7 +198,7 @@ export class ReadReplica extends Reads implements AsyncDisposable {
     return this.#follower && Math.max(this.#follower.confirmed, this.#hydration?.confirmed ?? 0)
   }
 
-  protected async run(statements: readonly Statement[], options: AbortOptions): Promise<readonly RowSet[]> {
+  protected async run(statements: readonly Statement[], options: AbortOptions): Promise<RowSets> {
     await this.#mustBeFresh(options)
     const local = await runOnCopy(this.#hydration, statements, options)
     if (local) return local

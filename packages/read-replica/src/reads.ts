@@ -1,6 +1,6 @@
 import type { AbortOptions } from '@sqlstream/replica'
-import type { RowSet, SqlParams, Statement } from './engine/messages.ts'
-import { type Row, rowsOf } from './rows.ts'
+import type { RowSet, RowSets, SqlParams, Statement } from './engine/messages.ts'
+import { objectsOf, type Row, rowSetsOf } from './rows.ts'
 import type { ReadTx } from './session-client.ts'
 
 /** The ways to read, on top of running statements. */
@@ -16,7 +16,7 @@ export abstract class Reads implements ReadTx {
   }
 
   async table(sql: string, params?: SqlParams, options: AbortOptions = {}): Promise<RowSet> {
-    const [set] = await this.run([{ sql, params }], options)
+    const [set] = rowSetsOf(await this.run([{ sql, params }], options))
     return set as RowSet
   }
 
@@ -25,7 +25,7 @@ export abstract class Reads implements ReadTx {
     options: AbortOptions = {},
   ): Promise<Row[][]> {
     const statements = list.map(([sql, params]) => ({ sql, params }))
-    return (await this.run(statements, options)).map(rowsOf)
+    return objectsOf(await this.run(statements, options))
   }
 
   abstract iterate<T = Row>(
@@ -35,5 +35,5 @@ export abstract class Reads implements ReadTx {
   ): AsyncGenerator<T, void, void>
 
   /** Runs statements at one state. */
-  protected abstract run(statements: readonly Statement[], options: AbortOptions): Promise<readonly RowSet[]>
+  protected abstract run(statements: readonly Statement[], options: AbortOptions): Promise<RowSets>
 }

@@ -1,9 +1,9 @@
 import type { AbortOptions } from '@sqlstream/replica'
-import type { EngineReply, RowSet, ShownState, SqlParams, Statement } from './engine/messages.ts'
+import type { EngineReply, RowSet, RowSets, ShownState, SqlParams, Statement } from './engine/messages.ts'
 import type { EngineClient } from './engine-client.ts'
 import { ReadReplicaError } from './errors.ts'
 import { FilesNeeded } from './pages/page-source.ts'
-import { type Row, rowsOf } from './rows.ts'
+import { objectsOf, type Row } from './rows.ts'
 
 /** Reads of one state. */
 export interface ReadTx {
@@ -47,7 +47,7 @@ export class SessionClient {
     statements: readonly Statement[],
     options: AbortOptions,
     confirmed: number | undefined,
-  ): Promise<readonly RowSet[]> {
+  ): Promise<RowSets> {
     const call = { type: 'run', session: this.number, statements, confirmed, shown: this.#shown } as const
     const { sets } = await this.#again(() => this.#client.call(call, options), options)
     return sets
@@ -64,7 +64,7 @@ export class SessionClient {
     await this.#again(() => this.#client.call(begin, options), options)
     for (;;) {
       const { sets, isLast } = await this.#next(options)
-      yield sets[0] ? rowsOf(sets[0]) : []
+      yield objectsOf(sets)[0] ?? []
       if (isLast) return
     }
   }

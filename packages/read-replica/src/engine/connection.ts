@@ -1,7 +1,8 @@
 import { SqlFailure, UsageError } from './failures.ts'
 import { Heap } from './heap.ts'
 import { HeldTransaction } from './held-transaction.ts'
-import type { RowSet, SqlParams, SqlValue, Statement } from './messages.ts'
+import type { SqlParams, Statement } from './messages.ts'
+import { type PackedSet, RowPacker } from './packed-rows.ts'
 import { type Pointer, SQLITE, type SqliteExports, type SqliteModule } from './sqlite-module.ts'
 import { VFS_NAME } from './vfs.ts'
 
@@ -12,8 +13,8 @@ const PROGRESS_STEPS = 20_000
 
 /** A statement that has begun. */
 export interface Cursor {
-  /** The next rows, about as many bytes as given; `isLast` when there are no more. */
-  next(bytes: number): { readonly set: RowSet; readonly isLast: boolean }
+  /** Packs the next rows, until there are about as many bytes as given; `isLast` when there are no more. */
+  next(packer: RowPacker, bytes: number): { readonly set: PackedSet; readonly isLast: boolean }
   close(): void
 }
 
@@ -26,8 +27,6 @@ export class Connection {
   readonly #db: Pointer
   readonly #statements = new Map<string, Pointer>()
   readonly #names = new Map<Pointer, { readonly compiled: number; readonly columns: readonly string[] }>()
-  // A text may begin with U+FEFF.
-  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   readonly #encoder = new TextEncoder()
 
   /** @param isStopped asked now and then while a statement runs: true ends it with SQLITE_INTERRUPT */
@@ -61,11 +60,11 @@ export class Connection {
     this.#sqlite.capi.sqlite3_create_function(this.#db, name, 0, flags, 0, value, 0, 0)
   }
 
-  /** All rows of a statement. Throws SqlFailure, UsageError. */
-  run(statement: Statement): RowSet {
+  /** Packs all rows of a statement. Throws SqlFailure, UsageError. */
+  run(statement: Statement, packer: RowPacker = new RowPacker()): PackedSet {
     const cursor = this.begin(statement)
     try {
-      return cursor.next(Number.POSITIVE_INFINITY).set
+      return cursor.next(packer, Number.POSITIVE_INFINITY).set
     } finally {
       cursor.close()
     }
@@ -80,13 +79,11 @@ export class Connection {
       // The first step may compile the statement anew, for a schema that has changed: only then its columns are known.
       let code = this.#step(stmt)
       const columns = this.#columns(stmt)
-      const next = (bytes: number): { set: RowSet; isLast: boolean } => {
-        const rows: SqlValue[][] = []
-        for (let size = 0; code === SQLITE.ROW && size < bytes; code = this.#step(stmt)) {
-          const row: SqlValue[] = []
-          for (let i = 0; i < columns.length; i++) row.push(this.#value(stmt, i))
-          if (bytes !== Number.POSITIVE_INFINITY) size += sizeOf(row)
-          rows.push(row)
+      const next: Cursor['next'] = (packer, bytes) => {
+        let rows = 0
+        for (; code === SQLITE.ROW && packer.byteLength < bytes; code = this.#step(stmt)) {
+          for (let i = 0; i < columns.length; i++) this.#pack(packer, stmt, i)
+          rows++
         }
         return { set: { columns, rows }, isLast: code === SQLITE.DONE }
       }
@@ -194,27 +191,31 @@ export class Connection {
     return code
   }
 
-  #value(stmt: Pointer, column: number): SqlValue {
+  #pack(packer: RowPacker, stmt: Pointer, column: number): void {
     const c = this.#c
     switch (c.sqlite3_column_type(stmt, column)) {
       case SQLITE.INTEGER: {
         const number = c.sqlite3_column_double(stmt, column)
-        return Number.isSafeInteger(number) ? number : c.sqlite3_column_int64(stmt, column)
+        if (Number.isSafeInteger(number)) packer.number(number)
+        else packer.bigint(c.sqlite3_column_int64(stmt, column))
+        return
       }
       case SQLITE.FLOAT:
-        return c.sqlite3_column_double(stmt, column)
-      case SQLITE.TEXT:
-        return this.#decoder.decode(this.#bytes(c.sqlite3_column_text(stmt, column), stmt, column))
-      case SQLITE.BLOB:
-        return this.#bytes(c.sqlite3_column_blob(stmt, column), stmt, column).slice()
+        packer.number(c.sqlite3_column_double(stmt, column))
+        return
+      case SQLITE.TEXT: {
+        const at = c.sqlite3_column_text(stmt, column)
+        packer.text(this.#heap.bytes, at, c.sqlite3_column_bytes(stmt, column))
+        return
+      }
+      case SQLITE.BLOB: {
+        const at = c.sqlite3_column_blob(stmt, column)
+        packer.blob(this.#heap.bytes, at, c.sqlite3_column_bytes(stmt, column))
+        return
+      }
       default:
-        return null
+        packer.null()
     }
-  }
-
-  #bytes(at: Pointer, stmt: Pointer, column: number): Uint8Array {
-    const size = this.#c.sqlite3_column_bytes(stmt, column)
-    return this.#heap.bytes.subarray(at, at + size)
   }
 
   #bind(stmt: Pointer, params: SqlParams): void {
@@ -271,13 +272,4 @@ export class Connection {
     const message = this.#sqlite.wasm.cstrToJs(this.#c.sqlite3_errmsg(this.#db)) ?? 'unknown error'
     return new SqlFailure(message, this.#sqlite.capi.sqlite3_js_rc_str(code) ?? `SQLITE_${code}`)
   }
-}
-
-/** Bytes that a row takes, about. */
-function sizeOf(row: readonly SqlValue[]): number {
-  let size = 16
-  for (const value of row) {
-    size += typeof value === 'string' ? value.length : value instanceof Uint8Array ? value.byteLength : 8
-  }
-  return size
 }

@@ -6,14 +6,8 @@ import { Pager } from '../pages/pager.ts'
 import type { Base } from '../view/view.ts'
 import { updatedView, type ViewUpdate } from '../view/view-update.ts'
 import { OpenTransaction, SqlFailure, UsageError } from './failures.ts'
-import type {
-  EngineFailure,
-  EngineOptions,
-  EngineReply,
-  EngineRequest,
-  EngineStats,
-  RowSet,
-} from './messages.ts'
+import type { EngineFailure, EngineOptions, EngineReply, EngineRequest, EngineStats } from './messages.ts'
+import { buffersOf, type PackedSet, type PackedSets, RowPacker } from './packed-rows.ts'
 import { fileName, Session, type SessionContext } from './session.ts'
 import { loadSqlite } from './sqlite-module.ts'
 import { installVfs } from './vfs.ts'
@@ -29,11 +23,11 @@ const MOST_OWN_BYTES = 16 * 1024 * 1024
 export type Post = (message: EngineReply | SlotRequest, transfer: ArrayBuffer[]) => void
 
 interface Answer {
-  readonly sets: readonly RowSet[]
+  readonly sets: PackedSets
   readonly isLast: boolean
 }
 
-const NOTHING: Answer = { sets: [], isLast: true }
+const NOTHING: Answer = { sets: { sets: [], chunks: [] }, isLast: true }
 
 /** What runs in the thread of SQLite: takes messages one after the other. Pass each one to `receive`, and wait for none. */
 export class Engine {
@@ -76,7 +70,7 @@ export class Engine {
       session?.letGo()
       error = describe(session?.takeFailure() ?? thrown)
     }
-    this.#post({ ...head, ...answer, ...(error && { error }), stats: this.#stats() }, [])
+    this.#post({ ...head, ...answer, ...(error && { error }), stats: this.#stats() }, buffersOf(answer.sets))
   }
 
   async #answer(request: Exclude<EngineRequest, { type: 'view' | 'forget' }>): Promise<Answer> {
@@ -96,15 +90,16 @@ export class Engine {
       case 'run': {
         const session = this.#session(request.session)
         session.confirmed = request.confirmed
-        const sets: RowSet[] = []
+        const sets: PackedSet[] = []
+        const packer = new RowPacker()
         try {
-          for (const statement of request.statements) sets.push(session.run(statement))
+          for (const statement of request.statements) sets.push(session.run(statement, packer))
         } catch (error) {
           session.connection.endOpenTransaction()
           throw error
         }
         if (session.connection.endOpenTransaction()) throw new OpenTransaction()
-        return { sets, isLast: true }
+        return { sets: { sets, chunks: packer.end() }, isLast: true }
       }
       case 'begin': {
         const session = this.#session(request.session)
@@ -115,8 +110,9 @@ export class Engine {
       case 'next': {
         const { cursor } = this.#session(request.session)
         if (!cursor) return NOTHING
-        const { set, isLast } = cursor.next(CHUNK_BYTES)
-        return { sets: [set], isLast }
+        const packer = new RowPacker()
+        const { set, isLast } = cursor.next(packer, CHUNK_BYTES)
+        return { sets: { sets: [set], chunks: packer.end() }, isLast }
       }
       case 'close':
         this.#sessions.get(request.session)?.close()

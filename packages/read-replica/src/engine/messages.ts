@@ -1,6 +1,7 @@
 import type { TXID } from '@sqlstream/ltx'
 import type { ReadAheadOptions } from '../pages/read-ahead.ts'
 import type { ViewUpdate } from '../view/view-update.ts'
+import type { PackedSets } from './packed-rows.ts'
 
 /** A value that SQLite takes or gives. */
 export type SqlValue = null | number | bigint | string | Uint8Array
@@ -71,11 +72,14 @@ export type EngineRequest =
   | { readonly type: 'next'; readonly call: number; readonly session: number }
   | { readonly type: 'close'; readonly call: number; readonly session: number }
 
-/** Rows as they are handed over: the names once. */
+/** Rows as arrays, and the names once. */
 export interface RowSet {
   readonly columns: readonly string[]
   readonly rows: readonly (readonly SqlValue[])[]
 }
+
+/** Rows of several statements: packed, or as they are where that costs nothing more. */
+export type RowSets = PackedSets | readonly RowSet[]
 
 /** Why a call failed. */
 export type EngineFailure =
@@ -104,7 +108,7 @@ export interface EngineStats {
 export interface EngineReply {
   readonly type: 'reply'
   readonly call: number
-  readonly sets: readonly RowSet[]
+  readonly sets: RowSets
   /** Of `next`: there are no more rows. */
   readonly isLast: boolean
   readonly error?: EngineFailure

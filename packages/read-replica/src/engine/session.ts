@@ -5,7 +5,8 @@ import { ReadAhead, type ReadAheadOptions, type WantedPage } from '../pages/read
 import type { Base, View } from '../view/view.ts'
 import { decodeUpdate, updatedView, type ViewFile, type ViewUpdate } from '../view/view-update.ts'
 import { Connection, type Cursor } from './connection.ts'
-import type { RowSet, Statement } from './messages.ts'
+import type { Statement } from './messages.ts'
+import type { PackedSet, RowPacker } from './packed-rows.ts'
 import { SchemaCookie } from './schema-cookie.ts'
 import type { SqliteModule } from './sqlite-module.ts'
 import type { VirtualFile } from './vfs.ts'
@@ -60,10 +61,10 @@ export class Session implements VirtualFile {
     return this.#connection
   }
 
-  /** All rows of a statement. Throws what the connection throws. */
-  run(statement: Statement): RowSet {
+  /** Packs all rows of a statement. Throws what the connection throws. */
+  run(statement: Statement, packer: RowPacker): PackedSet {
     const isQuery = this.#prepareFor(statement)
-    const set = this.connection.run(statement)
+    const set = this.connection.run(statement, packer)
     // Whether that succeeds is nobody's concern. Of a statement that has not read the file it would be the first read.
     if (isQuery && this.#hasRead && !this.connection.held.hold()) this.takeFailure()
     return set

@@ -1,5 +1,5 @@
 import type { AbortOptions } from '@sqlstream/replica'
-import type { RowSet, Statement } from '../engine/messages.ts'
+import type { RowSets, Statement } from '../engine/messages.ts'
 import type { Hydration } from './hydration.ts'
 import { CopyUnreadable } from './local-reads.ts'
 
@@ -8,7 +8,7 @@ export async function runOnCopy(
   hydration: Hydration | undefined,
   statements: readonly Statement[],
   options: AbortOptions,
-): Promise<readonly RowSet[] | undefined> {
+): Promise<RowSets | undefined> {
   const reads = await hydration?.enter(options.signal)
   if (!reads) return undefined
   try {

@@ -1,5 +1,5 @@
 import type { AbortOptions } from '@sqlstream/replica'
-import type { RowSet, Statement } from '../engine/messages.ts'
+import type { RowSets, Statement } from '../engine/messages.ts'
 import type { EngineClient } from '../engine-client.ts'
 import { isReadReplicaError, ReadReplicaError } from '../errors.ts'
 import type { Row } from '../rows.ts'
@@ -46,7 +46,7 @@ export class LocalReads {
   }
 
   /** @throws CopyUnreadable */
-  async run(statements: readonly Statement[], options: AbortOptions): Promise<readonly RowSet[]> {
+  async run(statements: readonly Statement[], options: AbortOptions): Promise<RowSets> {
     try {
       return await this.#session(MAIN_SESSION).run(statements, options, this.#context.confirmed())
     } catch (error) {

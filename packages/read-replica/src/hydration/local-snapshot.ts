@@ -1,5 +1,5 @@
 import type { AbortOptions } from '@sqlstream/replica'
-import type { RowSet, SqlParams, Statement } from '../engine/messages.ts'
+import type { RowSets, SqlParams, Statement } from '../engine/messages.ts'
 import { closedError } from '../errors.ts'
 import type { Position } from '../options.ts'
 import { Reads } from '../reads.ts'
@@ -45,7 +45,7 @@ export class LocalSnapshot extends Reads {
     this.#reads.release()
   }
 
-  protected async run(statements: readonly Statement[], options: AbortOptions): Promise<readonly RowSet[]> {
+  protected async run(statements: readonly Statement[], options: AbortOptions): Promise<RowSets> {
     this.#check(options)
     const reads = this.#reads.share()
     try {

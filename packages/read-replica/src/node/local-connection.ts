@@ -1,6 +1,5 @@
 import type { CopyConnection, CopyStatement } from '@sqlstream/follower'
 import { formatTXID } from '@sqlstream/ltx'
-import type { Cursor } from '../engine/connection.ts'
 import { SqlFailure, UsageError } from '../engine/failures.ts'
 import type { RowSet, ShownState, SqlValue, Statement } from '../engine/messages.ts'
 import { type BoundValues, bindValues } from './bind-values.ts'
@@ -13,12 +12,19 @@ interface Prepared extends SqlText {
   readonly statement: CopyStatement
 }
 
+/** A statement of the copy that has begun. */
+export interface LocalCursor {
+  /** The next rows, about as many bytes as given; `isLast` when there are no more. */
+  next(bytes: number): { readonly set: RowSet; readonly isLast: boolean }
+  close(): void
+}
+
 /** A connection to the copy that does what one to the backup does. */
 export class LocalConnection {
   /** What the copy holds, and until when that is known to be the newest, ms. */
   shown: ShownState | undefined
   confirmed: number | undefined
-  cursor: Cursor | undefined
+  cursor: LocalCursor | undefined
   readonly #db: CopyConnection
   readonly #statements = new Map<string, Prepared>()
 
@@ -53,7 +59,7 @@ export class LocalConnection {
   }
 
   /** Begins a statement; the connection can do nothing else until it is closed. */
-  begin({ sql, params }: Statement): Cursor {
+  begin({ sql, params }: Statement): LocalCursor {
     const { statement, parameters, verb } = this.#prepare(sql)
     try {
       const values = bindValues(parameters, params ?? [])
@@ -128,7 +134,7 @@ function rowsOf(statement: CopyStatement, values: BoundValues): RowSet {
   return { columns: statement.columns().map(({ name }) => name), rows: rows.map(plainRow) }
 }
 
-function cursorOf(statement: CopyStatement, values: BoundValues): Cursor {
+function cursorOf(statement: CopyStatement, values: BoundValues): LocalCursor {
   const rows = statement.iterate(...values) as IterableIterator<unknown[]>
   let row = rows.next()
   const columns = statement.columns().map(({ name }) => name)
