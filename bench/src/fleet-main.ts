@@ -1,5 +1,6 @@
 // A fleet in a process of its own. Argument: FleetChildOptions. Tells when every database rests, and how it stands whenever it is asked.
 import { readdirSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
 import { Replica } from '@sqlstream/replica'
 import { Fleet } from '@sqlstream/replica-core'
 import { withObserver, withPrefix } from '@sqlstream/storage'
@@ -7,6 +8,8 @@ import { FileStore } from '@sqlstream/storage-file'
 import type { FleetChildOptions, FleetFigures } from './fleet-child.ts'
 import { sharedClock } from './statistics.ts'
 
+// As `sqlstream replicate --watch` does (ADR 31).
+setFlagsFromString('--semi-space-growth-factor=1')
 const options = JSON.parse(process.argv[2] ?? '') as FleetChildOptions
 let requests = 0
 const failures: string[] = []

@@ -15,7 +15,7 @@ export async function litestreamIdle(
   cli: LitestreamCLI,
   count: number,
 ): Promise<{ readonly figures: readonly Figure[] } | { readonly reason: string }> {
-  const seconds = { full: 30, quick: 10, tiny: 0.2 }[context.size]
+  const seconds = { full: 60, quick: 10, tiny: 0.2 }[context.size]
   const folder = join(context.folder, `litestream-${count}`)
   const databases = makeDatabases(join(folder, 'data'), count)
   const replicas = databases.map((_, i) => join(folder, 'replica', String(i)))
@@ -40,7 +40,7 @@ export async function litestreamIdle(
   }
   const startSeconds = (performance.now() - began) / 1000
   // Its first merges are not what an idle hour costs.
-  await sleep({ full: 10_000, quick: 1000, tiny: 0 }[context.size])
+  await sleep({ full: 30_000, quick: 10_000, tiny: 0 }[context.size])
   const processor = processorSeconds(pid)
   await sleep(seconds * 1000)
   const used = processorSeconds(pid) - processor

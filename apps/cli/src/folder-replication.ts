@@ -19,6 +19,7 @@ import type { Location } from './location.ts'
 import { stopped } from './pair-run.ts'
 import type { Pair } from './replication.ts'
 import { displayOf } from './url-template.ts'
+import { boundYoungGeneration } from './young-generation.ts'
 
 /** Which files of a folder are replicated, and how many of them at once. */
 export interface FolderSelection {
@@ -69,6 +70,7 @@ export class FolderReplication {
     const { folder, location, template, environment, recursive, include, exclude, maxOpen, restAfterMs } =
       watched
     await assertNoFile(folder)
+    boundYoungGeneration()
     const opened = await drivers.open(location, { signal, environment })
     const store = onOperation === undefined ? opened : withObserver(opened, onOperation)
     try {

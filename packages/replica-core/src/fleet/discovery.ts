@@ -15,6 +15,10 @@ const SCAN_MS = 30_000
 const UNWATCHED_SCAN_MS = 5_000
 /** ...but take no more than a fiftieth of the time. */
 const LONGEST_SHARE = 50
+/** Beside events they are a second look, which must not cost an idle fleet its processor: a two hundredth of the time... */
+const LONGEST_SHARE_WATCHED = 200
+/** ...unless that is longer than this: what was slow once may be quick now. */
+const LONGEST_PAUSE_MS = 300_000
 /** Names are looked at so long after the first event of a burst. */
 const NAMES_MS = 20
 /** With more names than this a scan of everything is cheaper. */
@@ -240,7 +244,10 @@ export class Discovery {
     if (this.#abort.signal.aborted) return
     const { scanIntervalMs = SCAN_MS } = this.#options
     const wanted = this.hasEvents ? scanIntervalMs : Math.min(scanIntervalMs, UNWATCHED_SCAN_MS)
-    const interval = Math.max(wanted, this.#lastScanMs * LONGEST_SHARE) * (0.8 + Math.random() * 0.4)
+    const least = this.hasEvents
+      ? Math.min(this.#lastScanMs * LONGEST_SHARE_WATCHED, LONGEST_PAUSE_MS)
+      : this.#lastScanMs * LONGEST_SHARE
+    const interval = Math.max(wanted, least) * (0.8 + Math.random() * 0.4)
     this.#scanTimer = setTimeout(() => this.#scanSoon(), interval)
   }
 }

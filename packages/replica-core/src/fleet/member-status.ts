@@ -42,22 +42,23 @@ export function memberStatus(
   state: MemberState,
   {
     primary,
-    resting,
+    left,
     since,
     report,
     lastError,
   }: {
     readonly primary: PrimaryStatus | undefined
-    readonly resting: Resting | undefined
+    /** At rest. */
+    readonly left: (Pick<Resting, 'pos'> & Partial<Pick<Resting, 'maintenance'>>) | undefined
     readonly since: number | undefined
     /** Of one that is closed. */
     readonly report: CloseReport | undefined
     readonly lastError: Error | undefined
   },
 ): MemberStatus {
-  const captured = primary?.captured?.txid ?? resting?.pos.txid ?? report?.captured?.txid
-  const uploaded = primary?.uploaded ?? resting?.pos.txid ?? report?.uploaded
-  const provenAt = primary?.provenAt ?? resting?.maintenance?.provenAt
+  const captured = primary?.captured?.txid ?? left?.pos.txid ?? report?.captured?.txid
+  const uploaded = primary?.uploaded ?? left?.pos.txid ?? report?.uploaded
+  const provenAt = primary?.provenAt ?? left?.maintenance?.provenAt
   const unreplicatedSince = primary === undefined ? since : primary.unreplicatedSince
   return {
     database,

@@ -11,7 +11,7 @@ import { type CloseOptions, closeMember } from './close-member.ts'
 import type { FleetDatabase, MemberState } from './fleet-events.ts'
 import { type MemberContext, primaryOptionsOf } from './member-context.ts'
 import { type ClosedState, canBecome, type MemberStatus, memberStatus } from './member-status.ts'
-import { type Parked, park } from './parked.ts'
+import { Parked } from './parked.ts'
 import type { Candidate } from './scan-folder.ts'
 
 const FIRST_RETRY_MS = 1000
@@ -64,7 +64,7 @@ export class Member {
     const primary = this.#primary?.status
     return memberStatus(this.database, this.#state, {
       primary,
-      resting: this.#resting,
+      left: this.#resting ?? this.#parked,
       since: this.#since,
       report: this.#report,
       lastError: this.#lastError ?? primary?.lastError,
@@ -105,11 +105,13 @@ export class Member {
   maintain(now: number): Promise<void> | undefined {
     const parked = this.#parked
     if (parked === undefined || now < parked.dueAt) return undefined
-    return parked.isDue(now).then((isDue) => (isDue ? this.open() : undefined))
+    return parked
+      .isDue(now, primaryOptionsOf(this.#c, this.database))
+      .then((isDue) => (isDue ? this.open() : undefined))
   }
 
   async #begin(seen: Candidate): Promise<void> {
-    const read = this.#c.reads.run(async () => park(primaryOptionsOf(this.#c, this.database), seen))
+    const read = this.#c.reads.run(async () => Parked.read(primaryOptionsOf(this.#c, this.database), seen))
     // What fails here fails again when it is opened, and is told then.
     const parked = await read.catch(() => undefined)
     if (parked === undefined || this.#touched || this.#closed.signal.aborted) return this.open()

@@ -11,47 +11,55 @@ import { stateFolder } from '../state/state-folder.ts'
 const SPREAD_MS = 600_000
 
 /** A database that another process has let go, and that nobody has written since: a small record, and nothing else. */
-export interface Parked {
+export class Parked {
   readonly pos: Pos
   readonly signature: FileSignature
   readonly wal: FileSignature
+  #dueAt: number
+  #isLooking = false
+
+  private constructor({ pos, signature, wal }: RestRecord, dueAt: number) {
+    this.pos = pos
+    this.signature = signature
+    this.wal = wal
+    this.#dueAt = dueAt
+  }
+
+  /** Reads how a database was left. Undefined when it has to be opened to know. */
+  static async read(options: PrimaryOptions, seen: SeenFiles): Promise<Parked | undefined> {
+    const { database, replicaName, now = Date.now } = options
+    if (replicaName === undefined) return undefined
+    const record = await recordOf(options)
+    if (record === undefined || !stillRests(record, seen, options)) return undefined
+    if (!isWALAsLeft(database, record.wal, record.walEnd)) return undefined
+    return new Parked(record, dueOf(record, now(), options) + Math.random() * SPREAD_MS)
+  }
+
   /** When its maintenance is to be looked at, ms since 1970; infinite when there is nothing to do before something new comes. */
-  readonly dueAt: number
+  get dueAt(): number {
+    return this.#dueAt
+  }
+
   /** Whether its maintenance has something to do; if not, `dueAt` moves on. Reads the record again, asks nobody. */
-  isDue(now: number): Promise<boolean>
+  async isDue(at: number, options: PrimaryOptions): Promise<boolean> {
+    const { maintenance = {} } = options
+    if (this.#isLooking || maintenance === 'never') return false
+    this.#isLooking = true
+    try {
+      const known = (await recordOf(options))?.known
+      // It is gone: whoever opens the database sees to the rest.
+      if (known === undefined) return true
+      const { isDue, nextAt } = planDormant(known, at, maintenance)
+      this.#dueAt = Math.max(nextAt, at) + Math.random() * SPREAD_MS
+      return isDue
+    } finally {
+      this.#isLooking = false
+    }
+  }
 }
 
-/** Reads how a database was left. Undefined when it has to be opened to know. */
-export async function park(options: PrimaryOptions, seen: SeenFiles): Promise<Parked | undefined> {
-  const { database, stateDir, replicaName, replica, maintenance = {}, now = Date.now } = options
-  if (replicaName === undefined) return undefined
-  const folder = stateFolder(database, stateDir)
-  const record = await readRestRecord(folder, replica.layout)
-  if (record === undefined || !stillRests(record, seen, options)) return undefined
-  const { pos, signature, wal, walEnd } = record
-  if (!isWALAsLeft(database, wal, walEnd)) return undefined
-  let looking = false
-  const parked = {
-    pos,
-    signature,
-    wal,
-    dueAt: dueOf(record, now(), options) + Math.random() * SPREAD_MS,
-    async isDue(at: number): Promise<boolean> {
-      if (looking || maintenance === 'never') return false
-      looking = true
-      try {
-        const known = (await readRestRecord(folder, replica.layout))?.known
-        // It is gone: whoever opens the database sees to the rest.
-        if (known === undefined) return true
-        const { isDue, nextAt } = planDormant(known, at, maintenance)
-        parked.dueAt = Math.max(nextAt, at) + Math.random() * SPREAD_MS
-        return isDue
-      } finally {
-        looking = false
-      }
-    },
-  }
-  return parked
+function recordOf({ database, stateDir, replica }: PrimaryOptions): Promise<RestRecord | undefined> {
+  return readRestRecord(stateFolder(database, stateDir), replica.layout)
 }
 
 function dueOf({ known }: RestRecord, now: number, { maintenance = {} }: PrimaryOptions): number {

@@ -7,7 +7,7 @@ import { readLedgerFile } from './ledger-file.ts'
 import { type LogContent, type LoggedDatabase, readLog } from './read-log.ts'
 import { readSeat, removeSeat, seatKey } from './seat.ts'
 import { Spool } from './spool.ts'
-import { createStateFolder, type StateFolder, stateFolderAt, takeLocalLock } from './state-folder.ts'
+import { createStateFolder, StateFolder, takeLocalLock } from './state-folder.ts'
 
 /**
  * Brings into the files of a database what only a log has of it: the level-0 files into the spool, then their records into
@@ -85,7 +85,7 @@ export async function repairAll(
 ): Promise<boolean> {
   let complete = true
   for (const [key, database] of content.databases) {
-    const folder = stateFolderAt(database.stateFolder)
+    const folder = new StateFolder(database.stateFolder)
     // Deleted, or moved: then it is found to know too little, and compared.
     if (!existsSync(folder.path) || !isSeatedIn(folder, log, key)) continue
     complete = repairLocked(folder, database, log, key) && complete

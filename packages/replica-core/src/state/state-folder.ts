@@ -3,55 +3,75 @@ import { basename, dirname, join, resolve } from 'node:path'
 import Database from 'better-sqlite3'
 import { PrimaryError, wrapFileError } from '../errors.ts'
 
-/** The paths of one database's local state. */
-export interface StateFolder {
+/** The paths of one database's local state. Made when they are asked for: ten thousand databases have one each. */
+export class StateFolder {
   readonly path: string
+
+  /** @param path absolute */
+  constructor(path: string) {
+    this.path = path
+  }
+
   /** Page checksums and position, replaced atomically. */
-  readonly ledger: string
+  get ledger(): string {
+    return join(this.path, 'ledger')
+  }
+
   /** Captures since the ledger was written. */
-  readonly journal: string
+  get journal(): string {
+    return join(this.path, 'journal')
+  }
+
   /** Level-0 files that are not known to be in the replica. */
-  readonly spool: string
+  get spool(): string {
+    return join(this.path, 'spool')
+  }
+
   /** Identity of the database, chosen at the first start. */
-  readonly identity: string
+  get identity(): string {
+    return join(this.path, 'identity.json')
+  }
+
   /** Names this folder in leases. */
-  readonly place: string
+  get place(): string {
+    return join(this.path, 'place')
+  }
+
   /** Files that were captured, never uploaded, and are no part of the replica's history. */
-  readonly kept: string
+  get kept(): string {
+    return join(this.path, 'kept')
+  }
+
   /** What the replica lacks of what was captured, and given up. */
-  readonly owed: string
+  get owed(): string {
+    return join(this.path, 'owed')
+  }
+
   /** Says that captures are in a log that is shared with other databases. */
-  readonly seat: string
+  get seat(): string {
+    return join(this.path, 'seat')
+  }
+
   /** How the database was left when it was let go; there only while it rests. */
-  readonly rest: string
-  readonly lock: string
-  readonly lockOwner: string
+  get rest(): string {
+    return join(this.path, 'rest.json')
+  }
+
+  get lock(): string {
+    return join(this.path, 'lock')
+  }
+
+  get lockOwner(): string {
+    return join(this.path, 'lock-owner')
+  }
 }
 
 /** The default state folder of a database: `.<file>-sqlstream` beside it. */
 export function stateFolder(database: string, path?: string): StateFolder {
   const full = resolve(database)
-  return stateFolderAt(
+  return new StateFolder(
     path === undefined ? join(dirname(full), `.${basename(full)}-sqlstream`) : resolve(path),
   )
-}
-
-/** The state folder with this absolute path. */
-export function stateFolderAt(folder: string): StateFolder {
-  return {
-    path: folder,
-    ledger: join(folder, 'ledger'),
-    journal: join(folder, 'journal'),
-    spool: join(folder, 'spool'),
-    identity: join(folder, 'identity.json'),
-    place: join(folder, 'place'),
-    kept: join(folder, 'kept'),
-    owed: join(folder, 'owed'),
-    seat: join(folder, 'seat'),
-    rest: join(folder, 'rest.json'),
-    lock: join(folder, 'lock'),
-    lockOwner: join(folder, 'lock-owner'),
-  }
 }
 
 /**
