@@ -34,8 +34,8 @@ export type StartEngine = (events: EngineEvents) => EngineLink
 
 /** Who brings what SQLite waits for. */
 export interface PageServer {
-  /** Bytes of a file. Throws FileGone, the store's errors. */
-  read(file: number, offset: number, length: number, signal: AbortSignal): Promise<Uint8Array>
+  /** Fills memory with the bytes of a file from there on. Throws FileGone, the store's errors. */
+  read(file: number, offset: number, into: Uint8Array, signal: AbortSignal): Promise<void>
   /** Other files for a state, encoded. */
   replan(session: number, txid: bigint, signal: AbortSignal): Promise<Uint8Array>
   /** For messages about a file. */
@@ -139,10 +139,17 @@ export class EngineClient {
   #onMessage(message: EngineReply | SlotRequest): void {
     if (message.type === 'fetch') {
       const { file, offset, length } = message
-      this.#serve(message.slot, (signal) => this.#server.read(file, offset, length, signal))
+      this.#serve(message.slot, async (memory, signal) => {
+        await this.#server.read(file, offset, memory.subarray(0, length), signal)
+        return length
+      })
     } else if (message.type === 'replan') {
       const { session, txid, from } = message
-      this.#serve(message.slot, (signal) => this.#partOfReplan(session, txid, from, signal))
+      this.#serve(message.slot, async (memory, signal) => {
+        const part = await this.#partOfReplan(session, txid, from, signal)
+        memory.set(part)
+        return part.byteLength
+      })
     } else {
       const { call, stats } = message
       this.#stats = stats
@@ -163,14 +170,18 @@ export class EngineClient {
     for (const fetch of this.#fetches) fetch.abort()
   }
 
-  #serve(slot: number, bring: (signal: AbortSignal) => Promise<Uint8Array>): void {
+  /** @param bring puts the answer into the memory, and resolves with its length in bytes */
+  #serve(slot: number, bring: (memory: Uint8Array, signal: AbortSignal) => Promise<number>): void {
+    // Who has no memory of both sides is not asked.
+    if (!this.#slots) return
+    const slots = this.#slots
     const controller = new AbortController()
     this.#fetches.add(controller)
-    const serving = bring(controller.signal).then(
-      (bytes) => this.#slots?.done(slot, bytes),
+    const serving = bring(slots.memory(slot), controller.signal).then(
+      (byteLength) => slots.done(slot, byteLength),
       (error: unknown) => {
-        if (error instanceof FileGone) this.#slots?.gone(slot)
-        else this.#slots?.failed(slot, this.#keep(error))
+        if (error instanceof FileGone) slots.gone(slot)
+        else slots.failed(slot, this.#keep(error))
       },
     )
     void serving.finally(() => this.#fetches.delete(controller))

@@ -42,10 +42,14 @@ export class SlotWriter {
     this.#words = new Int32Array(buffer, 0, HEAD_BYTES / 4)
   }
 
-  /** The answer to a request: at most REQUEST_BYTES. */
-  done(slot: number, bytes: Uint8Array): void {
-    new Uint8Array(this.#buffer, HEAD_BYTES + slot * REQUEST_BYTES, REQUEST_BYTES).set(bytes)
-    this.#answer(slot, STATE.done, bytes.byteLength)
+  /** Where the answer to a request goes, until it is done. */
+  memory(slot: number): Uint8Array {
+    return new Uint8Array(this.#buffer, HEAD_BYTES + slot * REQUEST_BYTES, REQUEST_BYTES)
+  }
+
+  /** The memory of the slot holds the answer, in so many bytes. */
+  done(slot: number, byteLength: number): void {
+    this.#answer(slot, STATE.done, byteLength)
   }
 
   /** The file is not there. */

@@ -94,23 +94,21 @@ export class ReplicaSource implements PageServer {
     }
   }
 
-  async read(file: number, offset: number, length: number, signal: AbortSignal): Promise<Uint8Array> {
+  async read(file: number, offset: number, into: Uint8Array, signal: AbortSignal): Promise<void> {
     const { key, size } = this.files.get(file)
-    const range = { offset, length }
+    const range = { offset, length: into.byteLength }
     try {
       const { info, body } = await readResumable(this.replica.store, key, { range, signal })
       if (info.size !== size) {
         await discardBody(body)
         throw this.#fileGone(file)
       }
-      const bytes = new Uint8Array(length)
       let at = 0
       for await (const chunk of body) {
-        bytes.set(chunk, at)
+        into.set(chunk, at)
         at += chunk.byteLength
       }
-      if (at !== length) throw this.#fileGone(file)
-      return bytes
+      if (at !== into.byteLength) throw this.#fileGone(file)
     } catch (error) {
       if (isStorageError(error, 'not-found') || isStorageError(error, 'range-not-satisfiable')) {
         throw this.#fileGone(file)
