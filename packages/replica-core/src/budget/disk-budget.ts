@@ -1,8 +1,12 @@
 import { type DiskLimits, type DiskSpace, type DiskUse, type GiveUpReason, planDisk } from '../plan-disk.ts'
 import { type Disk, diskOf } from '../state/disk-space.ts'
 
-/** Between two looks at the disk, unless something large is coming. */
+/** Between two looks at the disk, unless something large is coming... */
 const LOOK_MS = 250
+/** ...but with many databases a look takes long: no more than a fiftieth of the time... */
+const LONGEST_SHARE = 50
+/** ...unless a disk would fill unseen. */
+const MOST_LOOK_MS = 2000
 /** What counts as large. */
 const LARGE = 1 << 20
 
@@ -22,6 +26,7 @@ export class DiskBudget {
   readonly #diskOf: (folder: string) => Disk | undefined
   readonly #users = new Set<DiskUser>()
   #lastLook = Number.NEGATIVE_INFINITY
+  #pauseMs = LOOK_MS
   #looking: Promise<void> | undefined
 
   /** @param disk for tests */
@@ -39,7 +44,7 @@ export class DiskBudget {
   /** To be called before a capture, and now and then. Resolves when there is room again, as far as we can make it. */
   async look(user: DiskUser): Promise<void> {
     const now = performance.now()
-    if (now - this.#lastLook < LOOK_MS && (useOf(user)?.incomingBytes ?? 0) < LARGE) return
+    if (now - this.#lastLook < this.#pauseMs && (useOf(user)?.incomingBytes ?? 0) < LARGE) return
     this.#looking ??= this.#look().finally(() => {
       this.#lastLook = performance.now()
       this.#looking = undefined
@@ -48,6 +53,20 @@ export class DiskBudget {
   }
 
   async #look(): Promise<void> {
+    const began = performance.now()
+    const disks = this.#usedDisks()
+    const share = (performance.now() - began) * LONGEST_SHARE
+    this.#pauseMs = Math.min(Math.max(LOOK_MS, share), MOST_LOOK_MS)
+    for (const { disk, users } of disks) {
+      const plan = planDisk(disk, users, this.#limits)
+      if (plan === undefined) continue
+      // One that fails to give up must not keep the others from it.
+      await Promise.allSettled(plan.giveUp.map(({ user }) => user.giveUp(plan.reason, disk)))
+    }
+  }
+
+  /** The disks that are used, and by whom. */
+  #usedDisks(): readonly { readonly disk: Disk; readonly users: readonly UseOf[] }[] {
     const disks = new Map<number, { disk: Disk; users: UseOf[] }>()
     const known = new Map<string, Disk | undefined>()
     const add = (folder: string, use: UseOf): void => {
@@ -67,12 +86,7 @@ export class DiskBudget {
       add(state, { ...use, walBytes: 0, user })
       add(database, { ...use, spoolBytes: 0, incomingBytes: 0, user })
     }
-    for (const { disk, users } of disks.values()) {
-      const plan = planDisk(disk, users, this.#limits)
-      if (plan === undefined) continue
-      // One that fails to give up must not keep the others from it.
-      await Promise.allSettled(plan.giveUp.map(({ user }) => user.giveUp(plan.reason, disk)))
-    }
+    return [...disks.values()]
   }
 }
 

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DiskBudget, type DiskUser } from '../../src/budget/disk-budget.ts'
 import type { DiskUse } from '../../src/plan-disk.ts'
 
@@ -72,4 +72,35 @@ it('D1: the disk is looked at four times a second, and before anything large', a
   incomingBytes = 2 * MB
   await budget.look(user)
   expect(given).toHaveLength(2)
+})
+
+describe('how often it looks', () => {
+  beforeEach(() => vi.useFakeTimers({ toFake: ['performance'] }))
+  afterEach(() => vi.useRealTimers())
+
+  /** How many looks there are when one is asked for every 50 ms for six seconds, and each takes so long. */
+  async function looksOf(milliseconds: number): Promise<number> {
+    const { budget, add } = scene([900, 900])
+    let looks = 0
+    add('slow', () => {
+      looks++
+      vi.advanceTimersByTime(milliseconds)
+      return NOTHING
+    })
+    const asking = add('asking', () => NOTHING)
+    const end = performance.now() + 6000
+    while (performance.now() < end) {
+      await budget.look(asking)
+      vi.advanceTimersByTime(50)
+    }
+    return looks
+  }
+
+  it.for([
+    ['four times a second', 0, 24],
+    ['a fiftieth of the time', 20, 6],
+    ['every two seconds however long it takes', 200, 3],
+  ] as const)('D1: %s', async ([, milliseconds, looks]) => {
+    expect(await looksOf(milliseconds)).toBe(looks)
+  })
 })
