@@ -118,6 +118,7 @@ export class Member {
     // Somebody wanted it open.
     if (this.#opening !== undefined || this.#state !== 'queued') return this.#opening
     this.#parked = parked
+    this.#since = undefined
     this.#become('resting')
   }
 

@@ -28,6 +28,15 @@ describe('a database that rested when a process ended', () => {
     expect(await readStatus(scene.path('a.db'))).toMatchObject({ running: false, pendingFiles: 0 })
   })
 
+  it('is told as replicated up to where it was left, with nothing that waits (Q4)', async () => {
+    await scene.restOnce(['a.db'])
+    const fleet = await scene.replicate()
+    await fleet.settled()
+    const status = fleet.member(scene.path('a.db'))?.status
+    expect(status).toMatchObject({ state: 'resting', captured: 1n, uploaded: 1n, pendingFiles: 0 })
+    expect(status).not.toHaveProperty('unreplicatedSince')
+  })
+
   it('is woken by a commit for the lease and one put, without a listing (Q5)', async () => {
     await scene.restOnce(['a.db', 'b.db'])
     const fleet = await scene.replicate()
