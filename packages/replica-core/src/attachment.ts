@@ -56,7 +56,7 @@ export class Attachment {
     }
     const { pageSize } = this
     const { checkpointer } = parts.threads
-    const { maxBarrierMs = 50 } = options
+    const { maxBarrierMs = 40 } = options
     const { onWriteLock = () => undefined } = parts
     const barrier = new WriteBarrier(options.database, maxBarrierMs, parts.threads.barrier, onWriteLock)
     this.#onWriteLock = onWriteLock

@@ -26,7 +26,7 @@ export interface PrimaryOptions {
   readonly maxDelayMs?: number
   /** WAL size at which a checkpoint begins, in frames. Default 1000; adaptive above. */
   readonly checkpointFrames?: number
-  /** Longest time that writers may be kept out by a checkpoint. Default 50 ms. */
+  /** How long writers may be kept out by a checkpoint before it is given up. Default 40 ms: with the wake-ups of a busy machine less than 50. */
   readonly maxBarrierMs?: number
   /** What to do when the replica is ahead of this database. Default `refuse`. */
   readonly onBehind?: BehindPolicy
