@@ -19,12 +19,10 @@ beforeEach(async () => {
 
 afterEach(() => server[Symbol.asyncDispose]())
 
-async function send(method = 'GET', body?: string, headers = {}): Promise<string> {
-  const signal = AbortSignal.timeout(300)
+async function send(method = 'GET', body?: string, signal?: AbortSignal): Promise<string> {
   const response = await fetch(server.url, {
     method,
-    signal,
-    headers,
+    ...(signal && { signal }),
     ...(body === undefined ? {} : { body }),
   })
   return `${response.status} ${await response.text()}`
@@ -37,9 +35,6 @@ test.each<[HttpFault, string | RegExp, number]>([
   [{ kind: 'refuse-after', status: 500 }, '500 refused undefined', 1],
   [{ kind: 'cut', after: 2 }, /terminated/, 1],
   [{ kind: 'short', after: 2 }, '200 1:', 1],
-  [{ kind: 'hang' }, /timeout/, 0],
-  [{ kind: 'hang-answer' }, /timeout/, 1],
-  [{ kind: 'hang-body', after: 2 }, /timeout/, 1],
   [{ kind: 'slow', bytes: 3, everyMs: 1 }, '200 1:hello', 1],
   [{ kind: 'twice' }, '200 2:hello', 2],
   [{ kind: 'stale' }, '200 old', 1],
@@ -51,6 +46,26 @@ test.each<[HttpFault, string | RegExp, number]>([
   expect(handled).toHaveLength(times)
   expect(plan.fired).toBe(1)
   expect(await send('PUT', 'again')).toBe(`200 ${times + 1}:again`)
+})
+
+test.each<[HttpFault, number]>([
+  [{ kind: 'hang' }, 0],
+  [{ kind: 'hang-answer' }, 1],
+  [{ kind: 'hang-body', after: 2 }, 1],
+])('%j: until the client gives up', async (fault, times) => {
+  const plan = server.plan([{ request: 'Write', at: 1, fault }])
+  const patience = new AbortController()
+  let hasEnded = false
+  const sending = send('PUT', 'hello', patience.signal).finally(() => {
+    hasEnded = true
+  })
+  sending.catch(() => undefined)
+  await expect.poll(() => [plan.fired, handled.length], { timeout: 30_000 }).toEqual([1, times])
+  // Another request is answered meanwhile, and this one is not.
+  expect(await send('PUT', 'again')).toBe(`200 ${times + 1}:again`)
+  expect(hasEnded).toBe(false)
+  patience.abort(new Error('no more patience'))
+  await expect(sending).rejects.toThrow('no more patience')
 })
 
 test('a rule counts the requests of its own name, and the first rule that fits decides', () => {

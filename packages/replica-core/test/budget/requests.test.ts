@@ -65,7 +65,8 @@ describe('a budget of requests', () => {
     const started = performance.now()
     for (let i = 0; i < 5; i++) await replica.store.put('.sqlstream/lease.json', bytes)
     expect((await replica.store.head('.sqlstream/lease.json')).size).toBe(3)
-    expect(performance.now() - started).toBeLessThan(900)
+    // Five seconds if they had to wait for it.
+    expect(performance.now() - started).toBeLessThan(4000)
     const late = AbortSignal.timeout(50)
     await expect(replica.store.head('ltx/0/x', { signal: late })).rejects.toThrow()
     await expect(replica.store.delete(['ltx/0/x'], { signal: late })).rejects.toThrow()
