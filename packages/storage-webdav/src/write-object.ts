@@ -23,16 +23,23 @@ export interface WriteTarget {
   readonly key: string
 }
 
-/** One PUT at the name itself, on servers where it is whole. `precondition` is left to the server. */
+/** A PUT at the name itself, on servers where it is whole. `precondition` is left to the server. */
 export async function putDirectly(
   target: WriteTarget,
   body: BlobBody,
-  { precondition, signal }: PutOptions,
+  options: PutOptions,
 ): Promise<BlobInfo> {
   const { resources, context, key } = target
-  if (resources.kind.etagTick > 0) await waitForNewETag(target, body, signal)
-  const etag = await put(target, key, body, { precondition, signal })
-  return infoAfterPut(resources, context, key, etag)
+  const before = resources.kind.etagTick > 0 ? await waitForNewETag(target, body, options.signal) : undefined
+  let { precondition } = options
+  for (;;) {
+    const etag = await put(target, key, body, { ...options, precondition })
+    const info = await infoAfterPut(resources, context, key, etag)
+    if (info.etag !== before) return info
+    // The clock of a machine with too much to do may stand still for longer than a tick: then this version looks like the one before it.
+    await pause(resources.kind.etagTick, options.signal)
+    precondition = precondition && { kind: 'match', etag: info.etag }
+  }
 }
 
 /** A PUT at a hidden name and a MOVE, so that readers see whole objects on any server whose MOVE is a rename. */
@@ -157,19 +164,23 @@ async function infoAfterPut(
   return { ...info, etag: resources.etagOf(etag, info.modified, info.size) }
 }
 
-/** Where ETags are time and size, a version of the same size waits until the time of the one before it is over. */
+/**
+ * Where ETags are time and size, a version of the same size waits until the time of the one before it is over.
+ * @returns the ETag of that one
+ */
 async function waitForNewETag(
   { resources, context, key }: WriteTarget,
   body: BlobBody,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<string | undefined> {
   const before = await resources.find(context, key, { signal })
-  if (before?.kind !== 'file' || before.modified === undefined) return
+  if (before?.kind !== 'file' || before.modified === undefined) return undefined
   const size = body instanceof Uint8Array ? body.length : body.size
-  if (size !== undefined && size !== before.size) return
+  if (size !== undefined && size !== before.size) return undefined
   // Both by the server's clock.
   if (before.seen === undefined || before.seen.getTime() < before.modified.getTime() + 1000)
     await pause(resources.kind.etagTick, signal)
+  return resources.info(key, before).etag
 }
 
 async function pause(etagTick: number, signal: AbortSignal | undefined): Promise<void> {

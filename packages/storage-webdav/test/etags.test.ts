@@ -1,6 +1,59 @@
-import { expect } from 'vitest'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { getBytes } from '@sqlstream/storage'
+import { expect, test } from 'vitest'
 import { WebDAVStore } from '../src/index.ts'
 import { withServer } from './servers.ts'
+
+const response = (href: string, properties: string): string =>
+  `<response><href>${href}</href><propstat><prop>${properties}</prop><status>HTTP/1.1 200 OK</status></propstat></response>`
+
+/** An Apache whose clock moves on only with every so many puts. */
+async function startSlowClock(putsATick: number) {
+  let puts = 0
+  let stored = Buffer.alloc(0)
+  const etag = (): string => `"${stored.length}-${Math.floor(puts / putsATick)}"`
+  const server = createServer(async (request, answer) => {
+    answer.setHeader('server', 'Apache')
+    if (request.method === 'PUT') {
+      const chunks: Buffer[] = []
+      for await (const chunk of request) chunks.push(chunk as Buffer)
+      puts++
+      stored = Buffer.concat(chunks)
+      answer.writeHead(puts === 1 ? 201 : 204).end()
+    } else if (request.method === 'PROPFIND' && request.url !== '/' && puts === 0) {
+      answer.writeHead(404).end()
+    } else if (request.method === 'PROPFIND') {
+      const file = `<resourcetype/><getcontentlength>${stored.length}</getcontentlength><getetag>${etag()}</getetag><getlastmodified>${new Date().toUTCString()}</getlastmodified>`
+      const found =
+        request.url === '/'
+          ? response('/', '<resourcetype><collection/></resourcetype>')
+          : response('/a', file)
+      answer.writeHead(207).end(`<multistatus xmlns="DAV:">${found}</multistatus>`)
+    } else answer.writeHead(200, { etag: etag(), 'content-length': stored.length }).end(stored)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+test('S28: a version gets an ETag of its own where the clock stands still for longer than a tick', async () => {
+  await using server = await startSlowClock(5)
+  await using store = await WebDAVStore.open({ url: server.url })
+  const etags = new Set<string>()
+  for (let version = 0; version < 6; version++) {
+    const { etag } = await store.put('a', new Uint8Array(64).fill(version))
+    expect((await store.head('a')).etag).toBe(etag)
+    etags.add(etag)
+  }
+  expect(etags.size).toBe(6)
+  expect(await getBytes(store, 'a')).toEqual(new Uint8Array(64).fill(5))
+})
 
 // A file's time moves on with the clock's tick, which is longer than a put to a server near by.
 for (const name of ['lighttpd', 'Apache'] as const) {
