@@ -16,6 +16,8 @@ export function packageTests(name: string): ViteUserConfig {
       passWithNoTests: false,
       testTimeout: 240_000,
       hookTimeout: 240_000,
+      // What is polled for must come, not come within a second.
+      expect: { poll: { timeout: 60_000 } },
       pool: 'forks',
     },
   })

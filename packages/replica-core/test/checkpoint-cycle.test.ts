@@ -150,7 +150,7 @@ describe('a checkpoint cycle', () => {
     const wal = new FakeWAL(() => gate)
     const cycle = new CheckpointCycle(wal.context)
     const running = cycle.run(true)
-    await vi.waitFor(() => expect(wal.done).toContain('copy'))
+    await expect.poll(() => wal.done).toContain('copy')
     const before = [...wal.done]
     cycle.stop()
     open()
