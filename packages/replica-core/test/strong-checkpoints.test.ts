@@ -37,7 +37,8 @@ it.runIf(process.platform === 'linux').each(['FULL', 'RESTART', 'TRUNCATE'])(
     // The refresh moves the holder.
     while (answer === undefined) await new Promise((resolve) => setTimeout(resolve, 5))
     expect((await answer)[0]![0]).toBe(0)
-    expect(performance.now() - started).toBeLessThan(2000)
+    // It would wait for twice as long.
+    expect(performance.now() - started).toBeLessThan(10_000)
     await primary.durable()
     await scene.expectSamePages(['main', 'other'])
   },
@@ -64,7 +65,8 @@ it.runIf(process.platform === 'linux')(
     const started = performance.now()
     const primary = await scene.replicate()
     expect((await answer!)[0]![0]).toBe(0)
-    expect(performance.now() - started).toBeLessThan(2000)
+    // It would wait for twice as long.
+    expect(performance.now() - started).toBeLessThan(10_000)
     await primary.durable()
     await scene.expectSamePages(['main', 'other'])
   },
