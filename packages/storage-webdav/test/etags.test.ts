@@ -1,19 +1,15 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
 import { getBytes } from '@sqlstream/storage'
 import { expect, test } from 'vitest'
 import { WebDAVStore } from '../src/index.ts'
+import { foundAt, startScripted } from './scripted-server.ts'
 import { withServer } from './servers.ts'
 
-const response = (href: string, properties: string): string =>
-  `<response><href>${href}</href><propstat><prop>${properties}</prop><status>HTTP/1.1 200 OK</status></propstat></response>`
-
 /** An Apache whose clock moves on only with every so many puts. */
-async function startSlowClock(putsATick: number) {
+function startSlowClock(putsATick: number) {
   let puts = 0
   let stored = Buffer.alloc(0)
   const etag = (): string => `"${stored.length}-${Math.floor(puts / putsATick)}"`
-  const server = createServer(async (request, answer) => {
+  return startScripted(async (request, answer) => {
     answer.setHeader('server', 'Apache')
     if (request.method === 'PUT') {
       const chunks: Buffer[] = []
@@ -25,21 +21,9 @@ async function startSlowClock(putsATick: number) {
       answer.writeHead(404).end()
     } else if (request.method === 'PROPFIND') {
       const file = `<resourcetype/><getcontentlength>${stored.length}</getcontentlength><getetag>${etag()}</getetag><getlastmodified>${new Date().toUTCString()}</getlastmodified>`
-      const found =
-        request.url === '/'
-          ? response('/', '<resourcetype><collection/></resourcetype>')
-          : response('/a', file)
-      answer.writeHead(207).end(`<multistatus xmlns="DAV:">${found}</multistatus>`)
+      answer.writeHead(207).end(foundAt(request.url, file))
     } else answer.writeHead(200, { etag: etag(), 'content-length': stored.length }).end(stored)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
+  })
 }
 
 test('S28: a version gets an ETag of its own where the clock stands still for longer than a tick', async () => {
