@@ -1,6 +1,6 @@
 import { type BigIntStats, constants } from 'node:fs'
 import { chmod, copyFile, open } from 'node:fs/promises'
-import { setModified } from './write-file.ts'
+import { modificationSeconds } from './write-file.ts'
 
 /** Owner may write: `utimes` and a sync need that on some systems. */
 const OWNER_WRITES = 0o600
@@ -18,7 +18,8 @@ export async function cloneFile(
   await chmod(to, (mode & 0o777) | OWNER_WRITES)
   const handle = await open(to, 'r+')
   try {
-    await setModified(handle, timestamp)
+    const seconds = modificationSeconds(timestamp)
+    await handle.utimes(seconds, seconds)
     await handle.sync()
     return await handle.stat({ bigint: true })
   } finally {

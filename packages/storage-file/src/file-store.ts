@@ -20,11 +20,11 @@ import {
   withPathLock,
 } from '@sqlstream/storage'
 import { cloneFile } from './copy-file.ts'
-import { Folders, syncFolder } from './folders.ts'
+import { FileCalls } from './file-calls.ts'
+import { Folders } from './folders.ts'
 import { tempName } from './hidden-names.ts'
 import { removeIfThere, statIfThere } from './if-there.ts'
 import { inBatches } from './in-batches.ts'
-import { isOnLocalDisk } from './local-disk.ts'
 import { checkPrecondition, publishFile } from './publish-file.ts'
 import { readFile } from './read-file.ts'
 import { Root } from './root.ts'
@@ -54,16 +54,16 @@ export class FileStore implements BlobStore {
   readonly capabilities: Capabilities = { conditionalPut: true, consistentList: true }
   /** Absolute path of the folder. */
   readonly root: string
+  readonly #calls = new FileCalls()
   readonly #folders: Folders
   readonly #root: Root
   readonly #background = new Set<Promise<void>>()
-  #local: boolean | undefined
 
   constructor(root: string, options: FileStoreOptions = {}) {
     if (root === '' || root.includes('\0')) throw new TypeError('root is not a path')
     this.root = resolve(root)
-    this.#root = new Root(this.root)
-    this.#folders = new Folders(this.root, options.createRoot ?? true)
+    this.#root = new Root(this.root, this.#calls)
+    this.#folders = new Folders(this.root, options.createRoot ?? true, this.#calls)
   }
 
   async *list(options: ListOptions = {}): AsyncGenerator<BlobInfo, void> {
@@ -93,7 +93,7 @@ export class FileStore implements BlobStore {
 
   head(key: string, options: AbortOptions = {}): Promise<BlobInfo> {
     return this.#call({ operation: 'head', key }, options, async (path, context) => {
-      const stats = await statIfThere(path)
+      const stats = await this.#calls.lstat(path)
       if (stats?.isFile() !== true) throw failure(context, 'not-found', `there is no object ${key}`)
       return fileInfo(key, stats)
     })
@@ -102,13 +102,14 @@ export class FileStore implements BlobStore {
   get(key: string, options: GetOptions = {}): Promise<BlobContent> {
     return this.#call({ operation: 'get', key }, options, async (path) => {
       if (options.range !== undefined) checkRange(options.range)
-      return readFile(path, key, options, this.#local ?? (await this.#isLocal(dirname(path))))
+      await this.#calls.learn(dirname(path))
+      return readFile(path, key, options, this.#calls.isLocal)
     })
   }
 
   put(key: string, body: BlobBody, options: PutOptions = {}): Promise<BlobInfo> {
     return this.#call({ operation: 'put', key }, options, (path, context) =>
-      this.#create(path, context, options, (temp) => writeFile(temp, body, options)),
+      this.#create(path, context, options, (temp) => writeFile(this.#calls, temp, body, options)),
     )
   }
 
@@ -210,12 +211,6 @@ export class FileStore implements BlobStore {
     }
   }
 
-  /** Below the root there are no mounts, so what holds for one file holds for all. */
-  async #isLocal(folder: string): Promise<boolean> {
-    this.#local = await isOnLocalDisk(folder)
-    return this.#local ?? false
-  }
-
   async #stat(keys: readonly string[]): Promise<BlobInfo[]> {
     const stats = await Promise.all(keys.map((key) => statIfThere(join(this.root, key))))
     // One may have been deleted since its name was read.
@@ -237,11 +232,11 @@ export class FileStore implements BlobStore {
     const [temp, stats] = await this.#writeTemp(dirname(path), context, write)
     try {
       signal?.throwIfAborted()
-      await withPathLock(path, () => publishFile(temp, path, precondition, context, this.#root))
+      await withPathLock(path, () => publishFile(this.#calls, temp, path, precondition, context, this.#root))
     } finally {
       await removeIfThere(temp)
     }
-    await syncFolder(dirname(path))
+    await this.#folders.sync(dirname(path))
     return fileInfo(context.key, stats)
   }
 
@@ -255,6 +250,7 @@ export class FileStore implements BlobStore {
       try {
         if (!this.#folders.isDurable(folder)) await this.#root.assertSame(context)
         await this.#folders.ensure(folder)
+        await this.#calls.learn(folder)
         return [temp, await write(temp)]
       } catch (error) {
         await removeIfThere(temp)

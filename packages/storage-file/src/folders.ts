@@ -1,7 +1,8 @@
-import { mkdir, open, rmdir, stat } from 'node:fs/promises'
+import { mkdir, rmdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { StorageOperationName } from '@sqlstream/storage'
-import { statIfThere } from './if-there.ts'
+import { syncDescriptor } from './descriptor.ts'
+import type { FileCalls } from './file-calls.ts'
 import { type CallContext, failure, isMissing, systemCode } from './system-errors.ts'
 
 /** Paths remembered for each purpose; when there are more, all are forgotten and proven again. */
@@ -14,11 +15,13 @@ const MAX_KNOWN = 10_000
 export class Folders {
   readonly #root: string
   readonly #createRoot: boolean
+  readonly #calls: FileCalls
   readonly #durable = new Set<string>()
   readonly #inside = new Set<string>()
 
-  constructor(root: string, createRoot: boolean) {
+  constructor(root: string, createRoot: boolean, calls: FileCalls) {
     this.#root = root
+    this.#calls = calls
     this.#createRoot = createRoot
   }
 
@@ -33,9 +36,9 @@ export class Folders {
     if (folder !== this.#root) {
       await this.ensure(dirname(folder))
       await makeFolder(folder)
-      await syncFolder(dirname(folder))
+      await this.sync(dirname(folder))
     } else if (this.#createRoot) {
-      await makeDurableFolder(folder)
+      await this.#makeDurable(folder)
     }
     remember(this.#durable, folder)
   }
@@ -49,7 +52,7 @@ export class Folders {
   async checkInside(folder: string, context: CallContext): Promise<void> {
     if (folder === this.#root || this.#inside.has(folder)) return
     await this.checkInside(dirname(folder), context)
-    const stats = await statIfThere(folder)
+    const stats = await this.#calls.lstat(folder)
     if (stats?.isSymbolicLink() === true) {
       const hint = 'Mount the other place there, or give it a store of its own.'
       throw failure(context, 'permission-denied', `${folder} is a symbolic link, which is not followed`, hint)
@@ -71,7 +74,7 @@ export class Folders {
       this.#inside.delete(path)
       path = dirname(path)
     }
-    await syncFolder(path)
+    await this.sync(path)
   }
 
   /** Where the root must not be made: rejects with 'not-found' when it is missing. */
@@ -85,29 +88,42 @@ export class Folders {
       throw failure({ operation }, 'not-found', `folder ${this.#root} does not exist`, hint)
     }
   }
+
+  /** Makes names in a folder durable. A folder that is gone needs nothing. */
+  async sync(folder: string): Promise<void> {
+    // Windows cannot open a folder for this; NTFS journals names by itself.
+    if (process.platform === 'win32') return
+    try {
+      const fd = await this.#calls.openFolder(folder)
+      try {
+        await syncDescriptor(fd)
+      } finally {
+        await this.#calls.close(fd)
+      }
+    } catch (error) {
+      if (isMissing(error)) return
+      // Some network file systems refuse to sync a folder because they have nothing to do.
+      if (systemCode(error) !== 'EINVAL') throw error
+    }
+  }
+
+  /** Like mkdir with `recursive`, which turns EROFS into ENOENT; and syncs the parent of each folder it makes. */
+  async #makeDurable(folder: string): Promise<void> {
+    try {
+      if (!(await makeFolder(folder))) return
+    } catch (error) {
+      // The second: a drive that does not exist has no parent to make.
+      if (systemCode(error) !== 'ENOENT' || dirname(folder) === folder) throw error
+      await this.#makeDurable(dirname(folder))
+      await makeFolder(folder)
+    }
+    await this.sync(dirname(folder))
+  }
 }
 
 function remember(known: Set<string>, path: string): void {
   if (known.size >= MAX_KNOWN) known.clear()
   known.add(path)
-}
-
-/** Makes names in a folder durable. A folder that is gone needs nothing. */
-export async function syncFolder(path: string): Promise<void> {
-  // Windows cannot open a folder for this; NTFS journals names by itself.
-  if (process.platform === 'win32') return
-  try {
-    const handle = await open(path, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
-    if (isMissing(error)) return
-    // Some network file systems refuse to sync a folder because they have nothing to do.
-    if (systemCode(error) !== 'EINVAL') throw error
-  }
 }
 
 /** @returns false when there is something of this name */
@@ -119,19 +135,6 @@ async function makeFolder(path: string): Promise<boolean> {
     if (systemCode(error) === 'EEXIST') return false
     throw error
   }
-}
-
-/** Like mkdir with `recursive`, which turns EROFS into ENOENT; and syncs the parent of each folder it makes. */
-async function makeDurableFolder(path: string): Promise<void> {
-  try {
-    if (!(await makeFolder(path))) return
-  } catch (error) {
-    // The second: a drive that does not exist has no parent to make.
-    if (systemCode(error) !== 'ENOENT' || dirname(path) === path) throw error
-    await makeDurableFolder(dirname(path))
-    await makeFolder(path)
-  }
-  await syncFolder(dirname(path))
 }
 
 async function removeIfEmpty(path: string): Promise<boolean> {

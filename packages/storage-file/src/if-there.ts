@@ -6,12 +6,12 @@ import { isMissing } from './system-errors.ts'
 
 /** The state of a path itself, never of what a symbolic link points to; undefined when nothing is there. */
 export async function statIfThere(path: string): Promise<BigIntStats | undefined> {
-  try {
-    return await lstat(path, { bigint: true })
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+  return await lstat(path, { bigint: true }).catch(ifMissing)
+}
+
+/** Undefined for what is missing. @throws any other error */
+export function ifMissing(error: unknown): undefined {
+  if (!isMissing(error)) throw error
 }
 
 /** @returns whether it was there */

@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs'
 import { link, rename, rmdir } from 'node:fs/promises'
 import type { Precondition } from '@sqlstream/storage'
-import { statIfThere } from './if-there.ts'
+import type { FileCalls } from './file-calls.ts'
 import { replaceVersion } from './replace-version.ts'
 import type { Root } from './root.ts'
 import { type CallContext, failure, systemCode } from './system-errors.ts'
@@ -9,6 +9,7 @@ import { fileETag } from './version.ts'
 
 /** Gives a file that was written its name, in one step, if the precondition holds. */
 export async function publishFile(
+  calls: FileCalls,
   temp: string,
   path: string,
   precondition: Precondition | undefined,
@@ -17,10 +18,10 @@ export async function publishFile(
 ): Promise<void> {
   switch (precondition?.kind) {
     case undefined:
-      await clearEmptyFolder(path)
+      await clearEmptyFolder(calls, path)
       return rename(temp, path)
     case 'absent':
-      return linkNew(temp, path, context)
+      return linkNew(calls, temp, path, context)
     case 'match':
       if (await replaceVersion(temp, path, precondition.etag)) return
       // Refused for a moment in which the disk was away, it is not lost to another writer.
@@ -49,16 +50,16 @@ function mismatch(precondition: Precondition, context: CallContext): Error {
 }
 
 /** A hard link fails when the name exists, which a rename does not. */
-async function linkNew(temp: string, path: string, context: CallContext): Promise<void> {
+async function linkNew(calls: FileCalls, temp: string, path: string, context: CallContext): Promise<void> {
   try {
     await link(temp, path)
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error
-    const [ours, theirs] = [await statIfThere(temp), await statIfThere(path)]
+    const [ours, theirs] = [await calls.lstat(temp), await calls.lstat(path)]
     if (theirs?.isDirectory() === true) {
       // See `clearEmptyFolder`.
       await rmdir(path)
-      return linkNew(temp, path, context)
+      return linkNew(calls, temp, path, context)
     }
     // A network file system repeats a link whose answer was lost, and then finds its own work.
     if (ours === undefined || theirs === undefined || ours.ino !== theirs.ino) {
@@ -68,7 +69,7 @@ async function linkNew(temp: string, path: string, context: CallContext): Promis
 }
 
 /** In an object store a folder vanishes with its last object; one that a crash left must not stand in the way. */
-async function clearEmptyFolder(path: string): Promise<void> {
-  const stats = await statIfThere(path)
+async function clearEmptyFolder(calls: FileCalls, path: string): Promise<void> {
+  const stats = await calls.lstat(path)
   if (stats?.isDirectory() === true) await rmdir(path)
 }

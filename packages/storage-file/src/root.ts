@@ -1,8 +1,7 @@
 import type { BigIntStats } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import { StorageError } from '@sqlstream/storage'
-import { statIfThere } from './if-there.ts'
-import { type CallContext, DRIVER, isMissing } from './system-errors.ts'
+import type { FileCalls } from './file-calls.ts'
+import { type CallContext, DRIVER } from './system-errors.ts'
 
 /**
  * Notices that the root is not the folder any more that it was at first: a disk that is not mounted leaves another folder at its
@@ -10,21 +9,23 @@ import { type CallContext, DRIVER, isMissing } from './system-errors.ts'
  */
 export class Root {
   readonly path: string
+  readonly #calls: FileCalls
   #identity: string | undefined
 
-  constructor(path: string) {
+  constructor(path: string, calls: FileCalls) {
     this.path = path
+    this.#calls = calls
   }
 
   /** Learns which folder it is, the first time that it is there. */
   async learn(): Promise<void> {
-    this.#identity ??= identityOf(await this.#stat())
+    this.#identity ??= identityOf(await this.#calls.stat(this.path))
   }
 
   /** @throws StorageError `unavailable` when another folder is there now, or none */
   async assertSame(context: CallContext): Promise<void> {
     if (this.#identity === undefined) return
-    const now = identityOf(await this.#stat())
+    const now = identityOf(await this.#calls.stat(this.path))
     if (now === this.#identity) return
     const what = now === undefined ? 'is gone' : 'is another folder now'
     // Not transient: a person has to do something, so whoever waits is told.
@@ -39,19 +40,10 @@ export class Root {
 
   /** Undefined when a path below is missing while the root is there, not for the moment in which that is away. */
   async statInside(path: string, context: CallContext): Promise<BigIntStats | undefined> {
-    const stats = await statIfThere(path)
+    const stats = await this.#calls.lstat(path)
     if (stats !== undefined) return stats
     await this.assertSame(context)
-    return statIfThere(path)
-  }
-
-  async #stat(): Promise<BigIntStats | undefined> {
-    try {
-      return await stat(this.path, { bigint: true })
-    } catch (error) {
-      if (isMissing(error)) return undefined
-      throw error
-    }
+    return this.#calls.lstat(path)
   }
 }
 

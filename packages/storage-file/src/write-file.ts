@@ -1,6 +1,13 @@
 import type { BigIntStats } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
 import { type AbortOptions, type BlobBody, readBody } from '@sqlstream/storage'
+import {
+  datasyncDescriptor,
+  openDescriptor,
+  setModified,
+  syncDescriptor,
+  writeDescriptor,
+} from './descriptor.ts'
+import type { FileCalls } from './file-calls.ts'
 
 /** An error of the caller's body, wrapped so that it is not taken for one of the file we write. */
 export class BodyFailure {
@@ -18,12 +25,13 @@ const SYNC_EVERY = 4 * 1024 * 1024
  * @throws BodyFailure when the body failed or was aborted
  */
 export async function writeFile(
+  calls: FileCalls,
   path: string,
   body: BlobBody,
   options: AbortOptions & { readonly timestamp?: Date | undefined },
 ): Promise<BigIntStats> {
-  const handle = await open(path, 'wx')
-  const writer = new FileWriter(handle)
+  const fd = await openDescriptor(path, 'wx')
+  const writer = new FileWriter(fd)
   let writing = Promise.resolve()
   try {
     const chunksStay = !(body instanceof Uint8Array) && body.chunksStay === true
@@ -36,36 +44,36 @@ export async function writeFile(
     }
     await writing
     await writer.synced()
-    await setModified(handle, options.timestamp)
-    await handle.sync()
-    return await handle.stat({ bigint: true })
+    await setModified(fd, modificationSeconds(options.timestamp))
+    await syncDescriptor(fd)
+    return await calls.fstat(fd)
   } finally {
     // After a failure too, nothing may use a descriptor that is closed.
     await Promise.allSettled([writing, writer.synced()])
-    await handle.close()
+    await calls.close(fd)
   }
 }
 
 /** Writes chunks while the disk makes durable what came before them. */
 class FileWriter {
-  readonly #handle: FileHandle
+  readonly #fd: number
   #syncing: Promise<void> | undefined
   #unsynced = 0
 
-  constructor(handle: FileHandle) {
-    this.#handle = handle
+  constructor(fd: number) {
+    this.#fd = fd
   }
 
   async write(chunk: Uint8Array): Promise<void> {
     for (let written = 0; written < chunk.length; ) {
-      written += (await this.#handle.write(chunk, written)).bytesWritten
+      written += await writeDescriptor(this.#fd, written === 0 ? chunk : chunk.subarray(written))
     }
     this.#unsynced += chunk.length
     if (this.#unsynced < SYNC_EVERY) return
     this.#unsynced = 0
     // What the disk cannot take yet must not pile up in memory; and an error that it told once it may not tell again.
     await this.#syncing
-    this.#syncing = this.#handle.datasync()
+    this.#syncing = datasyncDescriptor(this.#fd)
     this.#syncing.catch(() => {})
   }
 
@@ -83,18 +91,14 @@ async function* guard(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
   }
 }
 
-/** The time of a file that was written now, with the content of this time. */
-export async function setModified(handle: FileHandle, timestamp: Date | undefined): Promise<void> {
-  const seconds = modificationSeconds(timestamp)
-  await handle.utimes(seconds, seconds)
-}
-
 /**
+ * The time of a file that is written now, with the content of this time: seconds since 1970.
+ *
  * Without a timestamp the system's clock would do, but on many kernels it stands still for milliseconds,
  * and two versions in one tick would share their time (see `fileETag`). So the part below a millisecond
  * comes from the fine clock.
  */
-function modificationSeconds(timestamp: Date | undefined): number {
+export function modificationSeconds(timestamp: Date | undefined): number {
   if (timestamp === undefined) {
     return (Date.now() + Number(process.hrtime.bigint() % 1_000_000n) / 1e6) / 1000
   }

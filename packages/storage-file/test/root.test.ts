@@ -61,10 +61,12 @@ describe.each([
   })
 })
 
+const LOOKS = ['openSync', 'lstatSync', 'statSync'] as const
+
 /** The root is away for the n-th look of the process at a file, and back at once. Returns how many looks there were. */
 async function flicker(n: number, call: () => Promise<unknown>): Promise<number> {
   const { lstat } = promises
-  const { openSync } = fs
+  const originals = Object.fromEntries(LOOKS.map((name) => [name, fs[name]]))
   let looks = 0
   const away = (isNow: boolean): void => {
     if (isNow) renameSync(root, aside)
@@ -75,21 +77,26 @@ async function flicker(n: number, call: () => Promise<unknown>): Promise<number>
     if (isTheOne) away(true)
     return await lstat(...args).finally(() => isTheOne && away(false))
   }) as typeof lstat
-  fs.openSync = (...args) => {
-    const isTheOne = looks++ === n
-    if (isTheOne) away(true)
-    try {
-      return openSync(...args)
-    } finally {
-      if (isTheOne) away(false)
-    }
+  for (const name of LOOKS) {
+    const look = fs[name] as (...args: unknown[]) => unknown
+    Object.assign(fs, {
+      [name]: (...args: unknown[]) => {
+        const isTheOne = looks++ === n
+        if (isTheOne) away(true)
+        try {
+          return look(...args)
+        } finally {
+          if (isTheOne) away(false)
+        }
+      },
+    })
   }
   syncBuiltinESMExports()
   try {
     await call()
   } finally {
     Object.assign(promises, { lstat })
-    Object.assign(fs, { openSync })
+    Object.assign(fs, originals)
     syncBuiltinESMExports()
   }
   return looks

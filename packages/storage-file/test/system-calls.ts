@@ -1,14 +1,9 @@
-import fs, { type FileHandle } from 'node:fs/promises'
+import fs from 'node:fs'
+import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
-import { devNull } from 'node:os'
 import { basename } from 'node:path'
 
 /** Calls that change something or make it durable, in the order in which a store makes them. */
-const FUNCTIONS = ['open', 'link', 'rename', 'unlink', 'mkdir', 'rmdir'] as const
-const METHODS = ['write', 'utimes', 'sync', 'datasync', 'close'] as const
-
-type AnyFunction = (...args: never[]) => unknown
-
 export interface SystemCalls extends Disposable {
   /** For instance "open .sqlstream~temp~…" or "sync object". */
   readonly log: string[]
@@ -16,65 +11,97 @@ export interface SystemCalls extends Disposable {
   fail: (call: string, number: number) => string | undefined
 }
 
+/** Those of names: which argument is the name that is changed. */
+const OF_NAMES = { link: 1, rename: 1, unlink: 0, mkdir: 0, rmdir: 0 } as const
+/** Those of descriptors, as the log names them. */
+const OF_DESCRIPTORS = { write: 'write', futimes: 'utimes', fsync: 'sync', fdatasync: 'datasync' } as const
+
+type Call = (...args: unknown[]) => unknown
+type Done = (error: unknown, result?: unknown) => void
+
 /** Watches and disturbs the system calls of this process until it is disposed. */
 export async function watchSystemCalls(): Promise<SystemCalls> {
-  const calls: SystemCalls = { log: [], fail: () => undefined, [Symbol.dispose]: restore }
   const undo: (() => void)[] = []
-  const paths = new WeakMap<object, string>()
+  const paths = new Map<unknown, string>()
+  const calls: SystemCalls = {
+    log: [],
+    fail: () => undefined,
+    [Symbol.dispose]() {
+      for (const step of undo) step()
+      syncBuiltinESMExports()
+    },
+  }
 
+  /** @throws what is planned, as Node makes it */
   function record(name: string, path: string): void {
     const shown = basename(path).replace(/^(\.sqlstream~[a-z]+).*/, '$1~…')
     const call = `${name} ${shown}`
     calls.log.push(call)
     const code = calls.fail(call, calls.log.length)
     if (code === undefined) return
-    // As Node makes them.
     throw Object.assign(new Error(`${code}: planned, ${name} '${path}'`), { code, syscall: name, errno: -1 })
   }
 
-  function replace<T extends object>(
-    object: T,
-    name: keyof T & string,
-    make: (original: AnyFunction) => AnyFunction,
-  ): void {
-    const original = object[name] as AnyFunction
+  function replace<T extends object>(object: T, name: keyof T, make: (original: Call) => Call): void {
+    const original = object[name] as Call
     object[name] = make(original) as T[typeof name]
     undo.push(() => {
       object[name] = original as T[typeof name]
     })
   }
 
-  for (const name of FUNCTIONS) {
-    replace(fs, name, (original) => async (...args: unknown[]) => {
-      record(name, String(args[name === 'link' || name === 'rename' ? 1 : 0]))
-      const result = await (original as (...args: unknown[]) => Promise<unknown>)(...args)
-      if (name === 'open') paths.set(result as object, String(args[0]))
-      return result
+  for (const [name, at] of Object.entries(OF_NAMES)) {
+    replace(promises, name as keyof typeof OF_NAMES, (original) => async (...args) => {
+      record(name, String(args[at]))
+      return original(...args)
     })
   }
-  const handle = await fs.open(devNull)
-  const prototype = Object.getPrototypeOf(handle) as FileHandle
-  for (const name of METHODS) {
-    replace(
-      prototype,
-      name,
-      (original) =>
-        async function (this: FileHandle, ...args: unknown[]) {
-          const path = paths.get(this)
-          // A descriptor must be closed even if the plan says that closing fails.
-          const run = (): unknown => (original as (...args: unknown[]) => unknown).apply(this, args)
-          if (name === 'close') await run()
-          if (path !== undefined) record(name, path)
-          return name === 'close' ? undefined : run()
-        } as AnyFunction,
-    )
+  replace(fs, 'openSync', (original) => (path, ...args) => {
+    record('open', String(path))
+    const fd = original(path, ...args)
+    paths.set(fd, String(path))
+    return fd
+  })
+  replace(fs, 'closeSync', (original) => (fd) => {
+    // A descriptor must be closed even if the plan says that closing fails.
+    original(fd)
+    closed(fd)
+  })
+  replace(fs, 'open', (original) => (path, flags, done) => {
+    if (planned(() => record('open', String(path)), done as Done)) return
+    original(path, flags, (error: unknown, fd: unknown) => {
+      if (error === null) paths.set(fd, String(path))
+      ;(done as Done)(error, fd)
+    })
+  })
+  replace(fs, 'close', (original) => (fd, done) => {
+    original(fd, (error: unknown) => planned(() => closed(fd), done as Done) || (done as Done)(error))
+  })
+  for (const [name, shown] of Object.entries(OF_DESCRIPTORS)) {
+    replace(fs, name as keyof typeof OF_DESCRIPTORS, (original) => (fd, ...args) => {
+      const path = paths.get(fd)
+      if (path !== undefined && planned(() => record(shown, path), args.at(-1) as Done)) return
+      original(fd, ...args)
+    })
   }
-  syncBuiltinESMExports()
-  await handle.close()
 
-  function restore(): void {
-    for (const step of undo) step()
-    syncBuiltinESMExports()
+  function closed(fd: unknown): void {
+    const path = paths.get(fd)
+    paths.delete(fd)
+    if (path !== undefined) record('close', path)
   }
+
+  /** Whether it fails as planned: then `done` is called with that, later, as Node does. */
+  function planned(recorded: () => void, done: Done): boolean {
+    try {
+      recorded()
+      return false
+    } catch (error) {
+      setImmediate(done, error)
+      return true
+    }
+  }
+
+  syncBuiltinESMExports()
   return calls
 }
