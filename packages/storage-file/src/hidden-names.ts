@@ -6,9 +6,13 @@ import { createHash, randomBytes } from 'node:crypto'
  */
 export const HIDDEN_PREFIX = '.sqlstream~'
 
+/** No other thread, process or machine has it. */
+const ours = randomBytes(8).toString('hex')
+let names = 0
+
 /** A new name for a file that is being written. */
 export function tempName(): string {
-  return `${HIDDEN_PREFIX}temp~${process.pid}~${randomBytes(8).toString('hex')}`
+  return `${HIDDEN_PREFIX}temp~${process.pid}~${ours}${(names++).toString(16)}`
 }
 
 export function isTempName(name: string): boolean {

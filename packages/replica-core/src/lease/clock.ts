@@ -8,6 +8,9 @@ export interface LeaseClock {
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
 }
 
+/** The reason of a sleep that nobody needs any more. Without one the system makes an error, with a stack, each time. */
+export const ENDED: Error = new Error('nobody waits any more')
+
 /** An instant on both clocks. */
 export interface LeaseInstant {
   readonly monotonic: number

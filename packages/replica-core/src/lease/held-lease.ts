@@ -3,7 +3,7 @@ import type { TXID } from '@sqlstream/ltx'
 import { type Epoch, LEASE_KEY, type Lease } from '@sqlstream/replica'
 import { abortable, type BlobStore, type ETag, StorageError } from '@sqlstream/storage'
 import { Serial } from '../serial.ts'
-import { ageOf, instantOf, type LeaseClock, type LeaseInstant } from './clock.ts'
+import { ageOf, ENDED, instantOf, type LeaseClock, type LeaseInstant } from './clock.ts'
 import { type FoundLease, readLease, swapLease } from './lease-object.ts'
 import { describeOther, lostLease } from './lost-lease.ts'
 import { type HoldPlan, planHold } from './plan-lease.ts'
@@ -135,7 +135,7 @@ export class HeldLease implements Lease {
       if (late.signal.aborted && !this.signal.aborted && !options.signal?.aborted) throw late.signal.reason
       throw error
     } finally {
-      done.abort()
+      done.abort(ENDED)
       await keeping
     }
   }

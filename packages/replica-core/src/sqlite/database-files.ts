@@ -4,16 +4,15 @@ import {
   type DatabaseHeader,
   decodeDatabaseHeader,
   decodeWALHeader,
-  decodeWALIndexHeader,
   isWALError,
   WAL_HEADER_SIZE,
-  WAL_INDEX_HEADER_SIZE,
   type WALHeader,
   type WALIndexHeader,
 } from '@sqlstream/wal'
 import { PrimaryError } from '../errors.ts'
 import { type FileSignature, sameSignature, signatureOf } from './file-signature.ts'
 import { endsThere, type WALEnd } from './wal-end.ts'
+import { WALIndexReader } from './wal-index-reader.ts'
 
 /** Databases that this process has open here, by device and inode. */
 const attached = new Set<string>()
@@ -50,7 +49,9 @@ export class DatabaseFiles {
   #db: number
   #shm = -1
   #wal = -1
-  readonly #index = new Uint8Array(WAL_INDEX_HEADER_SIZE)
+  readonly #index = new WALIndexReader()
+  /** Which file a descriptor is does not change. */
+  readonly #identities = new Map<number, string>()
 
   private constructor(path: string, db: number, key: string) {
     this.path = path
@@ -133,8 +134,7 @@ export class DatabaseFiles {
   index(): WALIndexHeader {
     // Both copies are torn only while the file is created or recovered, which is over in microseconds.
     for (let attempt = 0; attempt < 1000; attempt++) {
-      const read = readSync(this.#shm, this.#index, 0, WAL_INDEX_HEADER_SIZE, 0)
-      const header = decodeWALIndexHeader(this.#index.subarray(0, read))
+      const header = this.#index.read(this.#shm)
       if (header !== undefined) return header
     }
     throw new PrimaryError('busy', `the wal-index of ${this.path} is being rebuilt`)
@@ -165,10 +165,21 @@ export class DatabaseFiles {
 
   /** Which of the three files is no longer the one behind its path, if any. */
   replaced(): 'database' | 'wal' | 'shm' | undefined {
-    if (!sameFile(this.#db, this.path)) return 'database'
-    if (this.#wal >= 0 && !sameFile(this.#wal, `${this.path}-wal`)) return 'wal'
-    if (this.#shm >= 0 && !sameFile(this.#shm, `${this.path}-shm`)) return 'shm'
+    if (!this.#isBehind(this.path, this.#db)) return 'database'
+    if (this.#wal >= 0 && !this.#isBehind(`${this.path}-wal`, this.#wal)) return 'wal'
+    if (this.#shm >= 0 && !this.#isBehind(`${this.path}-shm`, this.#shm)) return 'shm'
     return undefined
+  }
+
+  #isBehind(path: string, fd: number): boolean {
+    let identity = this.#identities.get(fd)
+    if (identity === undefined) {
+      const open = fstatSync(fd)
+      identity = keyOf(open.dev, open.ino)
+      this.#identities.set(fd, identity)
+    }
+    const named = statSync(path, { throwIfNoEntry: false })
+    return named !== undefined && keyOf(named.dev, named.ino) === identity
   }
 
   /** Only after every SQLite connection of this process to the database is closed. */
@@ -176,6 +187,7 @@ export class DatabaseFiles {
     const descriptors = [this.#wal, this.#shm, this.#db, ...(late.get(this.#key) ?? [])]
     late.delete(this.#key)
     for (const fd of descriptors) if (fd >= 0) closeSync(fd)
+    this.#identities.clear()
     this.#wal = -1
     this.#shm = -1
     this.#db = -1
@@ -217,12 +229,6 @@ function readFully(fd: number, into: Uint8Array, offset: number): number {
     done += n
   }
   return done
-}
-
-function sameFile(fd: number, path: string): boolean {
-  const open = fstatSync(fd)
-  const named = statSync(path, { throwIfNoEntry: false })
-  return named !== undefined && named.ino === open.ino && named.dev === open.dev
 }
 
 /**
