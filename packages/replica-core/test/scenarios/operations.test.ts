@@ -1,5 +1,6 @@
 import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { restorableTXIDs } from '@sqlstream/replica'
 import { type StorageOperation, withFaults, withObserver } from '@sqlstream/storage'
 import Database from 'better-sqlite3'
@@ -33,17 +34,22 @@ describe('an idle database', () => {
       })
       scene.app.run(`PRAGMA wal_autocheckpoint=${autocheckpoint}`)
       const primary = await scene.replicate()
+      await primary.durable()
+      scene.events.length = 0
       scene.app.run(addRows(100, 1000))
       await primary.durable()
       if (reader === 'an open reader') {
         scene.app.open(scene.database, 'reader')
         scene.app.run('BEGIN; SELECT count(*) FROM t', 'reader')
       }
-      // Past the checkpoint after which it is parked.
+      // Past the checkpoint after which it is parked, and what follows it.
       await scene.event((event) => event.type === 'checkpointed' && event.complete)
-      await sleep(500)
       const { txid } = await primary.durable()
-      const before = filesBelow(scene.folder.join('db'))
+      let before: unknown
+      do {
+        before = filesBelow(scene.folder.join('db'))
+        await sleep(500)
+      } while (!isDeepStrictEqual(filesBelow(scene.folder.join('db')), before))
       const replica = filesBelow(scene.folder.join('replica'))
       operations.length = 0
       await sleep(2500)
