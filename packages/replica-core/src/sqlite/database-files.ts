@@ -11,8 +11,8 @@ import {
 } from '@sqlstream/wal'
 import { PrimaryError } from '../errors.ts'
 import { type FileSignature, sameSignature, signatureOf } from './file-signature.ts'
+import { LastWALIndex } from './last-wal-index.ts'
 import { endsThere, type WALEnd } from './wal-end.ts'
-import { WALIndexReader } from './wal-index-reader.ts'
 
 /** Databases that this process has open here, by device and inode. */
 const attached = new Set<string>()
@@ -49,7 +49,7 @@ export class DatabaseFiles {
   #db: number
   #shm = -1
   #wal = -1
-  readonly #index = new WALIndexReader()
+  readonly #index = new LastWALIndex()
   /** Which file a descriptor is does not change. */
   readonly #identities = new Map<number, string>()
 
@@ -134,7 +134,8 @@ export class DatabaseFiles {
   index(): WALIndexHeader {
     // Both copies are torn only while the file is created or recovered, which is over in microseconds.
     for (let attempt = 0; attempt < 1000; attempt++) {
-      const header = this.#index.read(this.#shm)
+      const { next } = this.#index
+      const header = this.#index.decode(readSync(this.#shm, next, 0, next.length, 0))
       if (header !== undefined) return header
     }
     throw new PrimaryError('busy', `the wal-index of ${this.path} is being rebuilt`)
