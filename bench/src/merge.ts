@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -132,6 +133,11 @@ async function recode(replica: Replica, inputs: readonly LTXFile[], output: stri
   closeSync(fd)
 }
 
+/** What others have left unsynced is not waited for by whoever is timed next. */
+function syncDisk(): void {
+  execFileSync('sync')
+}
+
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now()
   await work()
@@ -172,6 +178,7 @@ async function measure(
   let fromMemory = 0
   for (let round = 0; round < rounds + 1; round++) {
     context.say(`${history.name}: round ${round} of ${rounds}`)
+    syncDisk()
     const merged = cli && (await litestreamMerge(cli, place))
     const level0 = (await replica.catalog()).levels.get(0) ?? []
     inputs = level0.filter(({ maxTXID }) => merged === undefined || maxTXID <= merged.maxTXID)
@@ -202,8 +209,11 @@ async function measure(
       }
       continue
     }
+    syncDisk()
     const own = await mergeOnce()
+    syncDisk()
     const byPrimary = await mergeOnce(({ key }) => inMemory.get(key))
+    syncDisk()
     const again = await recodeOnce()
     ours.push(rate(bytes, own))
     primary.push(rate(bytes, byPrimary))

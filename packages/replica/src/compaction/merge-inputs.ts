@@ -29,11 +29,17 @@ export async function mergeInputs(
   const inputs = new InputList()
   const room = (size: number): Uint8Array => inputs.room(size)
   const small = smallFiles(files)
-  const fetching = inOrder([...small], PARALLEL_FETCHES, async (file) => {
-    return local?.(file) ?? (await getBytes(replica.store, file.key, { signal, room }))
-  })
+  const atHand = new Map<LTXFile, Uint8Array>()
+  for (const file of small) {
+    const bytes = local?.(file)
+    if (bytes !== undefined) atHand.set(file, bytes)
+  }
+  const missing = [...small].filter((file) => !atHand.has(file))
+  const fetching = inOrder(missing, PARALLEL_FETCHES, (file) =>
+    getBytes(replica.store, file.key, { signal, room }),
+  )
   for (const file of files) {
-    if (small.has(file)) inputs.addBytes((await fetching.next()).value!)
+    if (small.has(file)) inputs.addBytes(atHand.get(file) ?? (await fetching.next()).value!)
     else inputs.addStream(replica.open(file, { signal }))
   }
   return inputs
