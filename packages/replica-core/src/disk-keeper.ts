@@ -38,10 +38,15 @@ export class DiskKeeper {
     return this.#budget.look(this.#user).catch(() => undefined)
   }
 
+  /** To be called when something was written while nothing is captured: keeps the WAL short. Never fails. */
+  async relieve(): Promise<undefined> {
+    await this.#replication.suspension.relieve().catch(() => undefined)
+    return undefined
+  }
+
   /** To be called now and then while nothing is captured: tries to go on, with growing pauses, and keeps the WAL short. */
   async resumeInTime(): Promise<void> {
-    const { suspension } = this.#replication
-    await suspension.relieve().catch(() => undefined)
+    await this.relieve()
     if (this.#retry.left > 0 || this.#again.left > 0) return
     await this.#resume().catch(() => undefined)
   }

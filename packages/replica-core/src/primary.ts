@@ -230,7 +230,7 @@ export class Primary {
     if (this.#closing !== undefined || attachment === undefined || state === 'fenced') return undefined
     const now = performance.now()
     if (this.#retry.left > 0) return this.#retry.left
-    if (this.#replication.suspension.error !== undefined) return undefined
+    if (this.#replication.suspension.error !== undefined) return this.#disk.relieve()
     try {
       if (!attachment.capture.isBehind()) {
         this.#backlog.current()

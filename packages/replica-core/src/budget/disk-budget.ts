@@ -1,4 +1,11 @@
-import { type DiskLimits, type DiskSpace, type DiskUse, type GiveUpReason, planDisk } from '../plan-disk.ts'
+import {
+  type DiskLimits,
+  type DiskSpace,
+  type DiskUse,
+  type GiveUpReason,
+  planDisk,
+  reserveOf,
+} from '../plan-disk.ts'
 import { type Disk, diskOf } from '../state/disk-space.ts'
 
 /** Between two looks at the disk, unless something large is coming... */
@@ -9,6 +16,10 @@ const LONGEST_SHARE = 50
 const MOST_LOOK_MS = 2000
 /** What counts as large. */
 const LARGE = 1 << 20
+/** A look each time that captures may have taken such a part of the room that the last one found... */
+const PART = 8
+/** ...but not for less than this, on a disk that is full. */
+const LEAST = 256 << 10
 
 /** A database whose captures take disk space. */
 export interface DiskUser {
@@ -27,6 +38,9 @@ export class DiskBudget {
   readonly #users = new Set<DiskUser>()
   #lastLook = Number.NEGATIVE_INFINITY
   #pauseMs = LOOK_MS
+  /** What captures may take before the next look, and what they may have taken since the last one. */
+  #room = LARGE
+  #taken = 0
   #looking: Promise<void> | undefined
 
   /** @param disk for tests */
@@ -43,8 +57,10 @@ export class DiskBudget {
 
   /** To be called before a capture, and now and then. Resolves when there is room again, as far as we can make it. */
   async look(user: DiskUser): Promise<void> {
-    const now = performance.now()
-    if (now - this.#lastLook < this.#pauseMs && (useOf(user)?.incomingBytes ?? 0) < LARGE) return
+    const incoming = useOf(user)?.incomingBytes ?? 0
+    this.#taken += incoming
+    const isSoon = performance.now() - this.#lastLook < this.#pauseMs
+    if (isSoon && incoming < LARGE && this.#taken < this.#room) return
     this.#looking ??= this.#look().finally(() => {
       this.#lastLook = performance.now()
       this.#looking = undefined
@@ -57,12 +73,21 @@ export class DiskBudget {
     const disks = this.#usedDisks()
     const share = (performance.now() - began) * LONGEST_SHARE
     this.#pauseMs = Math.min(Math.max(LOOK_MS, share), MOST_LOOK_MS)
+    this.#taken = 0
+    const rooms = disks.map(({ disk }) => this.#roomOf(disk))
+    this.#room = rooms.length === 0 ? LARGE : Math.max(LEAST, Math.min(...rooms) / PART)
     for (const { disk, users } of disks) {
       const plan = planDisk(disk, users, this.#limits)
       if (plan === undefined) continue
       // One that fails to give up must not keep the others from it.
       await Promise.allSettled(plan.giveUp.map(({ user }) => user.giveUp(plan.reason, disk)))
     }
+  }
+
+  /** What captures may take on a disk. */
+  #roomOf(disk: Disk): number {
+    const { maxSpoolBytes = Number.POSITIVE_INFINITY } = this.#limits
+    return Math.min(maxSpoolBytes, disk.freeBytes - reserveOf(disk, this.#limits))
   }
 
   /** The disks that are used, and by whom. */

@@ -75,6 +75,26 @@ it('D1: the disk is looked at four times a second, and before anything large', a
 })
 
 describe('how often it looks', () => {
+  it.for([
+    ['an eighth of the room is taken, on a disk with much room', 130, 1100, 10],
+    ['a quarter of a MiB is taken, on a disk with none', 50, 118, 39],
+  ] as const)('D1: whenever %s', async ([, freeMB, captures, looks]) => {
+    const { budget, add } = scene([freeMB, 1000])
+    let looked = 0
+    let incomingBytes = 0
+    add('other', () => {
+      looked++
+      return { ...NOTHING, spoolBytes: 1000 }
+    })
+    const user = add('a', () => ({ ...NOTHING, incomingBytes }))
+    await budget.look(user)
+    looked = 0
+    incomingBytes = 100_000
+    // In no time.
+    for (let i = 0; i < captures; i++) await budget.look(user)
+    expect(looked).toBe(looks)
+  })
+
   beforeEach(() => vi.useFakeTimers({ toFake: ['performance'] }))
   afterEach(() => vi.useRealTimers())
 

@@ -192,7 +192,7 @@ describe("SQLite's WAL-reset bug", () => {
           if (name === 'barrier:held') {
             looked++
             // Everybody else is kept out while the tail is copied.
-            expect(() => scene.app.run("INSERT INTO t(v) VALUES('kept out')")).toThrow(
+            expect(() => scene.app.run("INSERT INTO t(v) VALUES('kept out')", 'main', 0)).toThrow(
               expect.objectContaining({ code: 'SQLITE_BUSY' }),
             )
           }

@@ -2,7 +2,7 @@
 // on purpose: the parent may ask in the middle of a synchronous callback.
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import type { Answer, Request } from './application.ts'
+import type { Answer, ExecRequest, Request } from './application.ts'
 
 const [requests = '', answers = ''] = process.argv.slice(2)
 const connections = new Map<string, Database.Database>()
@@ -13,7 +13,7 @@ function handle(request: Request): unknown {
       connections.set(request.connection, new Database(request.path, { timeout: request.busyTimeoutMs }))
       return undefined
     case 'exec':
-      connection(request).exec(request.sql)
+      waiting(connection(request), request)
       return undefined
     case 'query':
       return rows(connection(request).prepare(request.sql))
@@ -21,6 +21,26 @@ function handle(request: Request): unknown {
       connection(request).close()
       connections.delete(request.connection)
       return undefined
+  }
+}
+
+/**
+ * Executes statements, with patience for whoever keeps writers out for a moment. Not those for which the process has to do something
+ * that waits for the answer: a checkpoint that wants readers to go, a database for itself.
+ */
+function waiting(db: Database.Database, { sql, patienceMs }: ExecRequest): void {
+  if (/checkpoint|journal_mode|locking_mode/i.test(sql)) {
+    db.exec(sql)
+    return
+  }
+  const own = db.pragma('busy_timeout', { simple: true }) as number
+  const now = Math.max(own, patienceMs)
+  db.pragma(`busy_timeout = ${now}`)
+  try {
+    db.exec(sql)
+  } finally {
+    // Unless the statements have set another one.
+    if (db.pragma('busy_timeout', { simple: true }) === now) db.pragma(`busy_timeout = ${own}`)
   }
 }
 

@@ -5,6 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { TempFolder } from '@sqlstream/testkit'
 
+/** Statements to execute. */
+export interface ExecRequest {
+  readonly do: 'exec'
+  readonly connection: string
+  readonly sql: string
+  /** How long they wait at least while others write. */
+  readonly patienceMs: number
+}
+
 /** What the child is asked. */
 export type Request =
   | {
@@ -13,7 +22,8 @@ export type Request =
       readonly path: string
       readonly busyTimeoutMs: number
     }
-  | { readonly do: 'exec' | 'query'; readonly connection: string; readonly sql: string }
+  | ExecRequest
+  | { readonly do: 'query'; readonly connection: string; readonly sql: string }
   | { readonly do: 'close'; readonly connection: string }
 /** What it answers. */
 export interface Answer {
@@ -22,7 +32,9 @@ export interface Answer {
   readonly code?: string
 }
 
-const PATIENCE_MS = 60_000
+const ANSWER_MS = 60_000
+/** Many times as long as writers are kept out. */
+const PATIENCE_MS = 2000
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
 /**
@@ -70,16 +82,20 @@ export class Application implements AsyncDisposable {
     return this
   }
 
-  /** Executes statements and waits for them, blocking. Errors carry SQLite's code. */
-  run(sql: string, connection = 'main'): void {
-    this.#ask({ do: 'exec', connection, sql })
+  /**
+   * Executes statements and waits for them, blocking. Errors carry SQLite's code.
+   *
+   * @param patienceMs how long they wait for a barrier of ours, which is over by itself, as an application should
+   */
+  run(sql: string, connection = 'main', patienceMs = PATIENCE_MS): void {
+    this.#ask({ do: 'exec', connection, sql, patienceMs })
   }
 
   /** As `run`, again and again while the lock is with somebody else, for whom this process may have to do something first. */
   async runWhenFree(sql: string, connection = 'main'): Promise<void> {
     for (;;) {
       try {
-        this.run(sql, connection)
+        this.run(sql, connection, 0)
         return
       } catch (error) {
         if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error
@@ -100,7 +116,7 @@ export class Application implements AsyncDisposable {
 
   /** As `run`, while the replicator in this process goes on working. */
   async runBeside(sql: string, connection = 'main'): Promise<void> {
-    await this.#askBeside({ do: 'exec', connection, sql })
+    await this.#askBeside({ do: 'exec', connection, sql, patienceMs: PATIENCE_MS })
   }
 
   /** As `query`, while the replicator in this process goes on working. */
@@ -136,7 +152,7 @@ export class Application implements AsyncDisposable {
 
   #ask(request: Request): unknown {
     this.#send(request)
-    const until = performance.now() + PATIENCE_MS
+    const until = performance.now() + ANSWER_MS
     for (;;) {
       const answer = this.#poll()
       if (answer !== undefined) return result(request, answer)
@@ -147,7 +163,7 @@ export class Application implements AsyncDisposable {
 
   async #askBeside(request: Request): Promise<unknown> {
     this.#send(request)
-    const until = performance.now() + PATIENCE_MS
+    const until = performance.now() + ANSWER_MS
     for (;;) {
       const answer = this.#poll()
       if (answer !== undefined) return result(request, answer)
