@@ -246,7 +246,7 @@ async function measure(
 export const merge: Benchmark = {
   title: 'Merges',
   description:
-    'Captures of an application that writes, in a folder, merged into one file of the next level, every checksum verified, the result synced. Bytes of the inputs in a second of wall time; medians. Read from the folder, as after a start or by another process; and by the primary that captured them, which has the newest 8 MiB of small ones in memory. Litestream merges the same files, which it captured, by `litestream replicate` as it starts; its time counts from its first reading of an input, when all are open already, to the end. Both sync the file and its folder. Beside it: a merge in this process that decodes every page and encodes the newest copies again, as Litestream does.',
+    'Captures of an application that writes, in a folder, merged into one file of the next level, every checksum verified, the result synced. Bytes of the inputs in a second of wall time; medians. Read from the folder, as after a start or by another process; and by the primary that captured them, which has the newest 8 MiB of small ones in memory. Litestream merges the same files, which it captured, by `litestream replicate` as it starts; its time counts from its first reading of an input, when all are open already, to the end. Both sync the file and its folder, and begin when the disk has nothing else to write. Beside it: a merge in this process that decodes every page and encodes the newest copies again, as Litestream does.',
   async run(context) {
     const peer = await peerOrReason('litestream-cli')
     const cli = 'reason' in peer ? undefined : peer
