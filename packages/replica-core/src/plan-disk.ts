@@ -48,6 +48,12 @@ export function reserveOf({ totalBytes }: DiskSpace, { reserveBytes }: DiskLimit
   return reserveBytes ?? Math.floor(Math.min(MOST_RESERVED, totalBytes * RESERVED_SHARE))
 }
 
+/** What captures may take of a disk. Below 0 where the reserve is touched. */
+export function roomOf(space: DiskSpace, limits: DiskLimits): number {
+  const { maxSpoolBytes = Number.POSITIVE_INFINITY } = limits
+  return Math.min(maxSpoolBytes, space.freeBytes - reserveOf(space, limits))
+}
+
 /**
  * Decides which databases give up their captures, so that the application can write; undefined while there is room. Little is never
  * given up: on a disk that others have filled, a backup that keeps up goes on. Pure.

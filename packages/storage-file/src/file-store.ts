@@ -232,7 +232,7 @@ export class FileStore implements BlobStore {
     const [temp, stats] = await this.#writeTemp(dirname(path), context, write)
     try {
       signal?.throwIfAborted()
-      await withPathLock(path, () => publishFile(this.#calls, temp, path, precondition, context, this.#root))
+      await withPathLock(path, () => publishFile(temp, path, precondition, context, this.#root))
     } finally {
       await removeIfThere(temp)
     }

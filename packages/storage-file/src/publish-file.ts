@@ -9,7 +9,6 @@ import { fileETag } from './version.ts'
 
 /** Gives a file that was written its name, in one step, if the precondition holds. */
 export async function publishFile(
-  calls: FileCalls,
   temp: string,
   path: string,
   precondition: Precondition | undefined,
@@ -18,10 +17,10 @@ export async function publishFile(
 ): Promise<void> {
   switch (precondition?.kind) {
     case undefined:
-      await clearEmptyFolder(calls, path)
+      await clearEmptyFolder(root.calls, path)
       return rename(temp, path)
     case 'absent':
-      return linkNew(calls, temp, path, context)
+      return linkNew(root.calls, temp, path, context)
     case 'match':
       if (await replaceVersion(temp, path, precondition.etag)) return
       // Refused for a moment in which the disk was away, it is not lost to another writer.

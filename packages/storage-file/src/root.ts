@@ -9,23 +9,24 @@ import { type CallContext, DRIVER } from './system-errors.ts'
  */
 export class Root {
   readonly path: string
-  readonly #calls: FileCalls
+  /** How files below it are looked at. */
+  readonly calls: FileCalls
   #identity: string | undefined
 
   constructor(path: string, calls: FileCalls) {
     this.path = path
-    this.#calls = calls
+    this.calls = calls
   }
 
   /** Learns which folder it is, the first time that it is there. */
   async learn(): Promise<void> {
-    this.#identity ??= identityOf(await this.#calls.stat(this.path))
+    this.#identity ??= identityOf(await this.calls.stat(this.path))
   }
 
   /** @throws StorageError `unavailable` when another folder is there now, or none */
   async assertSame(context: CallContext): Promise<void> {
     if (this.#identity === undefined) return
-    const now = identityOf(await this.#calls.stat(this.path))
+    const now = identityOf(await this.calls.stat(this.path))
     if (now === this.#identity) return
     const what = now === undefined ? 'is gone' : 'is another folder now'
     // Not transient: a person has to do something, so whoever waits is told.
@@ -40,10 +41,10 @@ export class Root {
 
   /** Undefined when a path below is missing while the root is there, not for the moment in which that is away. */
   async statInside(path: string, context: CallContext): Promise<BigIntStats | undefined> {
-    const stats = await this.#calls.lstat(path)
+    const stats = await this.calls.lstat(path)
     if (stats !== undefined) return stats
     await this.assertSame(context)
-    return this.#calls.lstat(path)
+    return this.calls.lstat(path)
   }
 }
 

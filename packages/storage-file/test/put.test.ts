@@ -19,7 +19,7 @@ beforeEach(() => {
 const bytes = new Uint8Array(10).fill(7)
 
 test('T34: a first put syncs the file before its name, then each folder it made', async () => {
-  using calls = await watchSystemCalls()
+  using calls = watchSystemCalls()
   await store.put('a/b/object', bytes)
   expect(
     calls.log.filter((call) => !call.startsWith('close') && !/^open (?!\.sqlstream)/.test(call)),
@@ -42,7 +42,7 @@ test('T34: a first put syncs the file before its name, then each folder it made'
 
 test('a put into a known folder costs two syncs, and a refused one none', async () => {
   await store.put('a/b/first', bytes)
-  using calls = await watchSystemCalls()
+  using calls = watchSystemCalls()
   await store.put('a/b/second', bytes, { precondition: { kind: 'absent' } })
   expect(calls.log.filter((call) => call.startsWith('sync'))).toEqual(['sync .sqlstream~temp~…', 'sync b'])
   expect(calls.log).toContain('link second')
@@ -81,7 +81,7 @@ describe('T34: a failing system call', () => {
         const info = kind === 'absent' ? undefined : await store.put(key, old)
         const precondition =
           kind === 'plain' ? undefined : kind === 'absent' ? { kind } : { kind, etag: info!.etag }
-        using watch = await watchSystemCalls()
+        using watch = watchSystemCalls()
         watch.fail = (_call, number) => (number === n ? 'EIO' : undefined)
         const outcome = await store.put(key, fresh, { precondition }).then(
           () => 'stored',
@@ -120,7 +120,7 @@ describe('T34: a failing system call', () => {
     ['mkdir', 'EROFS', 'permission-denied', /read-only/],
     ['write', 'EWHATEVER', 'unknown', undefined],
   ])('%s with %s is %s, and leaves nothing', async (name, system, code, hint) => {
-    using calls = await watchSystemCalls()
+    using calls = watchSystemCalls()
     calls.fail = (call) => (call.startsWith(`${name} `) ? system : undefined)
     const put = store.put('a/b', bytes, name === 'link' ? { precondition: { kind: 'absent' } } : {})
     const error: StorageError = (await put.catch((e: StorageError) => e)) as StorageError
@@ -149,7 +149,7 @@ describe('T34: a failing system call', () => {
 
 test('a lost answer to link, as of a network file system, is no collision with ourselves', async () => {
   await store.put('x', bytes)
-  using calls = await watchSystemCalls()
+  using calls = watchSystemCalls()
   const { link } = await import('node:fs/promises')
   calls.fail = (call) => (call === 'link a' ? 'EEXIST' : undefined)
   const put = store.put(
@@ -217,7 +217,7 @@ describe('a large body', () => {
   const chunkOf = (n: number) => new Uint8Array(CHUNK).fill(n)
 
   test('whose chunks stay is made while the chunk before is written, one ahead and not more', async () => {
-    using calls = await watchSystemCalls()
+    using calls = watchSystemCalls()
     const written = () => calls.log.filter((call) => call.startsWith('write')).length
     const ahead: number[] = []
     const body = {
@@ -259,7 +259,7 @@ describe('a large body', () => {
       },
     })
     await store.put('folder/other', bytes)
-    using calls = await watchSystemCalls()
+    using calls = watchSystemCalls()
     await store.put('folder/a', body())
     const wanted = calls.log.filter((call) => /^(write|utimes|sync|datasync) \.sqlstream/.test(call))
     expect(wanted.filter((call) => call.startsWith('datasync')).length).toBe(2)

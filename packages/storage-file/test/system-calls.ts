@@ -20,7 +20,7 @@ type Call = (...args: unknown[]) => unknown
 type Done = (error: unknown, result?: unknown) => void
 
 /** Watches and disturbs the system calls of this process until it is disposed. */
-export async function watchSystemCalls(): Promise<SystemCalls> {
+export function watchSystemCalls(): SystemCalls {
   const undo: (() => void)[] = []
   const paths = new Map<unknown, string>()
   const calls: SystemCalls = {

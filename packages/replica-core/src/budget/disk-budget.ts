@@ -4,7 +4,7 @@ import {
   type DiskUse,
   type GiveUpReason,
   planDisk,
-  reserveOf,
+  roomOf,
 } from '../plan-disk.ts'
 import { type Disk, diskOf } from '../state/disk-space.ts'
 
@@ -74,7 +74,7 @@ export class DiskBudget {
     const share = (performance.now() - began) * LONGEST_SHARE
     this.#pauseMs = Math.min(Math.max(LOOK_MS, share), MOST_LOOK_MS)
     this.#taken = 0
-    const rooms = disks.map(({ disk }) => this.#roomOf(disk))
+    const rooms = disks.map(({ disk }) => roomOf(disk, this.#limits))
     this.#room = rooms.length === 0 ? LARGE : Math.max(LEAST, Math.min(...rooms) / PART)
     for (const { disk, users } of disks) {
       const plan = planDisk(disk, users, this.#limits)
@@ -82,12 +82,6 @@ export class DiskBudget {
       // One that fails to give up must not keep the others from it.
       await Promise.allSettled(plan.giveUp.map(({ user }) => user.giveUp(plan.reason, disk)))
     }
-  }
-
-  /** What captures may take on a disk. */
-  #roomOf(disk: Disk): number {
-    const { maxSpoolBytes = Number.POSITIVE_INFINITY } = this.#limits
-    return Math.min(maxSpoolBytes, disk.freeBytes - reserveOf(disk, this.#limits))
   }
 
   /** The disks that are used, and by whom. */
