@@ -61,11 +61,11 @@ test('a drill restores the newest state and records that it was proven; list and
   )
   const human = await runCLI(['verify', backup, '--drill'])
   expect(human.stdout).toMatch(
-    /: whole\ndrill: TXID 0{15}2, state of \S+Z, restores: .*, equal to what was captured; SQLite full check passed\n$/,
+    /: the chain is unbroken\ndrill: TXID 0{15}2, state of \S+Z, restores: .*, equal to what was captured; SQLite full check passed\n$/,
   )
 })
 
-test('a damaged replica fails the drill although its chain is whole, and keeps the record of what was proven', async () => {
+test('a damaged replica fails the drill although its chain is unbroken, and keeps the record of what was proven', async () => {
   await drill()
   const record = readFileSync(join(backup, '.sqlstream/proof.json'), 'utf8')
   const file = join(backup, 'ltx/9', readdirSync(join(backup, 'ltx/9'))[0] ?? '')
@@ -73,7 +73,10 @@ test('a damaged replica fails the drill although its chain is whole, and keeps t
   const middle = bytes.length >>> 1
   bytes[middle] = (bytes[middle] ?? 0) ^ 1
   writeFileSync(file, bytes)
-  expect((await runCLI(['verify', backup])).status).toBe(EXIT.ok)
+  const headers = await runCLI(['verify', backup])
+  expect(headers.status).toBe(EXIT.ok)
+  expect(headers.stdout).toMatch(/: the chain is unbroken\nonly headers were read; --depth bytes /)
+  expect((await runCLI(['verify', backup, '--depth', 'bytes'])).stdout).toMatch(/: damaged: 1 error\n$/)
   const { status, result } = await drill()
   expect(status).toBe(EXIT.corrupt)
   expect(result).toMatchObject({

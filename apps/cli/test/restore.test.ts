@@ -159,8 +159,13 @@ describe('ltx', () => {
 })
 
 describe('verify', () => {
-  test('finds a whole replica whole', async () => {
+  test('finds a whole replica whole, and says no more than what it has read', async () => {
     const result = SCHEMAS.verify.parse(JSON.parse((await runCLI(['verify', backup, '--json'])).stdout))
     expect(result).toMatchObject({ ok: true, depth: 'chain', files: 3, head: '0000000000000003' })
+    const verdict = /^3 files up to TXID 0{15}3: (.*)$/m
+    const by = async (...flags: string[]): Promise<string | undefined> =>
+      verdict.exec((await runCLI(['verify', backup, ...flags])).stdout)?.[1]
+    expect(await by()).toBe('the chain is unbroken')
+    expect(await by('--depth', 'bytes')).toBe('whole, every checksum is right')
   })
 })

@@ -10,7 +10,7 @@ import { formatBytes, formatCount, formatDuration } from '../output/units.ts'
 import type { DrillJSON, VerifyJSON } from '../schema.ts'
 
 export default class Verify extends BaseCommand {
-  static override summary = 'Prove that a replica is whole.'
+  static override summary = 'Prove that the chain of a replica is unbroken, and what it holds whole.'
   static override description =
     'Depth "chain" reads headers alone and proves that each file continues the one before; depth "bytes" reads every file and compares every checksum. --drill also restores the newest state to a temporary folder (TMPDIR), has SQLite check all of it, compares it with the chain, and records in the replica which state was proven.'
   static override examples = [
@@ -60,10 +60,11 @@ export default class Verify extends BaseCommand {
     const errors = findings.filter((finding) => finding.severity === 'error').length
     for (const finding of findings) this.log(`${finding.severity}: ${finding.message} (${finding.kind})`)
     const files = allFiles(catalog).length
-    const verdict = errors === 0 ? 'whole' : `damaged: ${formatCount(errors, 'error')}`
+    const verdict = errors === 0 ? PROVEN[flags.depth] : `damaged: ${formatCount(errors, 'error')}`
     this.log(
       `${formatCount(files, 'file')} up to TXID ${head === undefined ? '-' : formatTXID(head)}: ${verdict}`,
     )
+    if (errors === 0 && flags.depth === 'chain' && !flags.drill) this.log(NOT_READ)
     if (errors > 0) process.exitCode = EXIT.corrupt
     const drill = flags.drill ? await this.#drill(named.replica, catalog) : undefined
     return {
@@ -100,6 +101,11 @@ export default class Verify extends BaseCommand {
     }
   }
 }
+
+/** What is proven where nothing was found: no more than what was read. */
+const PROVEN = { chain: 'the chain is unbroken', bytes: 'whole, every checksum is right' } as const
+
+const NOT_READ = 'only headers were read; --depth bytes reads every page, --drill restores the newest state'
 
 function drillLines({
   error,
