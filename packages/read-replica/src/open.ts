@@ -1,6 +1,7 @@
 import { Replica } from '@sqlstream/replica'
 import { withObserver } from '@sqlstream/storage'
 import { SHARED_BYTES } from './bridge/shared-slots.ts'
+import type { SqliteOrigin } from './engine/sqlite-module.ts'
 import { EngineClient, type StartEngine } from './engine-client.ts'
 import { type HydrateWith, Hydration } from './hydration/hydration.ts'
 import type { OpenOptions } from './options.ts'
@@ -13,9 +14,7 @@ import { ReplicaSource } from './source/replica-source.ts'
 const CACHE_BYTES = 32 * 1024 * 1024
 
 /** What a thread of SQLite needs besides what people say. */
-export interface EngineSetting {
-  /** Where `sqlite3.wasm` is; default: beside the script. */
-  readonly wasmUrl?: string | undefined
+export interface EngineSetting extends SqliteOrigin {
   /** Where an object is: then the thread of SQLite fetches by itself, without shared memory. */
   readonly urlOf?: ((key: string) => string) | undefined
 }
@@ -38,6 +37,7 @@ export async function openWith(
       readAhead: cache?.readAhead ?? {},
       shared,
       wasmUrl: options.wasmUrl,
+      wasmModule: options.wasmModule,
     }
     // SQLite loads while the listing is on its way.
     const [session] = await Promise.all([core.openAt(at, { signal }), client.start(settings)])

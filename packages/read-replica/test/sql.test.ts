@@ -1,7 +1,10 @@
 import { MemoryStore, withFaults } from '@sqlstream/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isReadReplicaError, type ReadReplica } from '../src/index.ts'
+import { compiledSqlite } from '../src/node/compiled-sqlite.ts'
 import { openReplica } from '../src/node/index.ts'
+import { startWorker } from '../src/node/start-worker.ts'
+import { openWith } from '../src/open.ts'
 import { dumpBy } from './support/dump.ts'
 import { History } from './support/history.ts'
 
@@ -219,6 +222,24 @@ test('E2: what cannot be opened says so, and leaves no thread behind', async () 
   await expect(openReplica({})).rejects.toThrow(TypeError)
   const signal = AbortSignal.abort(new Error('no'))
   await expect(openReplica({ store: new MemoryStore(), signal })).rejects.toThrow('no')
+})
+
+test('E2: SQLite is compiled once for all threads; one that is given none compiles it by itself', async () => {
+  using history = new History()
+  await history.commit(SETUP)
+  const openIn = (wasmModule: WebAssembly.Module | undefined): Promise<ReadReplica> =>
+    openWith((events) => startWorker('engine-worker', events), {
+      store: history.store,
+      poll: false,
+      wasmModule,
+    })
+  const compiled = await compiledSqlite()
+  expect(compiled).toBeInstanceOf(WebAssembly.Module)
+  expect(await compiledSqlite()).toBe(compiled)
+  for (const wasmModule of [compiled, undefined]) {
+    await using replica = await openIn(wasmModule)
+    expect(await dumpBy(replica)).toBe(history.dump)
+  }
 })
 
 test('E3: after close everything rejects with "closed", what is under way too', async () => {

@@ -121,8 +121,8 @@ export class Engine {
     }
   }
 
-  async #start({ cacheBytes, readAhead, shared, wasmUrl }: EngineOptions): Promise<void> {
-    const sqlite = await loadSqlite(wasmUrl)
+  async #start({ cacheBytes, readAhead, shared, ...origin }: EngineOptions): Promise<void> {
+    const sqlite = await loadSqlite(origin)
     const slots = shared && new SlotReader(shared, (request) => this.#post(request, []))
     const xhr = new XhrSource()
     const source = slots ?? xhr

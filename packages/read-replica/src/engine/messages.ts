@@ -2,6 +2,7 @@ import type { TXID } from '@sqlstream/ltx'
 import type { ReadAheadOptions } from '../pages/read-ahead.ts'
 import type { ViewUpdate } from '../view/view-update.ts'
 import type { PackedSets } from './packed-rows.ts'
+import type { SqliteOrigin } from './sqlite-module.ts'
 
 /** A value that SQLite takes or gives. */
 export type SqlValue = null | number | bigint | string | Uint8Array
@@ -18,14 +19,12 @@ export interface Statement {
 }
 
 /** What the thread of SQLite is started with. */
-export interface EngineOptions {
+export interface EngineOptions extends SqliteOrigin {
   /** Bytes of decoded pages, for all connections together. */
   readonly cacheBytes: number
   readonly readAhead: ReadAheadOptions
   /** Memory that both sides share; without it this thread fetches by itself. */
   readonly shared: SharedArrayBuffer | undefined
-  /** Where `sqlite3.wasm` is; default: beside the script. */
-  readonly wasmUrl?: string | undefined
 }
 
 /** A state, as the functions in SQL tell it. */

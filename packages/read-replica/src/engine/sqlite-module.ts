@@ -118,12 +118,16 @@ const DISABLED = {
   vfs: { kvvfs: true, opfs: true, 'opfs-vfs': true, 'opfs-sahpool': true, 'opfs-wl': true },
 }
 
-/**
- * Loads SQLite. It prints nothing: what fails is told to who asked.
- *
- * @param wasmUrl where `sqlite3.wasm` is; default: beside the script
- */
-export async function loadSqlite(wasmUrl: string | undefined): Promise<SqliteModule> {
+/** Where SQLite comes from. By default its script looks for `sqlite3.wasm` beside itself and compiles it. */
+export interface SqliteOrigin {
+  /** Where `sqlite3.wasm` is. */
+  readonly wasmUrl?: string | undefined
+  /** `sqlite3.wasm`, compiled already. What V8 has learned of it serves each thread that is given the same one. */
+  readonly wasmModule?: WebAssembly.Module | undefined
+}
+
+/** Loads SQLite. It prints nothing: what fails is told to who asked. */
+export async function loadSqlite({ wasmUrl, wasmModule }: SqliteOrigin): Promise<SqliteModule> {
   Reflect.set(globalThis, 'sqlite3ApiConfig', {
     disable: DISABLED,
     debug: nothing,
@@ -136,6 +140,13 @@ export async function loadSqlite(wasmUrl: string | undefined): Promise<SqliteMod
     print: nothing,
     printErr: nothing,
     ...(wasmUrl !== undefined && { locateFile: () => wasmUrl }),
+    ...(wasmModule && {
+      instantiateWasm(imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) {
+        // What this throws rejects the loading; that of an asynchronous instantiation would be lost.
+        done(new WebAssembly.Instance(wasmModule, imports))
+        return {}
+      },
+    }),
   })) as SqliteModule
 }
 

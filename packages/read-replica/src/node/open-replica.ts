@@ -1,6 +1,7 @@
 import { openWith } from '../open.ts'
 import type { OpenOptions } from '../options.ts'
 import type { ReadReplica } from '../read-replica.ts'
+import { compiledSqlite } from './compiled-sqlite.ts'
 import { type HydrateOptions, hydrateWith } from './hydrate.ts'
 import { startWorker } from './start-worker.ts'
 
@@ -19,5 +20,6 @@ export interface NodeOpenOptions extends OpenOptions {
 export async function openReplica({ hydrate, ...options }: NodeOpenOptions): Promise<ReadReplica> {
   if (hydrate && options.at) throw new TypeError('a fixed state is not hydrated: restore it')
   const copy = hydrate && (await hydrateWith(hydrate))
-  return await openWith((events) => startWorker('engine-worker', events), options, copy)
+  const wasmModule = await compiledSqlite()
+  return await openWith((events) => startWorker('engine-worker', events), { ...options, wasmModule }, copy)
 }
