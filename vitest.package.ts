@@ -1,4 +1,9 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+// For the threads and processes that tests start: without it each of them strips the types of its sources anew, by a WebAssembly module of
+// several MB that it loads for that alone. Threads of readers start in 88 ms instead of 145 with it.
+process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('node_modules/.cache/node', import.meta.url))
 
 /**
  * The vitest configuration of one workspace package. Tests run on the sources of every workspace
