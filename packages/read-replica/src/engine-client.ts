@@ -234,7 +234,7 @@ export class EngineClient {
         })
       case 'corrupt':
         return new ReplicaError('corrupt', `${this.#server.keyOf(error.file)}: ${error.message}`, {
-          hint: 'verify tells which files are damaged; a state that does not need this file can be read.',
+          hint: 'verify at depth bytes tells which files are damaged; a state that does not need this file can be read.',
         })
       case 'open-transaction':
         return new ReadReplicaError(

@@ -72,6 +72,6 @@ export function corruptFile(file: LTXFile, cause: Error): ReplicaError {
   return new ReplicaError('corrupt', `${file.key}: ${cause.message}`, {
     cause,
     file,
-    hint: 'verify tells which files are damaged; a state before this file, or one that another file leads to, can be restored.',
+    hint: 'verify at depth bytes tells which files are damaged; a state before this file, or one that another file leads to, can be restored.',
   })
 }
