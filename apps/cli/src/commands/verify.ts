@@ -10,7 +10,8 @@ import { formatBytes, formatCount, formatDuration } from '../output/units.ts'
 import type { DrillJSON, VerifyJSON } from '../schema.ts'
 
 export default class Verify extends BaseCommand {
-  static override summary = 'Prove that the chain of a replica is unbroken, or that every byte of it is right.'
+  static override summary =
+    'Prove that the chain of a replica is unbroken, or that every byte of it is right.'
   static override description =
     'Depth "chain" reads headers alone and proves that each file continues the one before; depth "bytes" reads every file and compares every checksum. --drill also restores the newest state to a temporary folder (TMPDIR), has SQLite check all of it, compares it with the chain, and records in the replica which state was proven.'
   static override examples = [
