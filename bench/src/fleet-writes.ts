@@ -1,17 +1,17 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { peerOrReason } from '@sqlstream/testkit'
 import { atMost, type Benchmark, type BenchmarkContext, type Figure } from './benchmark.ts'
 import { Child } from './child.ts'
 import type { FleetFigures } from './fleet-child.ts'
 import { makeDatabases, startFleet } from './fleet-databases.ts'
+import { litestreamWrites } from './litestream-writes.ts'
 import { processorSeconds } from './process-figures.ts'
 import { quantile } from './statistics.ts'
+import type { Turn } from './turns.ts'
 
 /** Milliseconds from each commit to the arrival of the first capture that began after it. */
-function latencies(
-  commits: readonly (readonly [string, number])[],
-  arrivals: FleetFigures['arrivals'],
-): number[] {
+function latencies(commits: readonly Turn[], arrivals: FleetFigures['arrivals']): number[] {
   const byDatabase = Map.groupBy(arrivals, ([path]) => path)
   return commits.flatMap(([path, time]) => {
     const arrival = byDatabase.get(path)?.find(([, captured]) => captured >= time)
@@ -22,7 +22,7 @@ function latencies(
 /** Milliseconds from the first write to databases that rest, one to each, until each of them is in its replica. */
 async function openAll(
   child: Child<FleetFigures>,
-  writer: Child<[string, number][]>,
+  writer: Child<Turn[]>,
   { busy, rate }: { busy: number; rate: number },
 ): Promise<number> {
   const arrived = new Set<string>()
@@ -37,11 +37,15 @@ async function openAll(
   }
 }
 
+function secondsOf({ size }: BenchmarkContext): number {
+  return { full: 30, quick: 8, tiny: 1 }[size]
+}
+
 async function written(
   context: BenchmarkContext,
   { idle, busy, rate, name }: { idle: number; busy: number; rate: number; name: string },
 ): Promise<Figure[]> {
-  const seconds = { full: 30, quick: 8, tiny: 1 }[context.size]
+  const seconds = secondsOf(context)
   const folder = join(context.folder, `written-${idle}-${busy}`)
   const databases = makeDatabases(join(folder, 'data'), idle + busy).slice(0, busy)
   const { child } = await startFleet({
@@ -51,7 +55,7 @@ async function written(
     maxOpen: Math.max(busy, 100),
   })
   await using _child = child
-  await using writer = new Child<[string, number][]>('turns-main', { databases })
+  await using writer = new Child<Turn[]>('turns-main', { databases })
   await writer.receive()
   context.say(name)
   const opened = await openAll(child, writer, { busy, rate })
@@ -71,6 +75,11 @@ async function written(
     { name: `${name}: from their rest into the replica, all`, value: opened, unit: 'ms' },
     { name: `${name}: commit to replica, p50`, value: quantile(waits, 0.5), unit: 'ms' },
     { name: `${name}: commit to replica, p99`, value: quantile(waits, 0.99), unit: 'ms' },
+    {
+      name: `${name}: in the replica 3 s after the last`,
+      value: (100 * waits.length) / commits.length,
+      unit: '%',
+    },
     ...keptOut(name, after.writeLocks),
     { name: `${name}: commits`, value: commits.length / seconds, unit: '/s' },
     { name: `${name}: processor time`, value: (100 * used) / seconds, unit: '% of a core' },
@@ -92,19 +101,26 @@ function keptOut(name: string, times: readonly number[]): Figure[] {
 export const fleetWrites: Benchmark = {
   title: 'A fleet that is written',
   description:
-    'Databases of 50 KB in folders of a hundred, replicated by one process to a folder. One application has the busy ones open and writes to one after the other; latency is from the return of a commit to the acknowledged file that holds it, with the default interval of a second between two captures of a database.',
+    'Databases of 50 KB in folders of a hundred, replicated by one process to a folder. One application has the busy ones open and writes to one after the other; latency is from the return of a commit to the acknowledged file that holds it, with the default interval of a second between two captures of a database. Of Litestream, with its own defaults, it is the time until the file that holds the row has its name in the replica.',
   async run(context) {
     const busy = { full: [10, 100, 1000], quick: [100], tiny: [5] }[context.size]
     const idle = { full: [0, 9, 99, 999, 9999], quick: [0, 99], tiny: [0] }[context.size]
     const figures: Figure[] = []
+    const notes: string[] = []
+    const peer = await peerOrReason('litestream-cli')
+    if ('reason' in peer) notes.push(peer.reason)
     for (const many of busy) {
       const name = `${many} databases, one write a second each`
       figures.push(...(await written(context, { idle: 0, busy: many, rate: many, name })))
+      if ('reason' in peer) continue
+      const theirs = await litestreamWrites(context, peer, { busy: many, seconds: secondsOf(context), name })
+      if ('reason' in theirs) notes.push(theirs.reason)
+      else figures.push(...theirs.figures)
     }
     for (const others of idle) {
       const name = `one database among ${others} idle ones, 20 writes a second`
       figures.push(...(await written(context, { idle: others, busy: 1, rate: 20, name })))
     }
-    return { figures, notes: [] }
+    return { figures, notes }
   },
 }

@@ -24,3 +24,12 @@ export function processorSeconds(pid: number): number {
     return Number.NaN
   }
 }
+
+/** Resident memory of a process, in bytes; NaN where the system does not tell. */
+export function residentMemory(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+  } catch {
+    return Number.NaN
+  }
+}

@@ -38,7 +38,12 @@ function chartsOf(figures: readonly Figure[]): Chart[] {
   ]
   const across = (what: string): Series[] => [
     series('20/s to one of them', figures, new RegExp(`among (\\d+) idle ones.*: ${what}$`), 1),
-    series('1/s to each', figures, new RegExp(`^(\\d+) databases, one write.*: ${what}$`)),
+    series('1/s to each', figures, new RegExp(`^(\\d+) databases, one write a second each: ${what}$`)),
+    series(
+      '1/s to each, Litestream',
+      figures,
+      new RegExp(`^(\\d+) databases, one write.*, Litestream: ${what}$`),
+    ),
   ]
   const charts = [
     { title: 'Idle: processor time, % of a core', series: both('processor time') },

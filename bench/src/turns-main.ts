@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { sharedClock } from './statistics.ts'
+import { type Turn, turnRow } from './turns.ts'
 
 /** Which databases, and how fast. */
 export interface TurnsOptions {
@@ -14,20 +15,21 @@ const { databases } = JSON.parse(process.argv[2] ?? '') as TurnsOptions
 const open = databases.map((path) => {
   const db = new Database(path)
   db.pragma('synchronous = NORMAL')
-  return db.prepare('INSERT INTO t(v) VALUES(randomblob(100))')
+  return db.prepare('INSERT INTO t(v) VALUES(?)')
 })
+let number = 0
 
 process.on('message', async ({ seconds, rate }: { seconds: number; rate: number }) => {
-  const commits: [string, number][] = []
+  const turns: Turn[] = []
   const began = performance.now()
   for (let i = 0; performance.now() - began < seconds * 1000; i++) {
     const due = began + (i * 1000) / rate
     const early = due - performance.now()
     if (early > 1) await sleep(early)
-    open[i % open.length]!.run()
-    commits.push([databases[i % open.length]!, sharedClock()])
+    open[i % open.length]!.run(turnRow(++number))
+    turns.push([databases[i % open.length]!, sharedClock(), number])
   }
-  process.send?.(commits)
+  process.send?.(turns)
 })
 process.on('disconnect', () => process.exit())
 process.send?.([])
