@@ -1,19 +1,11 @@
-import {
-  type Checksum,
-  createHeader,
-  createKernel,
-  type Header,
-  type PageKernel,
-  type TXID,
-  toTXID,
-} from '@sqlstream/ltx'
+import { type Checksum, createKernel, type PageKernel, type TXID, toTXID } from '@sqlstream/ltx'
 import { isWorthPool, SNAPSHOT_LEVEL } from '@sqlstream/replica'
 import { createModestPool } from '@sqlstream/replica/node'
 import type { WALIndexHeader } from '@sqlstream/wal'
 import { discontinuous, pageSizeChanged } from '../errors.ts'
 import type { FileSignature } from '../sqlite/file-signature.ts'
 import { endsThere, type WALEnd } from '../sqlite/wal-end.ts'
-import { Ledger } from '../state/ledger.ts'
+import type { Ledger } from '../state/ledger.ts'
 import type { DatabaseState, Owed } from '../state/owed.ts'
 import type { Position, WALPosition } from '../state/position.ts'
 import type { CaptureContext, CapturedFile, LiveSnapshot } from './context.ts'
@@ -21,18 +13,17 @@ import { generationAfter, isSameGeneration } from './continuity.ts'
 import { difference, ledgerOf } from './difference.ts'
 import { encodeSnapshot } from './encode-snapshot.ts'
 import { FrameTable } from './frame-table.ts'
+import { snapshotHeader, stretchHeader } from './headers.ts'
+import { BATCH_BYTES, withKernel } from './kernels.ts'
 import { takeDifference } from './live-difference.ts'
 import { type PageSource, WALPages } from './page-source.ts'
 import { START_OF_GENERATION, WALScan } from './scan.ts'
-import { takeView } from './view.ts'
+import { type LiveView, takeView } from './view.ts'
 import { writeFile } from './write-file.ts'
-
-const BATCH_BYTES = 256 * 1024
 
 /** Turns frames of the WAL into level-0 files. The caller serialises all calls. */
 export class Capture {
   readonly #c: CaptureContext
-  readonly #kernel: PageKernel
   readonly #table = new FrameTable()
   readonly #scan: WALScan
   /** The generation that is known to follow the position, once it was seen. */
@@ -40,7 +31,6 @@ export class Capture {
 
   constructor(context: CaptureContext) {
     this.#c = context
-    this.#kernel = createKernel({ pageSize: context.pageSize, batchBytes: BATCH_BYTES })
     this.#scan = new WALScan(context.files, context.pageSize)
     context.holder.observeWith(() => this.isBehind())
   }
@@ -56,18 +46,40 @@ export class Capture {
       const from = this.#continuation(index)
       if (from === undefined) return index
       if (index.pageSize !== 0 && index.pageSize !== this.#c.pageSize) throw pageSizeChanged(index.pageSize)
-      this.#c.failpoint?.('frames:before-read')
-      const scanned = this.#scan.scan(from, index, this.#table, this.#c.cutBytes)
-      this.#c.failpoint?.('frames:after-read')
-      const position = this.#position()
-      const source = new WALPages(this.#c.files, this.#c.pageSize, this.#table, scanned, position.commit)
-      const range = { from: from.frame, end: scanned.end }
-      // Longer than one read: its pages come from the file anew, so the chain is proven anew behind them.
-      const proveAgain =
-        scanned.bytes === undefined && (() => this.#scan.again(from, scanned.end, index, this.#table))
-      const captured = await this.#write(source, scanned.commit, range, proveAgain, signal)
-      if (captured !== undefined) onFile(captured)
-      if (scanned.complete) return index
+      const work = (kernel: PageKernel): Promise<boolean> =>
+        this.#captureStretch(from, index, kernel, onFile, signal)
+      if (await this.#working(work)) return index
+    }
+  }
+
+  /** Captures what fits into one file. Returns whether that was everything. */
+  async #captureStretch(
+    from: WALPosition,
+    index: WALIndexHeader,
+    kernel: PageKernel,
+    onFile: (captured: CapturedFile) => void,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
+    this.#c.failpoint?.('frames:before-read')
+    const scanned = this.#scan.scan(from, index, this.#table, this.#c.cutBytes)
+    this.#c.failpoint?.('frames:after-read')
+    const position = this.#position()
+    const source = new WALPages(this.#c.files, this.#c.pageSize, this.#table, scanned, position.commit)
+    const range = { from: from.frame, end: scanned.end }
+    // Longer than one read: its pages come from the file anew, so the chain is proven anew behind them.
+    const proveAgain =
+      scanned.bytes === undefined && (() => this.#scan.again(from, scanned.end, index, this.#table))
+    const captured = await this.#write(source, scanned.commit, range, kernel, proveAgain, signal)
+    if (captured !== undefined) onFile(captured)
+    return scanned.complete
+  }
+
+  /** Lends what a piece of work needs memory for, and lets it go afterwards: there may be a thousand databases. */
+  async #working<T>(work: (kernel: PageKernel) => Promise<T>): Promise<T> {
+    try {
+      return await withKernel(this.#c.pageSize, work)
+    } finally {
+      this.#scan.letGo()
     }
   }
 
@@ -93,7 +105,9 @@ export class Capture {
     const position = this.#c.state.position
     if (position === undefined || position.pageSize !== this.#c.pageSize) return false
     const { files } = this.#c
-    if (isSameGeneration(position.wal, files.index(), this.#scan, this.#table)) return true
+    const isSame = isSameGeneration(position.wal, files.index(), this.#scan, this.#table)
+    this.#scan.letGo()
+    if (isSame) return true
     const next = signature && generationAfter(position.wal, files, signature)
     if (next) this.#nextGeneration = next
     return next !== undefined
@@ -106,9 +120,12 @@ export class Capture {
    * @returns the file, or undefined when nothing differs
    */
   async resync(signal?: AbortSignal): Promise<CapturedFile | undefined> {
-    const view = await takeView(this.#c, this.#scan)
-    const range = { from: 0, end: view.wal }
-    const captured = await this.#write(view.pages, view.pages.commit, range, view.proveAgain, signal)
+    const { view, captured } = await this.#working(async (kernel) => {
+      const view = await takeView(this.#c, this.#scan)
+      const range = { from: 0, end: view.wal }
+      const { pages, proveAgain } = view
+      return { view, captured: await this.#write(pages, pages.commit, range, kernel, proveAgain, signal) }
+    })
     await this.#c.state.synced()
     this.#c.holder.captured(view.backfilled)
     return captured
@@ -122,34 +139,20 @@ export class Capture {
     txid: TXID,
     options: { readonly signal?: AbortSignal | undefined; readonly onPages?: (done: number) => void } = {},
   ): Promise<LiveSnapshot> {
-    const view = await takeView(this.#c, this.#scan)
-    const ledger = await ledgerOf(view.pages, this.#kernel, options)
-    view.proveAgain()
+    const { view, ledger } = await this.#viewed(options)
     const expected = ledger.words().slice()
-    const timestamp = this.#timestamp()
-    const header = createHeader({
-      pageSize: this.#c.pageSize,
+    const { pageSize } = this.#c
+    const position: Position = {
+      txid,
+      postApplyChecksum: ledger.checksum,
+      pageSize,
       commit: view.pages.commit,
-      minTXID: toTXID(1),
-      maxTXID: txid,
-      timestamp,
-      nodeId: this.#c.epoch(),
-      // A snapshot starts from an empty database.
-      proof: { preApplyChecksum: new Ledger().checksum, postApplyChecksum: ledger.checksum },
-    })
-    this.#c.state.replace(
-      {
-        txid,
-        postApplyChecksum: ledger.checksum,
-        pageSize: this.#c.pageSize,
-        commit: view.pages.commit,
-        timestamp,
-        wal: view.wal,
-      },
-      ledger,
-    )
+      timestamp: this.#timestamp(),
+      wal: view.wal,
+    }
+    const header = snapshotHeader(position, this.#c.epoch())
+    this.#c.state.replace(position, ledger)
     this.#c.holder.captured(view.backfilled)
-    const pageSize = this.#c.pageSize
     const pool = isWorthPool(view.pages.count * pageSize) ? createModestPool : undefined
     return {
       level: SNAPSHOT_LEVEL,
@@ -171,8 +174,10 @@ export class Capture {
     note: (owed: Owed) => void,
     signal?: AbortSignal,
   ): Promise<LiveSnapshot> {
-    const parts = { scan: this.#scan, kernel: this.#kernel, batchBytes: BATCH_BYTES, note, signal }
-    return takeDifference(this.#c, owed, base, { ...parts, timestamp: this.#timestamp() })
+    const parts = { scan: this.#scan, batchBytes: BATCH_BYTES, note, signal }
+    return this.#working((kernel) =>
+      takeDifference(this.#c, owed, base, { ...parts, kernel, timestamp: this.#timestamp() }),
+    )
   }
 
   /**
@@ -180,9 +185,7 @@ export class Capture {
    * proves for it. Position and ledger are set then.
    */
   async adopt(txid: TXID, checksum: Checksum, signal?: AbortSignal): Promise<boolean> {
-    const view = await takeView(this.#c, this.#scan)
-    const ledger = await ledgerOf(view.pages, this.#kernel, { signal })
-    view.proveAgain()
+    const { view, ledger } = await this.#viewed({ signal })
     if (ledger.checksum !== checksum) return false
     const { pageSize } = this.#c
     const timestamp = this.#timestamp()
@@ -192,6 +195,19 @@ export class Capture {
     )
     this.#c.holder.captured(view.backfilled)
     return true
+  }
+
+  /** The database as it is, and its checksums. */
+  #viewed(options: {
+    readonly signal?: AbortSignal | undefined
+    readonly onPages?: (done: number) => void
+  }): Promise<{ readonly view: LiveView; readonly ledger: Ledger }> {
+    return this.#working(async (kernel) => {
+      const view = await takeView(this.#c, this.#scan)
+      const ledger = await ledgerOf(view.pages, kernel, options)
+      view.proveAgain()
+      return { view, ledger }
+    })
   }
 
   /** Where to go on reading, or undefined when nothing is new. */
@@ -225,13 +241,14 @@ export class Capture {
     source: PageSource,
     commit: number,
     range: { readonly from: number; readonly end: WALPosition },
+    kernel: PageKernel,
     proveAgain: (() => void) | false,
     signal?: AbortSignal,
   ): Promise<CapturedFile | undefined> {
     const { state, failpoint } = this.#c
     const { spool } = state
     const before = this.#position()
-    const changes = await difference(source, state.ledger, this.#kernel, { signal })
+    const changes = await difference(source, state.ledger, kernel, { signal })
     if (proveAgain) proveAgain()
     if (changes.count === 0 && commit === before.commit) {
       state.moveTo(range.end)
@@ -248,9 +265,9 @@ export class Capture {
       wal: range.end,
     }
     failpoint?.('encode:before')
-    const header = this.#header(position, before, range)
+    const header = stretchHeader(position, before, range.from, this.#c.epoch())
     const options = { previousCommit: before.commit, signal }
-    const file = await writeFile(spool, header, source, changes, this.#kernel, options)
+    const file = await writeFile(spool, header, source, changes, kernel, options)
     failpoint?.('encode:after')
     try {
       state.advance(position, changes, file)
@@ -259,26 +276,6 @@ export class Capture {
       throw error
     }
     return { file, pos: { txid, postApplyChecksum }, pages: changes.count, wal: range.end }
-  }
-
-  #header(position: Position, before: Position, range: { from: number; end: WALPosition }): Header {
-    const frameSize = position.pageSize + 24
-    return createHeader({
-      pageSize: position.pageSize,
-      commit: position.commit,
-      minTXID: position.txid,
-      maxTXID: position.txid,
-      timestamp: position.timestamp,
-      walOffset: 32 + range.from * frameSize,
-      walSize: (range.end.frame - range.from) * frameSize,
-      walSalt1: range.end.salt1,
-      walSalt2: range.end.salt2,
-      nodeId: this.#c.epoch(),
-      proof: {
-        preApplyChecksum: before.postApplyChecksum,
-        postApplyChecksum: position.postApplyChecksum,
-      },
-    })
   }
 
   /** Time never goes back along a chain, whatever the clock does. */

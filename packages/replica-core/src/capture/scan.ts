@@ -36,18 +36,21 @@ export const START_OF_GENERATION: { readonly frame: 0; readonly checksum1: 0; re
   checksum2: 0,
 }
 
-/** Reads frames in one buffer that is kept from scan to scan. */
+const NOTHING = new Uint8Array()
+/** For the next scan of any database of this thread. */
+let spareBuffer = NOTHING
+
+/** Reads frames in one buffer, until it is let go. */
 export class WALScan {
   readonly #files: DatabaseFiles
   readonly #pageSize: PageSize
   readonly #frameSize: number
-  #buffer: Uint8Array
+  #buffer = NOTHING
 
   constructor(files: DatabaseFiles, pageSize: PageSize) {
     this.#files = files
     this.#pageSize = pageSize
     this.#frameSize = WAL_FRAME_HEADER_SIZE + pageSize
-    this.#buffer = new Uint8Array(16 * this.#frameSize)
   }
 
   /**
@@ -82,7 +85,7 @@ export class WALScan {
     const perRead = Math.max(1, Math.min(total, Math.floor(READ_BYTES / this.#frameSize)))
     const keep = total <= Math.max(perRead, Math.floor(KEEP_BYTES / this.#frameSize))
     const room = (keep ? total : perRead) * this.#frameSize
-    if (this.#buffer.length < room) this.#buffer = new Uint8Array(room)
+    this.#take(room)
 
     let frame = from.frame
     /** Where in the buffer the frames of this read lie. */
@@ -144,6 +147,21 @@ export class WALScan {
       frameChecksum2: end.checksum2,
     }
     this.scan(from, upToEnd, table, Number.POSITIVE_INFINITY)
+  }
+
+  /** Gives back what was read into: `bytes` of earlier scans are not to be used any more. */
+  letGo(): void {
+    // What one large transaction has taken is not kept.
+    const { length } = this.#buffer
+    if (length <= READ_BYTES && length > spareBuffer.length) spareBuffer = this.#buffer
+    this.#buffer = NOTHING
+  }
+
+  #take(room: number): void {
+    if (this.#buffer.length >= room) return
+    this.#buffer =
+      spareBuffer.length >= room ? spareBuffer : new Uint8Array(Math.max(room, 16 * this.#frameSize))
+    if (this.#buffer === spareBuffer) spareBuffer = NOTHING
   }
 
   #positionAt(index: WALIndexHeader, frame: number, at: number): WALPosition {

@@ -208,3 +208,30 @@ it('frames lie back to back behind the header', () => {
   expect(frameOffset(1, 512)).toBe(32)
   expect(frameOffset(3, 65536)).toBe(32 + 2 * (24 + 65536))
 })
+
+describe('the memory of a scan', () => {
+  it('is its own until it is let go, and then that of the next one', () => {
+    const files = new MemoryFiles()
+    files.write(THREE)
+    const [first, second] = [new WALScan(files.files, 512), new WALScan(files.files, 512)]
+    const scanned = [first, second].map((each) => each.scan(at(files, 0), files.index(5), new FrameTable()))
+    const [one, other] = scanned.map(({ bytes }) => bytes!.buffer)
+    expect(one).not.toBe(other)
+    first.letGo()
+    const third = new WALScan(files.files, 512).scan(at(files, 0), files.index(3), new FrameTable())
+    expect(third.bytes!.buffer).toBe(one)
+    // Lent already: the next one has memory of its own.
+    const fourth = first.scan(at(files, 0), files.index(3), new FrameTable())
+    expect([one, other]).not.toContain(fourth.bytes!.buffer)
+  })
+
+  it('is not kept when a large transaction took it', () => {
+    const files = new MemoryFiles()
+    files.write([...Array.from({ length: 4000 }, (_, i) => ({ pgno: i + 1 })), { pgno: 4001, commit: 4001 }])
+    const scanner = new WALScan(files.files, 512)
+    const large = scanner.scan(at(files, 0), files.index(4001), new FrameTable())
+    scanner.letGo()
+    const next = scanner.scan(at(files, 3990), files.index(4001), new FrameTable())
+    expect(next.bytes!.buffer).not.toBe(large.bytes!.buffer)
+  })
+})
