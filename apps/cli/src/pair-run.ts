@@ -135,8 +135,9 @@ export class PairRun implements ControlledDatabase {
     return await replication.durable(signal)
   }
 
-  /** Uploads what is left, lets it go, and says what is safe. */
+  /** Uploads what is left, lets it go, and says what is safe. What was not there yet is waited for no more. */
   stop(signal?: AbortSignal): Promise<CloseReport | undefined> {
+    this.#expected = undefined
     return this.#inTurn(() => this.#letGo(signal))
   }
 

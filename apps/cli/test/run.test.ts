@@ -344,6 +344,37 @@ describe('the end', () => {
     expect(scene.isThere).toBe(false)
   })
 
+  test('whoever has read its lines may go: the application and its backup go on', async () => {
+    const run = scene.run(['--sync-interval', '20ms', '--json'])
+    await run.errorLine(/"type":"snapshotted"/)
+    await run.line(/^serving$/)
+    run.child.stderr?.destroy()
+    for (let n = 1; n <= 3; n++) {
+      run.child.kill('SIGUSR2')
+      await run.line(new RegExp(`^committed ${n}$`))
+    }
+    await expect.poll(() => scene.backedUpRows()).toBe(3)
+    run.child.kill('SIGTERM')
+    expect((await run.result).status).toBe(EXIT.ok)
+  })
+
+  test('one that has not come and is stopped by an operator is waited for no more', async () => {
+    const script = 'while [ ! -e go ]; do sleep 0.02; done; exec "$0" "$@"'
+    const application = scene.application({ commits: 1 })
+    const run = scene.start('run', scene.database, scene.backup, '--', 'sh', '-c', script, ...application)
+    await run.errorLine(/started/)
+    const sync = await scene.cli('sync', scene.database)
+    expect(sync.status).toBe(EXIT.notFound)
+    expect(sync.stderr).toMatch(/no database in WAL mode/)
+    expect((await scene.cli('stop', scene.database)).status).toBe(EXIT.ok)
+    writeFile(scene.folder, 'go', '')
+    await run.line(/^serving$/)
+    run.child.kill('SIGTERM')
+    const { status, stderr } = await run.result
+    expect(status).toBe(EXIT.ok)
+    expect(stderr).not.toMatch(/replicating to/)
+  })
+
   test('killed itself, it leaves the application running, and the next start has all that was committed', async () => {
     const run = scene.run([], { commits: 2 })
     const [, pid] = /started \(pid (\d+)\)/.exec(await run.errorLine(/started/)) ?? []

@@ -72,6 +72,8 @@ export default class Run extends BaseCommand {
     this.#json = flags.json
     const lines = new EventLines(flags.json, process.stderr, 'sqlstream: ')
     const news = (news: RunNews): void => lines.event(runNewsJSON(news, new Date()), runNewsLine(news))
+    // Whoever has read our lines may go; the application and its backup go on.
+    process.stderr.on('error', () => undefined)
     using supervision = new Supervision({ stopTimeoutMs: parseDuration(flags['stop-timeout']), news })
     this.takeSignals()
     using limit = new DrainLimit(parseDuration(flags['drain-timeout']))
