@@ -29,6 +29,7 @@ const COMPLETE_ALONE = new Set([
   'T43',
   'T44',
   'T45',
+  'T52',
   'T54',
   'T67',
   'T70',

@@ -30,8 +30,9 @@ export abstract class BaseCommand extends Command {
   }
 
   /** Takes the drivers of a configuration that was read already. */
-  protected useDriversOf(result: ConfigFileResult): void {
+  protected useDriversOf(result: ConfigFileResult): Drivers {
     this.#drivers = new Drivers(async () => (await import('./config/named-drivers.ts')).driversOf(result))
+    return this.#drivers
   }
 
   /** The file of `--config` or of SQLSTREAM_CONFIG. */
@@ -42,6 +43,11 @@ export abstract class BaseCommand extends Command {
   /** Aborts at the first SIGINT or SIGTERM. */
   protected get signal(): AbortSignal {
     return this.#interruption.signal
+  }
+
+  /** From now on signals are the command's own affair. */
+  protected takeSignals(): void {
+    this.#interruption.stop()
   }
 
   override log(message = ''): void {

@@ -27,6 +27,8 @@ export interface CarryOutOptions extends FileOptions {
   readonly output: string
   /** Write the local state with which `replicate` goes on from here. */
   readonly adopt: boolean
+  /** Folder of that state. Default: beside the database. */
+  readonly stateDir?: string | undefined
   readonly signal: AbortSignal
   readonly pool: MakePool
   readonly onProgress?: (progress: Progress) => void
@@ -60,6 +62,7 @@ export async function carryOutRestore(
     if (adopt) {
       await adoptRestored(output, result, {
         head: headOf(catalog) ?? plan.txid,
+        ...(options.stateDir !== undefined && { stateDir: options.stateDir }),
         ...(identity === undefined ? {} : { databaseId: identity.databaseId }),
       })
     }

@@ -100,6 +100,8 @@ export const configShow = z.strictObject({
   socket: z.string().optional(),
   metrics: z.strictObject({ listen: z.string(), perDatabase: z.boolean() }).optional(),
   limits: shownLimits.optional(),
+  /** The application of `sqlstream run`: a program and its arguments. */
+  exec: z.array(z.string()).optional(),
   databases: z.array(z.strictObject({ ...shownSettings, stateDir: z.string().optional() })),
   folders: z.array(
     z.strictObject({

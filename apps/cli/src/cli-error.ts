@@ -25,6 +25,8 @@ export type CLIErrorCode =
   | 'no-answer'
   | 'stopping'
   | 'timed-out'
+  | 'command-not-found'
+  | 'not-uploaded'
 
 /** An error of the command line: one sentence, and a hint on what a person can do. */
 export class CLIError extends Error {

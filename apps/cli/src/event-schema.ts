@@ -3,7 +3,8 @@ import { count, error, file, hex64, instant, milliseconds } from './schema-parts
 
 // What `replicate` tells with --json.
 
-const eventHead = { time: instant, database: z.string(), replica: z.string() }
+/** Whom an event is about. */
+export const eventHead = { time: instant, database: z.string(), replica: z.string() }
 const pos = z.strictObject({ txid: hex64, postApplyChecksum: hex64 })
 
 /** One line of `replicate --json`. New types of events may be added; ignore those you do not know. */

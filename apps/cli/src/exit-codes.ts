@@ -72,6 +72,8 @@ const TABLE: Readonly<Record<string, ByCode>> = {
     'no-answer': EXIT.unavailable,
     stopping: EXIT.unavailable,
     'timed-out': EXIT.timedOut,
+    'command-not-found': EXIT.usage,
+    'not-uploaded': EXIT.unavailable,
   },
   LTXError: { 'non-contiguous': EXIT.corrupt, '*': EXIT.corrupt },
   WALError: { '*': EXIT.corrupt },

@@ -8,6 +8,7 @@ import { describeFailure, failureLines } from './failure.ts'
 /** The commands as people type them, for a suggestion after a misspelt one. */
 const COMMANDS = [
   'replicate',
+  'run',
   'restore',
   'query',
   'inspect',

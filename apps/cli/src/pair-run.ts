@@ -22,6 +22,8 @@ export class PairRun implements ControlledDatabase {
   #lastError: Error | undefined
   /** Since when nobody looks at it, ms since the epoch. */
   #since: number = Date.now()
+  /** It is waited for: `since` is when something was seen under its name, ms since the epoch. */
+  #expected: { readonly since?: number } | undefined
   /** Starts and stops, one after the other. */
   #tail: Promise<unknown> = Promise.resolve()
 
@@ -40,6 +42,18 @@ export class PairRun implements ControlledDatabase {
     const { database } = this
     const replica = this.pair.display
     const status = this.#replication?.status
+    if (status === undefined && this.#expected !== undefined) {
+      const { since } = this.#expected
+      return {
+        database,
+        replica,
+        state: 'queued',
+        pendingFiles: 0,
+        pendingBytes: 0,
+        ...(since !== undefined && { unreplicatedSince: since }),
+        ...(this.#lastError && { lastError: this.#lastError }),
+      }
+    }
     if (status === undefined) {
       const since = Math.min(this.#since, pendingSince(database, this.pair.stateDir) ?? this.#since)
       const state = this.#starting ? 'opening' : this.#lastError === undefined ? 'stopped' : 'failed'
@@ -66,6 +80,19 @@ export class PairRun implements ControlledDatabase {
     }
   }
 
+  /**
+   * Nothing is there yet, and it is no failure that it is not replicated.
+   * @param since when something was seen under its name that is no database in WAL mode yet, ms since the epoch
+   */
+  expect(since?: number): void {
+    this.#expected = since === undefined ? {} : { since: this.#expected?.since ?? since }
+  }
+
+  /** Whether it is waited for. */
+  get isExpected(): boolean {
+    return this.#expected !== undefined
+  }
+
   /** Waits for the lease, then begins; the signal ends that, and has no meaning once it runs. */
   start(signal?: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
@@ -87,6 +114,7 @@ export class PairRun implements ControlledDatabase {
           onEvent: (_, event) => this.#onEvent(event),
         })
         this.#lastError = undefined
+        this.#expected = undefined
       } catch (error) {
         this.#lastError = error as Error
         activity.openFailed(error)
@@ -103,12 +131,13 @@ export class PairRun implements ControlledDatabase {
 
   async sync(signal: AbortSignal): Promise<TXID> {
     const replication = this.#replication
-    if (replication === undefined) throw stopped(this.database)
+    if (replication === undefined) throw this.isExpected ? notThere(this.database) : stopped(this.database)
     return await replication.durable(signal)
   }
 
-  /** Uploads what is left, lets it go, and says what is safe. */
+  /** Uploads what is left, lets it go, and says what is safe. What was not there yet is waited for no more. */
   stop(signal?: AbortSignal): Promise<CloseReport | undefined> {
+    this.#expected = undefined
     return this.#inTurn(() => this.#letGo(signal))
   }
 
@@ -116,6 +145,25 @@ export class PairRun implements ControlledDatabase {
   async end(): Promise<void> {
     const report = await this.stop()
     if (report !== undefined && !isComplete(report)) process.exitCode ??= EXIT.interrupted
+  }
+
+  /**
+   * At the end of the application: everything that it has committed goes into the replica, for as long as the signal lets it; then it
+   * is let go. Returns why not everything is there.
+   */
+  async drain(signal: AbortSignal): Promise<Error | undefined> {
+    let failure: Error | undefined
+    if (this.#replication !== undefined) {
+      await this.sync(signal).catch((error: Error) => {
+        failure = signal.aborted ? (this.#replication?.status.lastError ?? error) : error
+      })
+    }
+    // Where waiting has been of no use, there is no more of it.
+    const report = await this.stop(failure === undefined ? signal : AbortSignal.abort())
+    if (report === undefined || isComplete(report)) return failure
+    return (
+      failure ?? this.#lastError ?? new CLIError('not-uploaded', `${this.database}: ${stoppedLine(report)}`)
+    )
   }
 
   async #letGo(signal: AbortSignal | undefined): Promise<CloseReport | undefined> {
@@ -161,6 +209,14 @@ export class PairRun implements ControlledDatabase {
   get #source(): { database: string; replica: string } {
     return { database: this.pair.database, replica: this.pair.display }
   }
+}
+
+function notThere(database: string): CLIError {
+  return new CLIError(
+    'file-missing',
+    `there is no database in WAL mode at ${database} yet`,
+    'it is replicated as soon as there is one',
+  )
 }
 
 /** Nothing can be asked of a database that is stopped, but to start it. */

@@ -5,9 +5,11 @@ import { change, info, liveStatus, sync } from './control/api-schema.ts'
 import { event } from './event-schema.ts'
 import { inspect } from './inspect/inspect-schema.ts'
 import { compact, retention, snapshot } from './maintenance-schema.ts'
+import { health } from './metrics/health-schema.ts'
 import { query } from './query/query-schema.ts'
 import { replicaList } from './replica-schema.ts'
 import { restore, restoreTree } from './restore-schema.ts'
+import { runEvent } from './run-event-schema.ts'
 import { count, error, file, hex64, instant, milliseconds, range } from './schema-parts.ts'
 import { STATE_SCHEMAS } from './state-schemas.ts'
 import { folderStatus, status } from './status-schema.ts'
@@ -146,6 +148,8 @@ export const SCHEMAS = {
   'control-info': info,
   'status-live': liveStatus,
   'replicate-event': event,
+  'run-event': runEvent,
+  health,
   ...STATE_SCHEMAS,
   error: failure,
 } as const

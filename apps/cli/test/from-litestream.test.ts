@@ -258,12 +258,24 @@ test('what is not heeded is told with its key and a reason', () => {
   }
 })
 
+test('the application is split into words as Litestream does it, and left to sqlstream run', () => {
+  const { config, problems, warnings } = map({ exec: `app -c "a b" 'c $D' e\\ f`, dbs: [app] })
+  expect([problems, warnings]).toEqual([[], []])
+  expect(config.exec).toEqual(['app', '-c', 'a b', 'c $D', 'e f'])
+  expect(map({ exec: '', dbs: [app] }).config.exec).toBeUndefined()
+})
+
+test('restore-if-db-not-exists is what sqlstream run does, and the warning says so', () => {
+  const { warnings } = map({ dbs: [{ ...app, 'restore-if-db-not-exists': true }] })
+  expect(warnings[0]?.hint).toMatch(/sqlstream run does that/)
+})
+
 test.each<[string, unknown, (string | number)[], string]>([
   [
-    'an application to start',
-    { exec: 'app', dbs: [app] },
+    'an application that only a shell could start',
+    { exec: 'app | tee log', dbs: [app] },
     ['exec'],
-    'cannot be done: sqlstream starts no application',
+    'makes no sense: no shell reads this command, and | is for one',
   ],
   ['no path', { dbs: [{ replica: { path: '/b' } }] }, ['dbs', 0], 'has no path'],
   [

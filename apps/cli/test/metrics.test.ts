@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from '../src/exit-codes.ts'
+import { SCHEMAS } from '../src/schema.ts'
 import { ask, ControlScene } from './support/control-scene.ts'
 import { Gate } from './support/gated-driver.ts'
 import { type ParsedFamily, parseExposition } from './support/parse-exposition.ts'
@@ -146,6 +147,10 @@ describe('metrics', () => {
     await scene.json('stop', 'data/stopped.db')
     await scene.json('lease', 'steal', 'backup/fenced.db')
     while ((await scene.run('sync', 'data/fenced.db')).status === 0) scene.database('data/fenced.db', 1)
+    expect(JSON.parse((await ask({ port }, 'GET', '/healthz')).text)).toMatchObject({
+      status: 'fenced',
+      databases: 4,
+    })
     const figures = await Figures.of({ port })
     const lag = (name: string): number | undefined =>
       figures.at(`sqlstream_database_lag_seconds{database="${scene.folder.join('data', `${name}.db`)}"}`)
@@ -200,5 +205,44 @@ describe('metrics', () => {
     expect(taken.status).toBe(EXIT.conflict)
     writeFile(scene.folder, 'sqlstream.yml', text.replace('listen: 0', 'listen: ":9090"'))
     expect((await scene.run('config', 'check')).stdout).toMatch(/:1: metrics makes no sense: not an address/)
+  })
+
+  test('/healthz is 200 while every database is replicated, and says what it is when not', async () => {
+    const app = scene.database('app.db')
+    const gate = new Gate(scene.folder)
+    const health = async (port: number, query = ''): Promise<[number, Record<string, unknown>]> => {
+      const { status, text, type } = await ask({ port }, 'GET', `/healthz${query}`)
+      expect(type).toBe('application/json')
+      return [status, SCHEMAS.health.parse(JSON.parse(text))]
+    }
+    const cli = await scene.replicate('app.db', gate.url('backup'), '--metrics', '0', '--socket', 's.sock')
+    const port = await portOf(cli)
+    await scene.json('sync', 'app.db', '--socket', 's.sock')
+    await expect.poll(() => health(port)).toEqual([200, { status: 'ok', databases: 1, lagSeconds: 0 }])
+    expect((await ask({ port }, 'HEAD', '/healthz')).status).toBe(200)
+    expect((await ask({ port }, 'GET', '/healthz?maxLag=soon')).status).toBe(400)
+    expect((await ask({ port }, 'POST', '/healthz')).status).toBe(404)
+
+    gate.close()
+    app.commit()
+    await cli.line(/"type":"failed","operation":"upload"/)
+    // Five minutes are not over, a millisecond is.
+    expect(await health(port)).toMatchObject([200, { status: 'ok' }])
+    await expect.poll(() => health(port, '?maxLag=1ms')).toMatchObject([503, { status: 'lagging' }])
+    gate.open()
+    await scene.json('sync', 'app.db', '--socket', 's.sock')
+    await scene.json('stop', 'app.db', '--socket', 's.sock')
+    expect(await health(port)).toMatchObject([503, { status: 'stopped' }])
+  })
+
+  test('/healthz is 503 while a database waits for its lease', async () => {
+    scene.database('app.db')
+    scene.database('other.db')
+    await scene.replicate('app.db', 'backup')
+    const words = ['replicate', 'other.db', 'backup', '--wait', '--metrics', '0', '--json']
+    const cli = scene.start(...words)
+    await cli.line(/"type":"lease","state":"waiting"/)
+    const { status, text } = await ask({ port: await portOf(cli) }, 'GET', '/healthz')
+    expect([status, JSON.parse(text)]).toMatchObject([503, { status: 'opening', databases: 1 }])
   })
 })

@@ -26,6 +26,19 @@ describe('a right file', () => {
     })
   })
 
+  test.each<[string, string[]]>([
+    ['[node, server.js, --port, 80]', ['node', 'server.js', '--port', '80']],
+    ['node "my server.js"', ['node', 'my server.js']],
+    ['["a; b"]', ['a; b']],
+  ])('with the application of sqlstream run as %s', (exec, words) => {
+    expect(parse(`exec: ${exec}\n${ONE}`).config?.exec).toEqual(words)
+  })
+
+  test.each(['[]', '""', '[""]', 'a | b', '{ a: b }', "a 'b"])('but not with one as %s', (exec) => {
+    const { problems } = parse(`exec: ${exec}\n${ONE}`)
+    expect(problems).toMatchObject([{ line: 1, key: 'exec' }])
+  })
+
   test('with every key', () => {
     const { config, problems } = parse(`
 drivers: [sqlstream-driver-foo, ./own/driver.mjs]

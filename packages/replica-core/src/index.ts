@@ -21,6 +21,7 @@ export type {
 } from './fleet/fleet-events.ts'
 export type { FleetFolder, FleetOptions } from './fleet/fleet-options.ts'
 export type { FleetReport } from './fleet/fleet-report.ts'
+export { type DatabaseKind, databaseKind } from './fleet/header-check.ts'
 export { pathMatcher } from './fleet/match-path.ts'
 export type { Member } from './fleet/member.ts'
 export type { MemberStatus } from './fleet/member-status.ts'

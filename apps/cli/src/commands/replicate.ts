@@ -1,26 +1,14 @@
-import { join, resolve } from 'node:path'
 import { Args, Flags } from '@oclif/core'
-import { redactText } from '@sqlstream/storage'
 import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
-import type { MetricsConfig } from '../config/config.ts'
-import { Roster } from '../control/roster.ts'
-import { ControlServer } from '../control/server.ts'
-import { ownRuntimeFolder } from '../control/socket.ts'
-import { parseDuration } from '../duration.ts'
-import { describeFailure } from '../failure.ts'
+import type { Roster } from '../control/roster.ts'
 import { folderFlags, selectionOf } from '../folder-flags.ts'
-import type { WatchedFolder } from '../folder-replication.ts'
-import { folderFromWords, foldersFromConfig } from '../folders.ts'
-import { budgetsOf, type Limits, limitFlags, limitsOf, overBudgetJSON, overBudgetLine } from '../limits.ts'
-import { MetricsEndpoint, parseListenAddress } from '../metrics/endpoint.ts'
-import type { HoldSummary } from '../metrics/hold-times.ts'
-import { Metrics } from '../metrics/metrics.ts'
-import { configWarningJSON } from '../output/events.ts'
-import { type PairOptions, pairsFromConfig, pairsFromWords } from '../pairs.ts'
-import type { Pair } from '../replication.ts'
-import type { EventJSON } from '../schema.ts'
-import { verificationOf } from '../verification-flags.ts'
+import { folderFromWords } from '../folders.ts'
+import { EventLines } from '../output/event-lines.ts'
+import { type PairOptions, pairsFromWords } from '../pairs.ts'
+import { ReplicatingProcess } from '../replicating-process.ts'
+import { pairOptionsOf, replicationFlags } from '../replication-flags.ts'
+import { type Work, workFromConfig } from '../replication-work.ts'
 
 export default class Replicate extends BaseCommand {
   static override enableJsonFlag = false
@@ -60,202 +48,74 @@ export default class Replicate extends BaseCommand {
     }),
   }
   static override flags = {
-    'sync-interval': Flags.string({
-      description: 'longest time between a commit and its capture, default 1s',
-    }),
+    ...replicationFlags,
     once: Flags.boolean({
       default: false,
       description: 'end when everything committed so far is in the replica',
     }),
-    'on-behind': Flags.option({ options: ['refuse', 'snapshot'] as const })({
-      description:
-        'when the replica is ahead of this database: refuse (default), or start anew from a snapshot',
-    }),
-    'on-diverged': Flags.option({ options: ['refuse', 'snapshot'] as const })({
-      description:
-        'when the replica holds another history and this database was never replicated from here: refuse (default), or make its state the newest',
-    }),
-    wait: Flags.boolean({
-      default: false,
-      description:
-        'while another writer holds the replica, wait for its end; otherwise only for as long as it shows no life',
-    }),
-    'lease-ttl': Flags.string({
-      description: 'how long a writer that shows no life keeps others out, default 30s',
-    }),
-    'sole-writer': Flags.boolean({
-      default: false,
-      description: 'take no lease: you answer for it that nobody else writes there',
-    }),
-    'no-compaction': Flags.boolean({
-      default: false,
-      description: 'merge nothing here: something else runs sqlstream compact',
-    }),
-    'no-retention': Flags.boolean({
-      default: false,
-      description: 'remove nothing here: something else runs sqlstream retention, or nothing ever goes',
-    }),
-    'verify-every': Flags.string({
-      description:
-        'time between two proofs that the newest state can be restored, each of which reads it all, for example 24h; default: those of the configuration file, else none',
-      dependsOn: ['verify-budget'],
-    }),
-    'verify-budget': Flags.string({
-      description: 'most bytes that are read for that in 24 hours and for one database, for example 10GB',
-      dependsOn: ['verify-every'],
-    }),
     ...folderFlags,
-    ...limitFlags,
     'state-dir': Flags.string({
       exclusive: ['watch'],
       description: 'folder for local state, default .<database>-sqlstream beside the database',
     }),
-    socket: Flags.string({
-      env: 'SQLSTREAM_SOCKET',
-      description:
-        'where commands are taken while it runs; default: "socket" of the configuration file, else one for each process of this user',
-    }),
-    'no-socket': Flags.boolean({ default: false, description: 'take no commands while it runs' }),
-    metrics: Flags.string({
-      description: 'offer figures to Prometheus at this port of this machine, or at this address and port',
-    }),
-    'metrics-per-database': Flags.boolean({
-      default: false,
-      description: 'a number for each database too, of which there may be many',
-    }),
     json: Flags.boolean({ default: false, description: 'one JSON object per event on standard output' }),
   }
-  #json = false
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Replicate)
-    this.#json = flags.json
-    const options: PairOptions = {
-      ...(flags['sync-interval'] === undefined
-        ? {}
-        : { syncIntervalMs: parseDuration(flags['sync-interval']) }),
-      ...(flags['on-behind'] === undefined ? {} : { onBehind: flags['on-behind'] }),
-      ...(flags['on-diverged'] === undefined ? {} : { onDiverged: flags['on-diverged'] }),
-      ...(flags['state-dir'] === undefined ? {} : { stateDir: flags['state-dir'] }),
-      maintenance: {
-        ...(flags['no-compaction'] ? { compaction: 'never' } : {}),
-        ...(flags['no-retention'] ? { retention: 'never' } : {}),
-        ...verificationOf(flags['verify-every'], flags['verify-budget']),
-      },
-      lease: {
-        ...(flags.wait ? { wait: 'forever' } : {}),
-        ...(flags['lease-ttl'] === undefined ? {} : { ttlMs: parseDuration(flags['lease-ttl']) }),
-        ...(flags['sole-writer'] ? { soleWriter: true } : {}),
-      },
-    }
+    const { drivers, signal } = this
+    const lines = new EventLines(flags.json, process.stdout)
+    const options = pairOptionsOf(flags)
     const words = args.pairs ?? []
+    const selection = selectionOf(flags)
     const work: Work =
       flags.watch === undefined
-        ? await this.#work(words, options)
+        ? await this.#work(words, options, lines)
         : {
             pairs: [],
-            folders: [
-              await folderFromWords(flags.watch, words, this.drivers, { ...options, ...selectionOf(flags) }),
-            ],
+            folders: [await folderFromWords(flags.watch, words, drivers, { ...options, ...selection })],
           }
-    const figures = flags.metrics === undefined ? work.metrics : { listen: flags.metrics }
-    const perDatabase = flags['metrics-per-database'] || (work.metrics?.perDatabase ?? false)
-    const metrics = new Metrics({ version: this.config.version, perDatabase })
-    const limits = limitsOf(flags, work.limits)
-    const runOptions = {
-      budgets: budgetsOf(limits, (estimate) => {
-        if (this.#json) this.#line(overBudgetJSON(estimate, limits))
-        else this.log(overBudgetLine(estimate, limits))
-      }),
-      drivers: this.drivers,
-      signal: this.signal,
-      json: this.#json,
-      say: (line: string) => this.log(line),
-      tell: (event: EventJSON) => this.#line(event),
-      activity: metrics.activity,
-    }
-    const { stateDir: _stateDir, ...defaults } = options
-    const roster = new Roster(runOptions, defaults)
-    const text = (): string => metrics.text(roster.rows())
-    await using _control = await this.#control(
-      { text, writeLocks: () => metrics.activity.writeLocks },
-      roster,
-      flags.socket ?? work.socket,
+    await using replicating = await ReplicatingProcess.open({
+      work,
       flags,
-    )
-    await using _metrics = figures && (await this.#endpoint(text, figures.listen))
+      lines,
+      signal,
+      defaults: options,
+      // Those of the file, where one was read.
+      drivers: this.drivers,
+      version: this.config.version,
+      isBrief: flags.once,
+    })
+    const { roster } = replicating
     try {
       await roster.start(work.pairs, work.folders)
+      replicating.phase = 'running'
       const done = flags.once ? this.#durable(roster) : roster.fenced
-      await Promise.race([aborted(this.signal), done])
+      await Promise.race([aborted(signal), done])
     } finally {
+      replicating.phase = 'stopping'
       await roster.close()
     }
   }
 
-  /** The socket comes first: two processes that were given one path must not both begin. */
-  async #control(
-    { text, writeLocks }: { readonly text: () => string; readonly writeLocks: () => HoldSummary },
-    roster: Roster,
-    named: string | undefined,
-    { once, 'no-socket': off }: { readonly once: boolean; readonly 'no-socket': boolean },
-  ): Promise<ControlServer | undefined> {
-    // One that is about to end is not asked anything, unless somebody said where.
-    if (off || named === 'never' || (once && named === undefined)) return undefined
-    const context = { roster, version: this.config.version, metrics: text, writeLocks }
-    if (named !== undefined) return await ControlServer.open(context, resolve(named))
-    try {
-      return await ControlServer.open(context, join(await ownRuntimeFolder(), `${process.pid}.sock`))
-    } catch (error) {
-      // Nobody asked for it, and a backup without is better than none.
-      const { message, code } = describeFailure(error)
-      const why = `no commands will be taken while this runs: ${message}`
-      if (this.#json)
-        this.#line({ time: new Date().toISOString(), type: 'control-warning', code, message: why })
-      else this.log(`warning: ${why} (${code})`)
-      return undefined
-    }
-  }
-
-  async #endpoint(text: () => string, listen: string): Promise<MetricsEndpoint> {
-    const endpoint = await MetricsEndpoint.open(text, parseListenAddress(listen))
-    const { url } = endpoint
-    if (this.#json) this.#line({ time: new Date().toISOString(), type: 'metrics', url })
-    else this.log(`metrics at ${url}`)
-    return endpoint
-  }
-
-  async #work(words: readonly string[], options: PairOptions): Promise<Work> {
-    if (words.length > 0) return { pairs: await pairsFromWords(words, this.drivers, options), folders: [] }
-    const { noteText, readConfigFile, usableConfig } = await import('../config/read-config.ts')
-    const result = await readConfigFile(this.configFile)
-    if (result === undefined) {
-      throw new CLIError(
-        'usage',
-        'nothing to replicate: no database and URL, and no configuration file',
-        'sqlstream replicate <db> <url>, or write a sqlstream.yml',
-      )
-    }
-    const config = usableConfig(result)
-    this.useDriversOf(result)
-    for (const warning of result.warnings) {
-      const { file } = result
-      if (this.#json) this.#line(configWarningJSON(file, new Date(), warning))
-      else
-        this.log(
-          `warning: ${noteText(file, warning)}${warning.hint === undefined ? '' : `; ${warning.hint}`}`,
-        )
-    }
-    const pairs = await pairsFromConfig(config, this.drivers, options)
-    const { stateDir: _, ...rest } = options
-    const { socket, metrics, limits } = config
-    return {
-      pairs,
-      folders: await foldersFromConfig(config, this.drivers, rest),
-      ...(socket !== undefined && { socket }),
-      ...(metrics !== undefined && { metrics }),
-      ...(limits !== undefined && { limits }),
-    }
+  async #work(words: readonly string[], options: PairOptions, lines: EventLines): Promise<Work> {
+    if (words.length > 0)
+      return {
+        pairs: await pairsFromWords(words, this.drivers, options),
+        folders: [],
+      }
+    const work = await workFromConfig(options, {
+      file: this.configFile,
+      usage: 'sqlstream replicate <db> <url>',
+      lines,
+      useDrivers: (result) => this.useDriversOf(result),
+    })
+    if (work.exec === undefined) return work
+    throw new CLIError(
+      'bad-config',
+      'the configuration names an application ("exec"), and replicate starts none',
+      'sqlstream run starts it, once everything is restored and replicated; or take the key out',
+    )
   }
 
   async #durable(roster: Roster): Promise<void> {
@@ -266,20 +126,6 @@ export default class Replicate extends BaseCommand {
       if (!this.signal.aborted) throw error
     }
   }
-
-  /** One write per line: a reader of a pipe never sees half of one. */
-  #line(event: unknown): void {
-    process.stdout.write(`${redactText(JSON.stringify(event))}\n`)
-  }
-}
-
-/** What is to be replicated. */
-interface Work {
-  readonly pairs: readonly Pair[]
-  readonly folders: readonly WatchedFolder[]
-  readonly socket?: string
-  readonly metrics?: MetricsConfig
-  readonly limits?: Limits
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

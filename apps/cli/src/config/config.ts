@@ -50,6 +50,8 @@ export interface Config {
   readonly metrics?: MetricsConfig
   /** What all databases may take together. */
   readonly limits?: Limits
+  /** The application that `sqlstream run` starts: a program and its arguments. */
+  readonly exec?: readonly string[]
 }
 
 /** How a running process tells its figures. */

@@ -126,6 +126,14 @@ export const configFile = z.strictObject(
       .describe('where figures are offered to Prometheus while it runs; default: nowhere')
       .optional(),
     limits: limits.optional(),
+    exec: z
+      .union([text('a command'), z.array(scalar).min(1, 'expected a program and its arguments')], {
+        error: 'expected a command, or a list of a program and its arguments',
+      })
+      .describe(
+        'the application that sqlstream run starts: a list of a program and its arguments, or both as one text, which is split into words, without a shell',
+      )
+      .optional(),
     ...maintenanceSettings,
     databases: z
       .array(database, { error: 'expected a list of databases' })

@@ -18,6 +18,7 @@ import {
 } from './config.ts'
 import type { ConfigFile } from './file-schema.ts'
 import { maintenanceOf } from './maintenance.ts'
+import { splitWords } from './split-words.ts'
 
 type DatabaseEntry = NonNullable<ConfigFile['databases']>[number]
 type FolderEntry = NonNullable<ConfigFile['folders']>[number]
@@ -87,6 +88,8 @@ export function fromFile(
     const { listen } = metricsOf(file.metrics)
     problems.push(...problemOf(() => parseListenAddress(listen), ['metrics']))
   }
+  const exec = file.exec === undefined ? undefined : execOf(file.exec)
+  problems.push(...(exec?.problems ?? []))
   const socket =
     file.socket === undefined || file.socket === 'never' ? file.socket : resolve(folder, file.socket)
   const config = {
@@ -96,8 +99,22 @@ export function fromFile(
     ...(socket !== undefined && { socket }),
     ...(file.metrics !== undefined && { metrics: metricsOf(file.metrics) }),
     ...(file.limits !== undefined && { limits: limitsFrom(file.limits) }),
+    ...(exec?.words && { exec: exec.words }),
   }
   return { config, problems: withoutRepeats(problems) }
+}
+
+/** The words of a command that is one text, or a list of them already. */
+export function execOf(value: string | readonly (string | number | boolean)[]): {
+  readonly words?: readonly string[]
+  readonly problems: readonly ConfigProblem[]
+} {
+  let words: readonly string[] = []
+  const problems = problemOf(() => {
+    words = typeof value === 'string' ? splitWords(value) : value.map(String)
+    if ((words[0] ?? '') === '') throw new CLIError('usage', 'it names no program')
+  }, ['exec'])
+  return problems.length > 0 ? { problems } : { words, problems }
 }
 
 function limitsFrom({

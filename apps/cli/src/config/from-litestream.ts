@@ -8,7 +8,7 @@ import {
   type FolderConfig,
   withoutRepeats,
 } from './config.ts'
-import { problemOf } from './from-file.ts'
+import { execOf, problemOf } from './from-file.ts'
 import { parseGoDuration } from './go-duration.ts'
 import { litestreamFolder } from './litestream-folder.ts'
 import { enabledOf, litestreamMaintenance } from './litestream-maintenance.ts'
@@ -60,7 +60,7 @@ const UNHEEDED: Readonly<Record<string, string>> = {
   'busy-timeout': CHECKPOINTS,
   'max-sync-wal-bytes': TIMING,
   'max-sync-ltx-files': TIMING,
-  'restore-if-db-not-exists': 'run sqlstream restore before',
+  'restore-if-db-not-exists': 'sqlstream run does that, for every database; or run sqlstream restore before',
   'auto-recover': 'after any doubt sqlstream compares all pages and goes on',
   'concurrent-writes': TIMING,
   'max-reconnects': TIMING,
@@ -104,10 +104,8 @@ export function fromLitestream(file: LitestreamFile, places: LitestreamPlaces): 
   }
 
   readOver(top, [])
-  if (top.exec !== undefined && top.exec !== '') {
-    const hint = 'start the application yourself, and take the key out'
-    problems.push({ path: ['exec'], message: 'cannot be done: sqlstream starts no application', hint })
-  }
+  const exec = top.exec === undefined || top.exec === '' ? undefined : execOf(String(top.exec))
+  problems.push(...(exec?.problems ?? []))
   const defaults = Object.fromEntries(Object.entries(top).filter(([key]) => !NOT_HANDED_ON.has(key)))
 
   const folders: FolderConfig[] = []
@@ -172,7 +170,7 @@ export function fromLitestream(file: LitestreamFile, places: LitestreamPlaces): 
     }
   })
   return {
-    config: { drivers: [], databases, folders },
+    config: { drivers: [], databases, folders, ...(exec?.words && { exec: exec.words }) },
     problems: withoutRepeats(problems),
     warnings: withoutRepeats(warnings),
   }

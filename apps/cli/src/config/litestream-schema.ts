@@ -107,7 +107,7 @@ export const litestreamFile = z.strictObject(
     ...replicaSettings,
     addr: any.optional(),
     'mcp-addr': any.optional(),
-    exec: any.optional(),
+    exec: text.optional(),
     socket: any.optional(),
     levels: z
       .array(z.looseObject({ interval: scalar.optional() }, mapping), { error: 'expected a list of levels' })

@@ -21,11 +21,18 @@ export class Roster {
   readonly #pairs = new Map<string, PairRun>()
   readonly #folders: FolderRun[] = []
   readonly #fenced = Promise.withResolvers<void>()
+  readonly #onAnyFenced: (error: Error) => void
   #closing: Promise<void> | undefined
 
-  constructor(options: RunOptions, defaults: PairOptions) {
+  /** @param onAnyFenced called when one of the databases that were named is fenced, with why */
+  constructor(
+    options: RunOptions,
+    defaults: PairOptions,
+    onAnyFenced: (error: Error) => void = () => undefined,
+  ) {
     this.#o = options
     this.#defaults = defaults
+    this.#onAnyFenced = onAnyFenced
   }
 
   /** Resolves when every database was fenced, so that nothing is left to do; in a folder there always may be. */
@@ -41,6 +48,44 @@ export class Roster {
       await run.start()
     }
     for (const folder of folders) this.#folders.push(await FolderRun.start(folder, this.#o))
+  }
+
+  /** Starts one; when it cannot start, it is no part of this. @throws what keeps it from being started */
+  async begin(pair: Pair, signal?: AbortSignal): Promise<void> {
+    const key = realPath(pair.database)
+    // Behind an await another request may have been quicker.
+    if (this.#pairs.has(key)) throw new CLIError('already-registered', `${pair.database} is being registered`)
+    const run = this.#newRun(pair)
+    this.#pairs.set(key, run)
+    try {
+      await run.start(signal)
+    } catch (error) {
+      this.#pairs.delete(key)
+      throw error
+    }
+  }
+
+  /** Takes in one that is not there yet, to be started by whoever sees it come. */
+  expect(pair: Pair): PairRun {
+    const run = this.#newRun(pair)
+    run.expect()
+    this.#pairs.set(realPath(pair.database), run)
+    return run
+  }
+
+  /**
+   * Everything that is committed goes into the replicas, for as long as the signal lets it; then all are let go, and nothing can be
+   * changed any more. Returns, for each database of which not everything is there, why.
+   */
+  async drain(signal: AbortSignal): Promise<ReadonlyMap<string, Error>> {
+    const left = new Map<string, Error>()
+    const drained = [...this.#pairs.values()].map(async (run) => {
+      const failure = await run.drain(signal)
+      if (failure !== undefined) left.set(run.pair.database, failure)
+    })
+    this.#closing ??= Promise.all(drained).then(() => undefined)
+    await this.#closing
+    return left
   }
 
   /** Resolves when everything that was committed before is in the replicas. */
@@ -116,17 +161,8 @@ export class Roster {
       )
     }
     await this.#assertPlaceIsFree(pair)
-    const run = this.#newRun(pair)
-    // Behind an await another request may have been quicker.
-    if (this.#pairs.has(key)) throw new CLIError('already-registered', `${path} is being registered`)
-    this.#pairs.set(key, run)
-    try {
-      await run.start(signal)
-    } catch (error) {
-      this.#pairs.delete(key)
-      throw error
-    }
-    return changeJSON(run.row, 'registered')
+    await this.begin(pair, signal)
+    return changeJSON(this.database(path).row, 'registered')
   }
 
   /** Stops it and forgets it. @throws CLIError `unknown-database`, `member-of-folder` */
@@ -160,10 +196,14 @@ export class Roster {
   }
 
   #newRun(pair: Pair): PairRun {
-    return new PairRun(pair, this.#o, () => this.#onFenced())
+    const run: PairRun = new PairRun(pair, this.#o, () => this.#onFenced(run))
+    return run
   }
 
-  #onFenced(): void {
+  #onFenced(run: PairRun): void {
+    const { state, lastError } = run.row
+    // While it is being opened, it is said once more when it is open.
+    if (state === 'fenced' && lastError !== undefined) this.#onAnyFenced(lastError)
     const runs = [...this.#pairs.values()]
     if (this.#folders.length === 0 && runs.every((run) => run.row.state === 'fenced')) this.#fenced.resolve()
   }

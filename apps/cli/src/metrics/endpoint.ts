@@ -2,7 +2,9 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { CLIError } from '../cli-error.ts'
+import { parseDuration } from '../duration.ts'
 import { EXPOSITION_TYPE } from './exposition.ts'
+import type { HealthJSON } from './health-schema.ts'
 
 /** Where metrics are offered. */
 export interface ListenAddress {
@@ -23,27 +25,37 @@ export function parseListenAddress(text: string): ListenAddress {
   return { host: bracketed ?? plain ?? '127.0.0.1', port: Number(port) }
 }
 
-/** Offers metrics over HTTP, to be read by Prometheus and its like. */
+/** What is answered over HTTP. */
+export interface EndpointAnswers {
+  /** In the text format of Prometheus. */
+  readonly metrics: () => string
+  /** @param maxLagMs how old a commit that a replica lacks may be; default: {@link DEFAULT_MAX_LAG_MS} */
+  readonly health: (maxLagMs: number | undefined) => HealthJSON
+}
+
+interface Reply {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+}
+
+/** Offers metrics over HTTP, to be read by Prometheus and its like, and says whether all is well. */
 export class MetricsEndpoint implements AsyncDisposable {
   readonly #server: Server
 
-  private constructor(text: () => string) {
+  private constructor(answers: EndpointAnswers) {
     this.#server = createServer((request, response) => {
       request.resume()
-      const path = request.url?.split('?')[0]
-      const found = path === '/metrics' && (request.method === 'GET' || request.method === 'HEAD')
-      const body = found ? text() : 'metrics are at /metrics\n'
-      response.writeHead(found ? 200 : 404, {
-        'content-type': found ? EXPOSITION_TYPE : 'text/plain; charset=utf-8',
-        'content-length': Buffer.byteLength(body),
-      })
+      const isRead = request.method === 'GET' || request.method === 'HEAD'
+      const { status, type, body } = (isRead && replyTo(request.url ?? '/', answers)) || NOTHING_HERE
+      response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) })
       response.end(request.method === 'HEAD' ? undefined : body)
     })
   }
 
   /** @throws CLIError `address-in-use`; the system's errors */
-  static async open(text: () => string, { host, port }: ListenAddress): Promise<MetricsEndpoint> {
-    const endpoint = new MetricsEndpoint(text)
+  static async open(answers: EndpointAnswers, { host, port }: ListenAddress): Promise<MetricsEndpoint> {
+    const endpoint = new MetricsEndpoint(answers)
     try {
       endpoint.#server.listen(port, host)
       await once(endpoint.#server, 'listening')
@@ -69,5 +81,23 @@ export class MetricsEndpoint implements AsyncDisposable {
     this.#server.close()
     this.#server.closeAllConnections()
     await closed
+  }
+}
+
+const TEXT = 'text/plain; charset=utf-8'
+const NOTHING_HERE: Reply = { status: 404, type: TEXT, body: 'metrics are at /metrics, health at /healthz\n' }
+
+function replyTo(target: string, { metrics, health }: EndpointAnswers): Reply | undefined {
+  const url = URL.parse(target, 'http://endpoint')
+  if (url?.pathname === '/metrics') return { status: 200, type: EXPOSITION_TYPE, body: metrics() }
+  if (url?.pathname !== '/healthz') return undefined
+  const wished = url.searchParams.get('maxLag')
+  try {
+    const answer = health(wished === null ? undefined : parseDuration(wished))
+    const status = answer.status === 'ok' ? 200 : 503
+    return { status, type: 'application/json', body: `${JSON.stringify(answer)}\n` }
+  } catch (error) {
+    if (!(error instanceof CLIError)) throw error
+    return { status: 400, type: TEXT, body: `${error.message}\n` }
   }
 }

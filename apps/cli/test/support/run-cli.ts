@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 /** The built command line. */
@@ -25,6 +26,8 @@ export interface CLIProcess {
   readonly result: Promise<CLIResult>
   /** Resolves when standard output has a line that matches; rejects when the process ends before. */
   line(pattern: RegExp): Promise<string>
+  /** The same of standard error. */
+  errorLine(pattern: RegExp): Promise<string>
 }
 
 /** Starts the built command line. */
@@ -56,20 +59,27 @@ export function startProgram(program: string, args: readonly string[], options: 
   return {
     child,
     result,
-    line: (pattern) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const found = stdout
-            .split('\n')
-            .slice(0, -1)
-            .find((line) => pattern.test(line))
-          if (found !== undefined) resolve(found)
-        }
-        child.stdout?.on('data', look)
-        child.once('close', () => reject(new Error(`no line ${pattern} before the end:\n${stdout}${stderr}`)))
-        look()
-      }),
+    line: (pattern) => lineOf(child, child.stdout, () => stdout, pattern),
+    errorLine: (pattern) => lineOf(child, child.stderr, () => stderr, pattern),
   }
+}
+
+function lineOf(
+  child: ChildProcess,
+  stream: Readable | null,
+  text: () => string,
+  pattern: RegExp,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const look = (): void => {
+      const lines = text().split('\n').slice(0, -1)
+      const found = lines.find((line) => pattern.test(line))
+      if (found !== undefined) resolve(found)
+    }
+    stream?.on('data', look)
+    child.once('close', () => reject(new Error(`no line ${pattern} before the end:\n${text()}`)))
+    look()
+  })
 }
 
 /** Runs the built command line to its end. */

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { DATABASE_HEADER_SIZE, decodeDatabaseHeader, isWALError } from '@sqlstream/wal'
 import { closeWhenDetached, isAttached } from '../sqlite/database-files.ts'
 import type { Candidate } from './scan-folder.ts'
@@ -27,7 +27,10 @@ export const ATTACHED_HERE: AttachedFiles = { isAttached, closeWhenDetached }
  *
  * Throws errors of the file system as they are; `ENOENT` when the file vanished.
  */
-export function checkHeader(candidate: Candidate, attached: AttachedFiles = ATTACHED_HERE): DatabaseKind {
+export function checkHeader(
+  candidate: Pick<Candidate, 'path' | 'dev' | 'ino' | 'size'>,
+  attached: AttachedFiles = ATTACHED_HERE,
+): DatabaseKind {
   if (attached.isAttached(candidate.dev, candidate.ino)) return 'wal'
   if (candidate.size === 0) return 'empty'
   // Non-blocking, because the name may lead to a pipe by now.
@@ -47,6 +50,17 @@ export function checkHeader(candidate: Candidate, attached: AttachedFiles = ATTA
   } finally {
     if (keep === undefined) closeSync(fd)
     else attached.closeWhenDetached(keep.dev, keep.ino, fd)
+  }
+}
+
+/** What lies at a path, of which nothing is known yet; `missing` where nothing does. Throws other errors of the file system as they are. */
+export function databaseKind(path: string): DatabaseKind | 'missing' {
+  try {
+    const { dev, ino, size } = statSync(path, { bigint: true })
+    return checkHeader({ path, dev, ino, size: Number(size) })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'missing'
+    throw error
   }
 }
 

@@ -36,6 +36,7 @@ export default class ConfigShow extends BaseCommand {
       ...(config.socket !== undefined && { socket: config.socket }),
       ...(config.metrics !== undefined && { metrics: config.metrics }),
       ...(config.limits !== undefined && { limits: config.limits }),
+      ...(config.exec !== undefined && { exec: [...config.exec] }),
       databases: config.databases.map(shownSettings),
       folders: config.folders.map(shownFolder),
     }
@@ -47,10 +48,17 @@ export default class ConfigShow extends BaseCommand {
         `  metrics: ${shown.metrics.listen}${shown.metrics.perDatabase ? ', for each database too' : ''}`,
       )
     for (const [name, value] of Object.entries(shown.limits ?? {})) this.log(`  limit: ${name} ${value}`)
+    if (shown.exec !== undefined)
+      this.log(`  application of sqlstream run: ${shown.exec.map(spelled).join(' ')}`)
     const lines = [...shown.databases.flatMap(linesOf), ...shown.folders.flatMap(folderLines)]
     for (const line of lines) this.log(`  ${line}`)
     return shown
   }
+}
+
+/** A word as it may be typed. */
+function spelled(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }
 
 type Shown = ConfigShowJSON['databases'][number]
