@@ -10,6 +10,8 @@ export interface LocalSide {
    * itself when it is the position, else from the first spooled file behind it.
    */
   readonly checksumAtHead?: Checksum | undefined
+  /** It may say less than the database has: then the database itself is asked before it counts as behind. */
+  readonly mayLag?: boolean | undefined
   /** Set by a restore: the head that the replica had then. */
   readonly restoredWhenHeadWas?: TXID | undefined
 }
@@ -41,11 +43,13 @@ export type BehindPolicy = 'refuse' | 'snapshot'
 export type StartPlan =
   /** Upload what is spooled after `head`, then prove the WAL or compare pages. */
   | { readonly kind: 'continue'; readonly head: TXID }
-  /** No local state: scan the database; its checksum decides between `continue` and a snapshot. */
+  /** No local state, or one in doubt: scan the database; its checksum decides between `continue` and a snapshot. */
   | {
       readonly kind: 'compare'
       readonly head: TXID
       readonly checksum: Checksum
+      /** Where the local state says that the database is: if it is not the head, it is behind. */
+      readonly behind?: TXID | undefined
       /** False: a snapshot is needed even if it is equal. */
       readonly mayContinue: boolean
       /** Of the snapshot. */
@@ -82,20 +86,29 @@ export function planStart(input: {
   const snapshot = (reason: SnapshotReason): StartPlan => ({ kind: 'snapshot', txid, reason })
   if (remote === undefined || remote.head === 0n)
     return snapshot(local === undefined ? 'first-start' : 'replica-empty')
+  const isFree = remote.lateBase === undefined
   if (local !== undefined && remote.head > local.txid) {
     if (local.restoredWhenHeadWas === remote.head) return snapshot('restored-to-older')
+    const { head, connected, postApplyChecksum: checksum } = remote
+    if (local.mayLag && connected && checksum !== undefined)
+      return { kind: 'compare', head, checksum, behind: local.txid, mayContinue: isFree, txid }
     if (input.onBehind === 'snapshot') return snapshot('behind')
-    return { kind: 'refuse', head: remote.head, local: local.txid }
+    return { kind: 'refuse', head, local: local.txid }
   }
   if (!remote.connected) return snapshot('replica-has-gap')
   if (remote.postApplyChecksum === undefined) return snapshot('replica-unproven')
-  const mayContinue = remote.lateBase === undefined
   if (local === undefined)
-    return { kind: 'compare', head: remote.head, checksum: remote.postApplyChecksum, mayContinue, txid }
+    return {
+      kind: 'compare',
+      head: remote.head,
+      checksum: remote.postApplyChecksum,
+      mayContinue: isFree,
+      txid,
+    }
   if (local.pageSize !== input.pageSize) return snapshot('page-size-changed')
   if (local.checksumAtHead === undefined) return snapshot('spool-does-not-connect')
   if (local.checksumAtHead !== remote.postApplyChecksum) return snapshot('histories-differ')
-  return mayContinue ? { kind: 'continue', head: remote.head } : snapshot('late-writer')
+  return isFree ? { kind: 'continue', head: remote.head } : snapshot('late-writer')
 }
 
 function max(a: bigint | undefined, b: bigint | undefined): bigint {

@@ -1,5 +1,5 @@
-import type { Pos } from '@sqlstream/ltx'
-import { type Catalog, createCatalog, type Lease } from '@sqlstream/replica'
+import { type Pos, type TXID, toTXID } from '@sqlstream/ltx'
+import { type Catalog, createCatalog, type Lease, ltxKey } from '@sqlstream/replica'
 import type { Attachment } from './attachment.ts'
 import { HeldLease } from './lease/held-lease.ts'
 import type { Maintenance } from './maintenance/maintenance.ts'
@@ -125,10 +125,23 @@ export async function resumeOrDecide(
   const decision: StartDecision = { kind: 'continue', head: pos.txid, pending: [] }
   if (resting !== undefined) return { decision, signature }
   const { known, boot } = recorded as RestRecord
-  if (!isOurs(recorded as RestRecord, context)) return decideStart(context)
+  if (!isOurs(recorded as RestRecord, context) || (await wentOn(pos.txid, context)))
+    return decideStart(context)
   const catalog = known?.catalog ?? createCatalog([])
   // A machine that has lost power may have lost the time of a change, but not the change.
   return { decision, catalog, known, ...(boot === bootId() && { signature }) }
+}
+
+/**
+ * Whether the last holder has captured more since the record. A lease that was used in the first third of its time only is of the same version as
+ * before, so one that nobody gave back may have been used: that record may be of an old volume.
+ */
+async function wentOn(txid: TXID, { lease, replica, signal }: StartContext): Promise<boolean> {
+  if ((lease as HeldLease).former?.state === 'released') return false
+  const startAfter = ltxKey(replica.layout, 0, { minTXID: toTXID(txid + 1n), maxTXID: toTXID(0) })
+  const prefix = startAfter.slice(0, startAfter.lastIndexOf('/') + 1)
+  for await (const _ of replica.store.list({ prefix, startAfter, signal })) return true
+  return false
 }
 
 /** Somebody else may have replicated it meanwhile, or restored it. */

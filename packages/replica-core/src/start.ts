@@ -102,19 +102,17 @@ async function decide(context: StartContext, sides: Sides): Promise<StartDecisio
   const plan = planStart({ pageSize: attachment.pageSize, local, remote, onBehind: context.onBehind })
   switch (plan.kind) {
     case 'refuse':
-      throw new PrimaryError(
-        'behind',
-        `the replica is at TXID ${plan.head}, this copy of the database at ${plan.local}`,
-        {
-          hint: 'An old copy was probably put back. Restore the newest state, or start with --on-behind snapshot to go on from this one; the replica keeps its history either way.',
-        },
-      )
+      throw behind(plan.head, plan.local)
     case 'snapshot':
       return { kind: 'snapshot', head: remote?.head || undefined, txid: plan.txid, reason: plan.reason }
     case 'compare': {
       const adopted = await attachment.capture.adopt(plan.head, plan.checksum, context.signal)
       if (adopted && plan.mayContinue) return { kind: 'adopted', head: plan.head, pending: [] }
       if (adopted) return { kind: 'snapshot', head: plan.head, txid: plan.txid, reason: 'late-writer' }
+      if (plan.behind !== undefined) {
+        if (context.onBehind === 'refuse') throw behind(plan.head, plan.behind)
+        return { kind: 'snapshot', head: plan.head, txid: plan.txid, reason: 'behind' }
+      }
       if (!sides.isKnown && context.onDiverged === 'refuse') throw diverged()
       return { kind: 'snapshot', head: plan.head, txid: plan.txid, reason: 'histories-differ' }
     }
@@ -124,6 +122,12 @@ async function decide(context: StartContext, sides: Sides): Promise<StartDecisio
       return { kind: 'continue', head: plan.head, pending: files.filter((file) => file.maxTXID > plan.head) }
     }
   }
+}
+
+function behind(head: TXID, local: TXID): PrimaryError {
+  return new PrimaryError('behind', `the replica is at TXID ${head}, this copy of the database at ${local}`, {
+    hint: 'An old copy was probably put back. Restore the newest state, or start with --on-behind snapshot to go on from this one; the replica keeps its history either way.',
+  })
 }
 
 function diverged(): PrimaryError {
@@ -187,6 +191,7 @@ async function localSide(
     postApplyChecksum: position.postApplyChecksum,
     pageSize: position.pageSize,
     checksumAtHead: proven ?? owing?.base.checksum,
+    mayLag: context.captureState.outdated,
     restoredWhenHeadWas: readRestored(context.folder)?.headTXID,
   }
   return { local, owing }

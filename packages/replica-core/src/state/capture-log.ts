@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { TXID } from '@sqlstream/ltx'
 import { Slots } from '@sqlstream/storage'
@@ -8,8 +9,9 @@ import type { FailpointHook } from '../failpoint.ts'
 import { acknowledgedRecord, captureRecord, seatRecord } from './log-record.ts'
 import type { LoggedState, LogSeat } from './log-seat.ts'
 import { LogSegment } from './log-segment.ts'
-import { readLog, segmentPath } from './read-log.ts'
+import { logIdPath, readLog, readLogId, segmentPath } from './read-log.ts'
 import { repairAll } from './repair.ts'
+import { replaceFile } from './replace-file.ts'
 import { newSeatName, removeSeat, type Seat, writeSeat, writeSeatLater } from './seat.ts'
 import { type LocalLock, type StateFolder, syncFolder, takeLocalLock } from './state-folder.ts'
 
@@ -44,6 +46,7 @@ interface Place {
  */
 export class CaptureLog {
   readonly folder: string
+  readonly #id: string
   readonly #lock: LocalLock
   readonly #segmentBytes: number
   readonly #failpoint: FailpointHook | undefined
@@ -62,8 +65,9 @@ export class CaptureLog {
   #retiring: Promise<void> = Promise.resolve()
   #retireError: unknown
 
-  private constructor(folder: string, lock: LocalLock, nextSegment: number, options: LogOptions) {
+  private constructor(folder: string, id: string, lock: LocalLock, nextSegment: number, options: LogOptions) {
     this.folder = folder
+    this.#id = id
     this.#lock = lock
     this.#nextSegment = nextSegment
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES
@@ -85,7 +89,7 @@ export class CaptureLog {
       const content = readLog(folder)
       const complete = await repairAll(folder, content, () => breathe())
       if (complete) for (const number of content.segments) LogSegment.remove(segmentPath(folder, number))
-      return new CaptureLog(folder, lock, (content.segments.at(-1) ?? 0) + 1, options)
+      return new CaptureLog(folder, idOf(folder), lock, (content.segments.at(-1) ?? 0) + 1, options)
     } catch (error) {
       lock.release()
       throw error
@@ -102,7 +106,7 @@ export class CaptureLog {
    * @throws the system's error, also of what the last seat of this database left to be flushed
    */
   join(folder: StateFolder, state: LoggedState): LogSeat {
-    const seat: Seat = { log: this.folder, name: newSeatName() }
+    const seat: Seat = { log: this.folder, name: newSeatName(), logId: this.#id }
     const place: Place = { seat, folder, state, appended: 0, flushed: 0 }
     return {
       sit: () => this.#sitLater(place),
@@ -275,4 +279,17 @@ export class CaptureLog {
       segment.remove()
     }
   }
+}
+
+/** Kept for as long as the folder is: durable before the first seat names it. */
+function idOf(folder: string): string {
+  const known = readLogId(folder)
+  if (known !== undefined) return known
+  const id = randomUUID()
+  try {
+    replaceFile(logIdPath(folder), (fd) => writeFileSync(fd, `${id}\n`))
+  } catch (error) {
+    throw wrapFileError(error, logIdPath(folder))
+  }
+  return id
 }

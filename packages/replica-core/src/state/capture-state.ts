@@ -15,7 +15,7 @@ import { Ledger } from './ledger.ts'
 import { readLedgerFile, writeLedgerFile } from './ledger-file.ts'
 import type { LogSeat } from './log-seat.ts'
 import type { Position, WALPosition } from './position.ts'
-import { repairFromSeat } from './repair.ts'
+import { type Repair, repairFromSeat } from './repair.ts'
 import { Spool, type SpoolFile } from './spool.ts'
 import type { StateFolder } from './state-folder.ts'
 
@@ -45,7 +45,7 @@ export class CaptureState {
   #position: Position | undefined
   #ledger = new Ledger()
   #rewriteFrom = 0
-  #isWhole: boolean
+  readonly #repair: Repair
   /** Records that are in the log and not in the journal. */
   #unwritten: Uint8Array[] = []
   /** The journal could not be synced: only a new ledger makes durable what it says. */
@@ -54,7 +54,7 @@ export class CaptureState {
   private constructor(folder: StateFolder, { log, failpoint }: CaptureStateOptions) {
     this.#folder = folder
     log?.settle(folder)
-    this.#isWhole = repairFromSeat(folder, failpoint)
+    this.#repair = repairFromSeat(folder, failpoint)
     this.#failpoint = failpoint
     this.#journal = new Journal(folder.journal)
     try {
@@ -99,7 +99,12 @@ export class CaptureState {
    * replica is ahead of the position it was not that but damage: the position is not the last one.
    */
   get torn(): boolean {
-    return this.#journal.torn || !this.#isWhole
+    return this.#journal.torn || this.#repair === 'lost'
+  }
+
+  /** The log says that these files had more already: they were put back from an old copy, unless that was done with the log. */
+  get outdated(): boolean {
+    return this.#repair === 'outdated'
   }
 
   /**

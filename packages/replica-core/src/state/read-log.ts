@@ -7,6 +7,25 @@ import { seatKey } from './seat.ts'
 
 const SEGMENT = /^captures-(\d{1,15})$/
 
+/**
+ * The file that tells a log from another one in its place: as long as it is there, what the log does not know it was
+ * not to know any more.
+ */
+export function logIdPath(folder: string): string {
+  return join(folder, 'id')
+}
+
+/** Undefined for a log that was lost, or of an earlier version. */
+export function readLogId(folder: string): string | undefined {
+  try {
+    const id = readFileSync(logIdPath(folder), 'utf8').trim()
+    return id === '' ? undefined : id
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
 /** Where a segment of a log lies. */
 export function segmentPath(folder: string, number: number): string {
   return join(folder, `captures-${number}`)

@@ -4,29 +4,34 @@ import { isPrimaryError } from '../errors.ts'
 import type { FailpointHook } from '../failpoint.ts'
 import { Journal } from './journal.ts'
 import { readLedgerFile } from './ledger-file.ts'
-import { type LogContent, type LoggedDatabase, readLog } from './read-log.ts'
-import { readSeat, removeSeat, seatKey } from './seat.ts'
+import { type LogContent, type LoggedDatabase, readLog, readLogId } from './read-log.ts'
+import { readSeat, removeSeat, type Seat, seatKey, writeSeat } from './seat.ts'
 import { Spool } from './spool.ts'
 import { createStateFolder, StateFolder, takeLocalLock } from './state-folder.ts'
 
 /**
+ * What a repair has come to. `whole`: the files have everything. `lost`: the log was damaged, or is gone, so captures may be
+ * missing that were uploaded. `outdated`: nothing is missing in the log, but the files are older than what they have already been
+ * brought to, as those of an old volume.
+ */
+export type Repair = 'whole' | 'lost' | 'outdated'
+
+/**
  * Brings into the files of a database what only a log has of it: the level-0 files into the spool, then their records into
  * the journal (SPEC.md, L5). Done again it changes nothing. The caller holds the local lock.
- *
- * @returns false when the log was damaged or torn: then captures may be lost that were uploaded
  */
 export function repairState(
   folder: StateFolder,
   database: LoggedDatabase,
   failpoint?: FailpointHook,
-): boolean {
+): Repair {
   const file = readLedgerFile(folder.ledger)
   // Without a ledger nothing can follow it; the next start makes a new one.
-  if (file === undefined) return true
+  if (file === undefined) return 'whole'
   const journal = new Journal(folder.journal)
   try {
     const replayed = journal.replay(file.sequence, file.position, file.ledger)
-    if (replayed === undefined) return true
+    if (replayed === undefined) return 'whole'
     // The spool may be what was lost, and the log the only place that has these captures.
     if (!existsSync(folder.spool)) createStateFolder(folder)
     const spool = new Spool(folder.spool, failpoint)
@@ -39,7 +44,9 @@ export function repairState(
     }
     if (sequence > replayed.sequence) journal.syncNow()
     const last = database.captures.at(-1)
-    return !database.torn && (last === undefined || last.sequence <= sequence)
+    if (database.torn) return 'lost'
+    // The ones between were in a segment that was dropped: when the files had them.
+    return last === undefined || last.sequence <= sequence ? 'whole' : 'outdated'
   } finally {
     journal.close()
   }
@@ -58,18 +65,21 @@ function bringIn(spool: Spool, content: Uint8Array, acknowledged: bigint): void 
   }
 }
 
-/**
- * Repairs the state of a database whose last process kept a log somewhere, if it is there still. The caller holds the local lock.
- *
- * @returns false when the log is gone, or knows nothing of it: then captures may be lost that were uploaded
- */
-export function repairFromSeat(folder: StateFolder, failpoint?: FailpointHook): boolean {
+/** Repairs the state of a database whose last process kept a log somewhere, if it is there still. The caller holds the local lock. */
+export function repairFromSeat(folder: StateFolder, failpoint?: FailpointHook): Repair {
   const seat = readSeat(folder)
-  if (seat === undefined) return true
-  const database = readLog(seat.log).databases.get(seatKey(seat.name))
-  const whole = database !== undefined && repairState(folder, database, failpoint)
+  if (seat === undefined) return 'whole'
+  const repair = repairInSeat(folder, seat, failpoint)
   removeSeat(folder)
-  return whole
+  return repair
+}
+
+function repairInSeat(folder: StateFolder, { log, name, logId }: Seat, failpoint?: FailpointHook): Repair {
+  const database = readLog(log).databases.get(seatKey(name))
+  const repair = database && repairState(folder, database, failpoint)
+  if (repair === 'whole' || repair === 'lost') return repair
+  // The log forgets a seat when the files of its database have everything; one that it has lost is another matter.
+  return logId !== undefined && logId === readLogId(log) ? 'outdated' : 'lost'
 }
 
 /**
@@ -111,8 +121,10 @@ function repairLocked(folder: StateFolder, database: LoggedDatabase, log: string
   try {
     // It may have been repaired by another process just now, and gone on since.
     if (!isSeatedIn(folder, log, key)) return true
-    // One that stays will be found to be unknown to the log: that is how the next start hears of the damage.
-    if (repairState(folder, database)) removeSeat(folder)
+    const repair = repairState(folder, database)
+    // One that stays will be found to be unknown to the log: that is how the next start hears of it.
+    if (repair === 'whole') removeSeat(folder)
+    if (repair === 'lost') writeSeat(folder, { log, name: (readSeat(folder) as Seat).name, logId: undefined })
     return true
   } finally {
     lock.release()

@@ -10,6 +10,8 @@ export interface Seat {
   /** Absolute path of the folder of the log. */
   readonly log: string
   readonly name: SeatName
+  /** Of the log, as long as it has lost nothing; undefined where that is not known. */
+  readonly logId: string | undefined
 }
 
 /** A name that no other seat has. */
@@ -34,12 +36,13 @@ export function writeSeatLater(folder: StateFolder, seat: Seat): Promise<void> {
 }
 
 function contentOf(folder: StateFolder, seat: Seat): string {
-  return `${JSON.stringify({ log: relative(folder.path, seat.log), seat: seatKey(seat.name) })}\n`
+  const { log, name, logId } = seat
+  return `${JSON.stringify({ log: relative(folder.path, log), seat: seatKey(name), logId })}\n`
 }
 
 /** Undefined when nothing of the database is in a log. @throws the system's error */
 export function readSeat(folder: StateFolder): Seat | undefined {
-  let content: { log: string; seat: string }
+  let content: { log: string; seat: string; logId?: string }
   try {
     content = JSON.parse(readFileSync(folder.seat, 'utf8'))
   } catch (error) {
@@ -48,10 +51,11 @@ export function readSeat(folder: StateFolder): Seat | undefined {
     // Damaged: a log that knows nothing of it.
     content = { log: '.', seat: '' }
   }
-  const { log, seat } = content
+  const { log, seat, logId } = content
   return {
     log: resolve(folder.path, log),
     name: { high: Number.parseInt(seat.slice(0, 8), 16), low: Number.parseInt(seat.slice(8), 16) },
+    logId,
   }
 }
 

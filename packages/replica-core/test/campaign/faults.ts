@@ -320,6 +320,33 @@ const kinds: Record<string, { readonly weight: number; readonly burst?: true; re
       return BEHIND
     },
   },
+  'old files of one database': {
+    weight: 2,
+    run: async (history) => {
+      const { random } = history
+      const name = random.pick(history.names)
+      const old = history.folder.join('old')
+      const writers = history.writers.get(name) ?? []
+      // All of it as of one instant, as the image of a volume has it.
+      history.subject.kill('SIGSTOP')
+      for (const writer of writers) writer.pause()
+      history.copyFiles(name, old)
+      for (const writer of writers) writer.resume()
+      history.subject.kill('SIGCONT')
+      await sleep(random.below(1500))
+      if (random.chance(0.5)) await history.settle()
+      if (random.chance(0.5)) await history.subject.stopped()
+      else await history.subject.killed()
+      await history.killWriters(name)
+      await history.checkAll()
+      history.before.set(name, { durable: history.durable()[name] ?? 0, head: await headOf(history, name) })
+      history.putBack(name, old)
+      history.accept(name)
+      await history.startWriters(name)
+      history.start()
+      return ['behind']
+    },
+  },
   'Litestream attached': {
     weight: 1,
     run: async (history, { litestream }) => {

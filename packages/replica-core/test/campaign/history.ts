@@ -23,6 +23,7 @@ const PATIENCE_MS = Number(process.env['SQLSTREAM_PATIENCE_MS'] ?? 180_000)
 const MIX = { ...HOSTILE_MIX, largeRow: 0.002, bulk: 0.002 }
 /** Refusals that a person has to answer; others are retried. */
 const NEED_AN_ANSWER = new Set(['behind', 'diverged', 'wrong-database', 'fenced'])
+const FILES = ['', '-wal', '-shm']
 const MODES = ['primary', 'primary with a log', 'fleet'] as const
 
 /** Counts over all histories. */
@@ -243,6 +244,24 @@ export class History {
     db.close()
     for (const log of this.#logs(name)) writeFileSync(log, n > 0 ? `${n}\n` : '')
     writeFileSync(this.#durableLog, `${JSON.stringify({ ...this.durable(), [name]: 0 })}\n`)
+  }
+
+  /** What there is of a database: its file, what lies beside it, and its state. The log that it shares with others is not among it. */
+  copyFiles(name: string, to: string): void {
+    rmSync(to, { recursive: true, force: true })
+    mkdirSync(to)
+    for (const suffix of FILES)
+      if (existsSync(`${this.database(name)}${suffix}`))
+        cpSync(`${this.database(name)}${suffix}`, `${to}/db${suffix}`)
+    cpSync(this.stateOf(name), `${to}/state`, { recursive: true })
+  }
+
+  putBack(name: string, from: string): void {
+    for (const suffix of FILES) rmSync(`${this.database(name)}${suffix}`, { force: true })
+    rmSync(this.stateOf(name), { recursive: true, force: true })
+    for (const suffix of FILES)
+      if (existsSync(`${from}/db${suffix}`)) cpSync(`${from}/db${suffix}`, `${this.database(name)}${suffix}`)
+    cpSync(`${from}/state`, this.stateOf(name), { recursive: true })
   }
 
   /** Everything stops in order; the restored head must be the database, page by page, and the replica whole. */

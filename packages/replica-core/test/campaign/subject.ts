@@ -34,6 +34,12 @@ export class Subject extends SourceProcess<Refusal | Report | 'ready'> {
     await this.exited
   }
 
+  /** In order, or as it ended before. */
+  async stopped(): Promise<void> {
+    this.order('stop')
+    await this.exited
+  }
+
   order(order: Order | 'stop'): void {
     if (this.child.connected) this.child.send(order, () => undefined)
   }

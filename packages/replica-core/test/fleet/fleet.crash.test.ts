@@ -15,8 +15,7 @@ import {
 } from '@sqlstream/testkit'
 import { describe, expect, it } from 'vitest'
 import type { Failpoint } from '../../src/index.ts'
-import { SourceProcess } from '../support/source-process.ts'
-import type { FleetArguments } from './writing-fleet-main.ts'
+import { FleetProcess } from './fleet-process.ts'
 
 const SEED = Number(process.env['SQLSTREAM_SEED'] ?? Date.now() % 100_000)
 const KILLS = 8
@@ -36,17 +35,6 @@ const AT: readonly Failpoint[] = [
   'put:after-ack',
   'holder:between',
 ]
-
-class FleetProcess extends SourceProcess<{ snapshot?: string; of?: string }> {
-  constructor(options: FleetArguments) {
-    super(new URL('./writing-fleet-main.ts', import.meta.url), options)
-  }
-
-  /** Of which databases whole images were taken, and why. */
-  get snapshots(): string[] {
-    return this.messages.flatMap(({ snapshot, of }) => (snapshot ? [`${of}: ${snapshot}`] : []))
-  }
-}
 
 describe('the death of a fleet', () => {
   it.each([0, 1, 2].map((i) => SEED + i))(
@@ -117,7 +105,7 @@ describe('the death of a fleet', () => {
       await sleep(500)
       for (const writer of writers.values()) await writer.kill()
       await last.stop()
-      expect(readdirSync(folder.join('data', '.sqlstream-log')).sort()).toEqual(['lock', 'lock-owner'])
+      expect(readdirSync(folder.join('data', '.sqlstream-log')).sort()).toEqual(['id', 'lock', 'lock-owner'])
       for (const [name, writer] of writers) {
         await restoreAndCheck(name, writer.committed())
         await databaseImage(folder.join('data', name), folder.join('image.db'))

@@ -151,7 +151,7 @@ describe('a log of captures', () => {
     expect(readLog(log.folder).databases.size).toBe(20)
     for (const tenant of tenants) tenant.state.close()
     await log.close()
-    expect(readdirSync(log.folder).sort()).toEqual(['lock', 'lock-owner'])
+    expect(readdirSync(log.folder).sort()).toEqual(['id', 'lock', 'lock-owner'])
     for (const tenant of tenants) {
       const again = CaptureState.open(tenant.folder)
       expect(again.position).toEqual(tenant.steps[1]!.position)
@@ -414,42 +414,78 @@ describe('the death of its process', () => {
     return new Map(names.map((name) => [name, statSync(`${folder}/${name}`).size]))
   }
 
-  it('L3: a log that is damaged, or gone, is told from a whole one', async () => {
+  it('L3: a log that is damaged, or gone, is told from a whole one, and from one that has lost nothing (L6)', async () => {
     using folder = new TempFolder('log')
     const log = await CaptureLog.open(folder.join('log'))
     const tenant = new Tenant(folder.path, 'a.db', 3, log)
     for (let i = 0; i < 4; i++) tenant.capture()
     const segment = 'log/captures-1'
-    const open = (root: string): { torn: boolean; txid: TXID | undefined } => {
+    const open = (root: string): { torn: boolean; outdated: boolean; txid: TXID | undefined } => {
       const state = CaptureState.open(folderOf(root, 'a.db'))
       state.close()
-      return { torn: state.torn, txid: state.position?.txid }
+      return { torn: state.torn, outdated: state.outdated, txid: state.position?.txid }
     }
     const size = statSync(folder.join(segment)).size
-    for (const at of [70, size >> 1, size - 30]) {
+    for (const at of [20, 70, size >> 1, size - 30]) {
       for (const repairedBefore of [true, false]) {
         await afterDeath(folder, async (root) => {
           const bytes = readFileSync(`${root}/${segment}`)
           bytes[at]! ^= 4
           writeFileSync(`${root}/${segment}`, bytes)
           if (repairedBefore) await (await CaptureLog.open(`${root}/log`)).close()
-          const { torn, txid } = open(root)
-          expect(torn).toBe(true)
+          const { torn, outdated, txid } = open(root)
+          // A seat whose name is damaged is one that the log has forgotten.
+          expect({ torn, outdated }).toEqual({ torn: at !== 20, outdated: at === 20 })
           expect(txid).toBeLessThan(5n)
         })
       }
     }
     await afterDeath(folder, (root) => {
       rmSync(`${root}/log`, { recursive: true })
-      expect(open(root)).toEqual({ torn: true, txid: 1n })
+      expect(open(root)).toEqual({ torn: true, outdated: false, txid: 1n })
     })
     await afterDeath(folder, (root) => {
       appendFileSync(`${root}/${segment}`, 'rest of a record')
-      expect(open(root)).toEqual({ torn: true, txid: 5n })
+      expect(open(root)).toEqual({ torn: true, outdated: false, txid: 5n })
     })
-    await afterDeath(folder, (root) => expect(open(root)).toEqual({ torn: false, txid: 5n }))
+    await afterDeath(folder, (root) => expect(open(root)).toEqual({ torn: false, outdated: false, txid: 5n }))
     tenant.state.close()
     await log.close()
+  })
+
+  it('L6: files that were put back are known to be old, whatever the log still has of them', async () => {
+    using folder = new TempFolder('log')
+    using kept = new TempFolder('old')
+    const old = kept.join('state')
+    const log = await CaptureLog.open(folder.join('log'), { segmentBytes: 2000 })
+    const tenant = new Tenant(folder.path, 'a.db', 3, log)
+    const other = new Tenant(folder.path, 'b.db', 4, log)
+    tenant.capture()
+    cpSync(tenant.folder.path, old, { recursive: true })
+    const expectOutdated = (repairedBefore: boolean): Promise<void> =>
+      afterDeath(folder, async (root) => {
+        rmSync(folderOf(root, 'a.db').path, { recursive: true })
+        cpSync(old, folderOf(root, 'a.db').path, { recursive: true })
+        if (repairedBefore) await (await CaptureLog.open(`${root}/log`)).close()
+        const { torn, outdated, position } = CaptureState.open(folderOf(root, 'a.db'))
+        expect({ torn, outdated, txid: position?.txid }).toEqual({ torn: false, outdated: true, txid: 1n })
+      })
+    while (listSegments(log.folder)[0] === 1) {
+      for (const each of [tenant, other]) {
+        await each.state.room()
+        each.capture()
+        await each.state.synced()
+      }
+    }
+    // The log begins behind what these files have.
+    tenant.capture()
+    for (const before of [true, false]) await expectOutdated(before)
+    tenant.state.close()
+    for (const before of [true, false]) await expectOutdated(before)
+    other.state.close()
+    await log.close()
+    // And now it is empty.
+    for (const before of [true, false]) await expectOutdated(before)
   })
 
   it('L3: records of a former state are never replayed onto a new one', async () => {
