@@ -67,7 +67,7 @@ test('shows the instants that can be restored, which are those that restore give
   }
   expect((await list('--all')).points?.newest).toEqual(points?.newest)
   const { stdout } = await runCLI(['list', backup, '--points'])
-  expect(stdout).toMatch(/\nUP TO AN AGE OF +STATES +MOSTLY EVERY\n1h +4 +\d+ ms\n\S+Z {2}0{15}4\n/)
+  expect(stdout).toMatch(/\nUP TO AN AGE OF +STATES +MOSTLY EVERY\n1h +4 +[\d.]+ m?s\n\S+Z {2}0{15}4\n/)
 })
 
 test('where files do not connect it says so', async () => {
