@@ -30,7 +30,7 @@ export async function startLitestreamFleet(
   const began = performance.now()
   const replication = await cli.replicateConfigured(config)
   spawnSync('prlimit', ['--pid', String(replication.pid), '--nofile=1048576:1048576'])
-  const given = async (reason: string): Promise<{ reason: string }> => {
+  const givenUp = async (reason: string): Promise<{ reason: string }> => {
     await replication.kill()
     return { reason: `${count} databases, Litestream: ${reason}` }
   }
@@ -39,9 +39,9 @@ export async function startLitestreamFleet(
     if (existsSync(levelZero(replicas[arrived] as string))) arrived++
     else {
       if (performance.now() - began > PATIENCE_MS)
-        return await given(`${arrived} were in their replicas after ${PATIENCE_MS / 1000} s.`)
+        return await givenUp(`${arrived} were in their replicas after ${PATIENCE_MS / 1000} s.`)
       if (!existsSync(`/proc/${replication.pid}`))
-        return await given(`it ended. ${replication.output.slice(-300)}`)
+        return await givenUp(`it ended. ${replication.output.slice(-300)}`)
       await sleep(50)
     }
   }

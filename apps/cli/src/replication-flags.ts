@@ -1,8 +1,18 @@
-import { Flags, type Interfaces } from '@oclif/core'
+import { Args, Flags, type Interfaces } from '@oclif/core'
 import { parseDuration } from './duration.ts'
 import { limitFlags } from './limits.ts'
 import type { PairOptions } from './pairs.ts'
 import { verificationOf } from './verification-flags.ts'
+
+/** Arguments of every command that replicates until it is stopped. */
+export const replicationArgs = {
+  pairs: Args.string({
+    ignoreStdin: true,
+    multiple: true,
+    description:
+      'database path and replica URL, as often as you like; default: those of the configuration file',
+  }),
+}
 
 /** Flags of every command that replicates until it is stopped. */
 export const replicationFlags = {

@@ -7,7 +7,7 @@ import { foldersFromConfig } from './folders.ts'
 import type { Limits } from './limits.ts'
 import type { EventLines } from './output/event-lines.ts'
 import { configWarningJSON } from './output/events.ts'
-import { type PairOptions, pairsFromConfig } from './pairs.ts'
+import { type PairOptions, pairsFromConfig, pairsFromWords } from './pairs.ts'
 import type { Pair } from './replication.ts'
 
 /** What is to be replicated, and what a configuration says of the process that does it. */
@@ -21,22 +21,34 @@ export interface Work {
   readonly exec?: readonly string[]
 }
 
-/** How a configuration is read. */
+/** Where what is to be replicated is looked for. */
 export interface WorkOptions {
   /** The file of `--config` or of SQLSTREAM_CONFIG. */
   readonly file: string | undefined
   /** What to write instead of a file, for people who have neither. */
   readonly usage: string
   readonly lines: EventLines
+  /** For URLs that were written out. */
+  readonly drivers: Drivers
   /** Takes the drivers that the file names. */
   readonly useDrivers: (result: ConfigFileResult) => Drivers
 }
 
 /**
- * What a configuration file says, with the flags before it. Warnings are told.
+ * Pairs that were written out, else what a configuration file says.
  * @throws CLIError `usage`, `file-missing`, `bad-config`, and those of `Drivers.locate`
  */
-export async function workFromConfig(options: PairOptions, where: WorkOptions): Promise<Work> {
+export async function workOf(
+  words: readonly string[],
+  options: PairOptions,
+  where: WorkOptions,
+): Promise<Work> {
+  if (words.length === 0) return await workFromConfig(options, where)
+  return { pairs: await pairsFromWords(words, where.drivers, options), folders: [] }
+}
+
+/** With the flags before what the file says. Warnings are told. */
+async function workFromConfig(options: PairOptions, where: WorkOptions): Promise<Work> {
   const { noteText, readConfigFile, usableConfig } = await import('./config/read-config.ts')
   const { lines } = where
   const result = await readConfigFile(where.file)

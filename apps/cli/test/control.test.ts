@@ -13,7 +13,7 @@ import { EXIT } from '../src/exit-codes.ts'
 import { SCHEMAS } from '../src/schema.ts'
 import { type App, contents } from './support/app.ts'
 import { ask, ControlScene } from './support/control-scene.ts'
-import { Gate } from './support/gated-driver.ts'
+import { FaultyFolder } from './support/faulty-driver.ts'
 import { RUN, startProgram } from './support/run-cli.ts'
 import { writeFile } from './support/write-file.ts'
 
@@ -63,10 +63,10 @@ describe('sync', () => {
 
   test('says that it timed out while the store is gone, and succeeds when it is back', async () => {
     const app = scene.database('app.db')
-    const gate = new Gate(scene.folder)
-    await scene.replicate('app.db', gate.url('backup'))
+    const store = new FaultyFolder(scene.folder)
+    await scene.replicate('app.db', store.url('backup'))
     await scene.json('sync', 'app.db')
-    gate.close()
+    store.begin('refuse-files')
     app.commit()
     const late = await scene.run('sync', 'app.db', '--timeout', '300ms')
     expect(late.stderr).toMatch(/^error: not done within 300 ms \(timed-out\)\nhint: /)
@@ -74,7 +74,7 @@ describe('sync', () => {
     const status = SCHEMAS['status-live'].parse(await scene.json('status', '--live', 'app.db'))
     expect(status.list[0]).toMatchObject({ state: 'open', pendingFiles: 1 })
     expect(status.lagMs).toBeGreaterThanOrEqual(300)
-    gate.open()
+    store.end('refuse-files')
     await scene.json('sync', 'app.db', '--wait')
     await expectRestored('backup', app)
     expect(await scene.json('status', '--live', 'app.db')).toMatchObject({ lagMs: 0 })
@@ -94,19 +94,19 @@ describe('sync', () => {
 
   test('ends with Ctrl-C, and what is waited for goes on', async () => {
     const app = scene.database('app.db')
-    const gate = new Gate(scene.folder)
-    const cli = scene.start('replicate', 'app.db', gate.url('backup'), '--sync-interval', '1h', '--json')
+    const store = new FaultyFolder(scene.folder)
+    const cli = scene.start('replicate', 'app.db', store.url('backup'), '--sync-interval', '1h', '--json')
     await cli.line(/"type":"snapshotted"/)
     app.commit()
     expect(await scene.json('sync', 'app.db')).toMatchObject({ txid: '0000000000000002' })
-    gate.close()
+    store.begin('refuse-files')
     app.commit()
     const waiting = scene.start('sync', 'app.db', '--wait')
     // Nothing else has it captured within the hour.
     await cli.line(/"type":"captured".*"txid":"0000000000000003"/)
     waiting.child.kill('SIGINT')
     expect((await waiting.result).status).toBe(EXIT.interrupted)
-    gate.open()
+    store.end('refuse-files')
     await cli.line(/"type":"uploaded".*"maxTXID":"0000000000000003"/)
     await expectRestored('backup', app)
   })

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from '../src/exit-codes.ts'
 import { SCHEMAS } from '../src/schema.ts'
 import { ask, ControlScene } from './support/control-scene.ts'
-import { Gate } from './support/gated-driver.ts'
+import { FaultyFolder } from './support/faulty-driver.ts'
 import { type ParsedFamily, parseExposition } from './support/parse-exposition.ts'
 import type { CLIProcess } from './support/run-cli.ts'
 import { writeFile } from './support/write-file.ts'
@@ -83,11 +83,11 @@ describe('metrics', () => {
 
   test('while the store is down the lag grows from the first commit on, and is 0 again when it is back', async () => {
     const app = scene.database('app.db')
-    const gate = new Gate(scene.folder)
-    const cli = await scene.replicate('app.db', gate.url('backup'), '--metrics', '0')
+    const store = new FaultyFolder(scene.folder)
+    const cli = await scene.replicate('app.db', store.url('backup'), '--metrics', '0')
     const port = await portOf(cli)
     await scene.json('sync', 'app.db')
-    gate.close()
+    store.begin('refuse-files')
     const before = Date.now() / 1000
     app.commit()
     await cli.line(/"type":"failed","operation":"upload"/)
@@ -106,7 +106,7 @@ describe('metrics', () => {
     // Later commits do not make it look younger.
     expect(second.at(OLDEST)).toBe(first.at(OLDEST))
     expect(second.at(MAX_LAG)).toBeGreaterThan(first.at(MAX_LAG) ?? 0)
-    gate.open()
+    store.end('refuse-files')
     await scene.json('sync', 'app.db')
     const healed = await Figures.of({ port })
     expect(healed.at(MAX_LAG)).toBe(0)
@@ -116,17 +116,17 @@ describe('metrics', () => {
 
   test('another start goes on with the lag that the last one had', async () => {
     const app = scene.database('app.db')
-    const gate = new Gate(scene.folder)
-    const killed = await scene.replicate('app.db', gate.url('backup'))
+    const store = new FaultyFolder(scene.folder)
+    const killed = await scene.replicate('app.db', store.url('backup'))
     await scene.json('sync', 'app.db')
-    gate.close()
+    store.begin('refuse-files')
     const before = Date.now() / 1000
     app.commit()
     await killed.line(/"type":"failed","operation":"upload"/)
     const after = Date.now() / 1000
     killed.child.kill('SIGKILL')
     await killed.result
-    const port = await portOf(await scene.replicate('app.db', gate.url('backup'), '--metrics', '0'))
+    const port = await portOf(await scene.replicate('app.db', store.url('backup'), '--metrics', '0'))
     const figures = await Figures.of({ port })
     expect(figures.at(OLDEST)).toBeGreaterThanOrEqual(before - 0.1)
     expect(figures.at(OLDEST)).toBeLessThanOrEqual(after)
@@ -209,13 +209,13 @@ describe('metrics', () => {
 
   test('/healthz is 200 while every database is replicated, and says what it is when not', async () => {
     const app = scene.database('app.db')
-    const gate = new Gate(scene.folder)
+    const store = new FaultyFolder(scene.folder)
     const health = async (port: number, query = ''): Promise<[number, Record<string, unknown>]> => {
       const { status, text, type } = await ask({ port }, 'GET', `/healthz${query}`)
       expect(type).toBe('application/json')
       return [status, SCHEMAS.health.parse(JSON.parse(text))]
     }
-    const cli = await scene.replicate('app.db', gate.url('backup'), '--metrics', '0', '--socket', 's.sock')
+    const cli = await scene.replicate('app.db', store.url('backup'), '--metrics', '0', '--socket', 's.sock')
     const port = await portOf(cli)
     await scene.json('sync', 'app.db', '--socket', 's.sock')
     await expect.poll(() => health(port)).toEqual([200, { status: 'ok', databases: 1, lagSeconds: 0 }])
@@ -223,13 +223,13 @@ describe('metrics', () => {
     expect((await ask({ port }, 'GET', '/healthz?maxLag=soon')).status).toBe(400)
     expect((await ask({ port }, 'POST', '/healthz')).status).toBe(404)
 
-    gate.close()
+    store.begin('refuse-files')
     app.commit()
     await cli.line(/"type":"failed","operation":"upload"/)
     // Five minutes are not over, a millisecond is.
     expect(await health(port)).toMatchObject([200, { status: 'ok' }])
     await expect.poll(() => health(port, '?maxLag=1ms')).toMatchObject([503, { status: 'lagging' }])
-    gate.open()
+    store.end('refuse-files')
     await scene.json('sync', 'app.db', '--socket', 's.sock')
     await scene.json('stop', 'app.db', '--socket', 's.sock')
     expect(await health(port)).toMatchObject([503, { status: 'stopped' }])

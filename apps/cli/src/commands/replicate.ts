@@ -1,14 +1,14 @@
-import { Args, Flags } from '@oclif/core'
+import { Flags } from '@oclif/core'
 import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
 import type { Roster } from '../control/roster.ts'
 import { folderFlags, selectionOf } from '../folder-flags.ts'
 import { folderFromWords } from '../folders.ts'
 import { EventLines } from '../output/event-lines.ts'
-import { type PairOptions, pairsFromWords } from '../pairs.ts'
+import type { PairOptions } from '../pairs.ts'
 import { ReplicatingProcess } from '../replicating-process.ts'
-import { pairOptionsOf, replicationFlags } from '../replication-flags.ts'
-import { type Work, workFromConfig } from '../replication-work.ts'
+import { pairOptionsOf, replicationArgs, replicationFlags } from '../replication-flags.ts'
+import { type Work, workOf } from '../replication-work.ts'
 
 export default class Replicate extends BaseCommand {
   static override enableJsonFlag = false
@@ -39,14 +39,7 @@ export default class Replicate extends BaseCommand {
       command: '<%= config.bin %> replicate app.db /backups/app --once',
     },
   ]
-  static override args = {
-    pairs: Args.string({
-      ignoreStdin: true,
-      multiple: true,
-      description:
-        'database path and replica URL, as often as you like; default: those of the configuration file',
-    }),
-  }
+  static override args = replicationArgs
   static override flags = {
     ...replicationFlags,
     once: Flags.boolean({
@@ -99,15 +92,11 @@ export default class Replicate extends BaseCommand {
   }
 
   async #work(words: readonly string[], options: PairOptions, lines: EventLines): Promise<Work> {
-    if (words.length > 0)
-      return {
-        pairs: await pairsFromWords(words, this.drivers, options),
-        folders: [],
-      }
-    const work = await workFromConfig(options, {
+    const work = await workOf(words, options, {
       file: this.configFile,
       usage: 'sqlstream replicate <db> <url>',
       lines,
+      drivers: this.drivers,
       useDrivers: (result) => this.useDriversOf(result),
     })
     if (work.exec === undefined) return work

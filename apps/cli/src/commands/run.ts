@@ -1,4 +1,4 @@
-import { Args, Flags } from '@oclif/core'
+import { Flags } from '@oclif/core'
 import { BaseCommand } from '../base-command.ts'
 import { CLIError } from '../cli-error.ts'
 import { parseDuration } from '../duration.ts'
@@ -6,10 +6,10 @@ import { describeFailure } from '../failure.ts'
 import { EventLines } from '../output/event-lines.ts'
 import { Progress } from '../output/progress.ts'
 import { type RunNews, runNewsJSON, runNewsLine } from '../output/run-events.ts'
-import { type PairOptions, pairsFromWords } from '../pairs.ts'
+import type { PairOptions } from '../pairs.ts'
 import { ReplicatingProcess } from '../replicating-process.ts'
-import { pairOptionsOf, replicationFlags } from '../replication-flags.ts'
-import { type Work, workFromConfig } from '../replication-work.ts'
+import { pairOptionsOf, replicationArgs, replicationFlags } from '../replication-flags.ts'
+import { type Work, workOf } from '../replication-work.ts'
 import { assertFound } from '../run/application.ts'
 import { Arrivals } from '../run/arrivals.ts'
 import { DrainLimit } from '../run/drain-limit.ts'
@@ -40,14 +40,7 @@ export default class Run extends BaseCommand {
       command: '<%= config.bin %> run --config sqlstream.yml',
     },
   ]
-  static override args = {
-    pairs: Args.string({
-      ignoreStdin: true,
-      multiple: true,
-      description:
-        'database path and replica URL, as often as you like; default: those of the configuration file',
-    }),
-  }
+  static override args = replicationArgs
   static override flags = {
     ...replicationFlags,
     'state-dir': Flags.string({
@@ -124,11 +117,11 @@ export default class Run extends BaseCommand {
   }
 
   async #work(words: readonly string[], options: PairOptions, lines: EventLines): Promise<Work> {
-    if (words.length > 0) return { pairs: await pairsFromWords(words, this.drivers, options), folders: [] }
-    const work = await workFromConfig(options, {
+    const work = await workOf(words, options, {
       file: this.configFile,
       usage: USAGE,
       lines,
+      drivers: this.drivers,
       useDrivers: (result) => this.useDriversOf(result),
     })
     if (work.folders.length === 0) return work

@@ -8,9 +8,16 @@ import { writeFile } from './write-file.ts'
  * - `hold-lists`: so does listing
  * - `hold-writes`: so does putting an LTX file
  * - `refuse-lists`: listing fails as it does without permission
+ * - `refuse-files`: no LTX file can be put, as to a service that is down
  * - `refuse-writes`: nothing can be put
  */
-export type StoreFault = 'hold-reads' | 'hold-lists' | 'hold-writes' | 'refuse-lists' | 'refuse-writes'
+export type StoreFault =
+  | 'hold-reads'
+  | 'hold-lists'
+  | 'hold-writes'
+  | 'refuse-lists'
+  | 'refuse-files'
+  | 'refuse-writes'
 
 /** A configuration with the scheme `faulty://`: a folder with faults that come and go. */
 export class FaultyFolder {
@@ -73,6 +80,7 @@ const METHODS = `
       },
       async put(key, body, options) {
         refused('refuse-writes', 'unavailable', 'put', key)
+        if (key.endsWith('.ltx')) refused('refuse-files', 'unavailable', 'put', key)
         if (key.endsWith('.ltx')) await held('hold-writes', options?.signal)
         return await inner.put(key, body, options)
       },
