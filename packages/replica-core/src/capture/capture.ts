@@ -141,18 +141,9 @@ export class Capture {
   ): Promise<LiveSnapshot> {
     const { view, ledger } = await this.#viewed(options)
     const expected = ledger.words().slice()
-    const { pageSize } = this.#c
-    const position: Position = {
-      txid,
-      postApplyChecksum: ledger.checksum,
-      pageSize,
-      commit: view.pages.commit,
-      timestamp: this.#timestamp(),
-      wal: view.wal,
-    }
+    const position = this.#take(txid, view, ledger)
     const header = snapshotHeader(position, this.#c.epoch())
-    this.#c.state.replace(position, ledger)
-    this.#c.holder.captured(view.backfilled)
+    const { pageSize } = position
     const pool = isWorthPool(view.pages.count * pageSize) ? createModestPool : undefined
     return {
       level: SNAPSHOT_LEVEL,
@@ -187,13 +178,7 @@ export class Capture {
   async adopt(txid: TXID, checksum: Checksum, signal?: AbortSignal): Promise<boolean> {
     const { view, ledger } = await this.#viewed({ signal })
     if (ledger.checksum !== checksum) return false
-    const { pageSize } = this.#c
-    const timestamp = this.#timestamp()
-    this.#c.state.replace(
-      { txid, postApplyChecksum: checksum, pageSize, commit: view.pages.commit, timestamp, wal: view.wal },
-      ledger,
-    )
-    this.#c.holder.captured(view.backfilled)
+    this.#take(txid, view, ledger)
     return true
   }
 
@@ -208,6 +193,21 @@ export class Capture {
       view.proveAgain()
       return { view, ledger }
     })
+  }
+
+  /** Makes what was viewed the state after `txid`. */
+  #take(txid: TXID, { pages, wal, backfilled }: LiveView, ledger: Ledger): Position {
+    const position: Position = {
+      txid,
+      postApplyChecksum: ledger.checksum,
+      pageSize: this.#c.pageSize,
+      commit: pages.commit,
+      timestamp: this.#timestamp(),
+      wal,
+    }
+    this.#c.state.replace(position, ledger)
+    this.#c.holder.captured(backfilled)
+    return position
   }
 
   /** Where to go on reading, or undefined when nothing is new. */
