@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto'
 import { basename, dirname, extname } from 'node:path/posix'
+import { MAX_SEGMENT_LENGTH } from '@sqlstream/storage'
 
 /** What stands for a part of a database's path in a destination. */
 const PLACEHOLDERS: Readonly<Record<string, (relpath: string) => string>> = {
@@ -20,7 +22,8 @@ export function unknownPlaceholders(template: string): string[] {
 
 /**
  * The folder in a store where a database goes: the template with its placeholders filled in, and a slash at its end. Without a
- * placeholder, the relative path is added. Characters that keys cannot have become `_x` and two hexadecimal digits for each byte.
+ * placeholder, the relative path is added. Characters that keys cannot have become `_x` and two hexadecimal digits for each byte. A
+ * name that is too long for a key then is cut, and ends with 32 hexadecimal digits of its SHA-256.
  *
  * @param template a path in the store, as `tenants/{dir}/{stem}`
  * @param relpath of the database, with slashes
@@ -30,7 +33,14 @@ export function destinationOf(template: string, relpath: string): string {
   const filled = whole.replace(/\{([^{}]*)\}/g, (text, name: string) =>
     (PLACEHOLDERS[name]?.(relpath) ?? text).split('/').map(escapeSegment).join('/'),
   )
-  return `${filled.split('/').filter(Boolean).join('/')}/`
+  return `${filled.split('/').filter(Boolean).map(shorten).join('/')}/`
+}
+
+/** A file's name may have as many bytes as a segment of a key, and each may have become four. */
+function shorten(segment: string): string {
+  if (segment.length <= MAX_SEGMENT_LENGTH) return segment
+  const digits = createHash('sha256').update(segment).digest('hex').slice(0, 32)
+  return `${segment.slice(0, MAX_SEGMENT_LENGTH - 1 - digits.length)}_${digits}`
 }
 
 function escapeSegment(segment: string): string {

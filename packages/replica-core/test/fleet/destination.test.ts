@@ -30,6 +30,16 @@ describe('the destination of a database', () => {
     )
   })
 
+  it('cuts a name that is too long, and keeps those apart that begin alike', () => {
+    const [one, other] = ['1', '2'].map((end) => destinationOf('x-{name}', `a/${'é'.repeat(100)}${end}`))
+    expect(one).toMatch(/^x-(_xc3_xa9)+.*_[0-9a-f]{32}\/$/)
+    expect(one).toHaveLength(256)
+    expect(other).toHaveLength(256)
+    expect(other).not.toBe(one)
+    // What fits stays as it is.
+    expect(destinationOf('{name}', 'a'.repeat(255))).toBe(`${'a'.repeat(255)}/`)
+  })
+
   it('names the placeholders that there are not', () => {
     expect(unknownPlaceholders('{relpath}/{tenant}/{}')).toEqual(['tenant', ''])
   })
