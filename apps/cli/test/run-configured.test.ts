@@ -131,16 +131,9 @@ const SCRIPT = '/usr/bin/script'
 test.runIf(existsSync(SCRIPT) && spawnSync(SCRIPT, ['-V']).stdout.includes('util-linux'))(
   'Ctrl-C in a terminal reaches the application once',
   async () => {
-    const command = quoted([
-      process.execPath,
-      RUN,
-      'run',
-      scene.database,
-      scene.backup,
-      '--',
-      ...scene.application(),
-    ])
-    const terminal = spawn(SCRIPT, ['-qec', command, '/dev/null'], {
+    const words = [process.execPath, RUN, 'run', scene.database, scene.backup, '--', ...scene.application()]
+    // A shell that stays would end by the signal itself, and that code is what we would see.
+    const terminal = spawn(SCRIPT, ['-qec', `exec ${quoted(words)}`, '/dev/null'], {
       env: { ...process.env, ...scene.options.env },
     })
     let shown = ''
