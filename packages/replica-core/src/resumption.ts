@@ -45,12 +45,12 @@ export class Resumption {
       try {
         if (attachment.capture.isBehind()) await captureState.prepare()
         await capture()
+        // The WAL may be all copied: then the first write restarts it, which is only expected after this.
+        await attachment.holder.move(capture)
       } catch (error) {
         if (!isPrimaryError(error, 'wal-discontinuous')) throw error
         await rebuild.resync(error.message)
       }
-      // The WAL may be all copied: then the first write restarts it, which is only expected after this.
-      await attachment.holder.move(capture)
     } else {
       await rebuild.resync('the WAL does not continue the last captured frame')
     }

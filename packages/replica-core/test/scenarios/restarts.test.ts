@@ -54,6 +54,37 @@ describe('while the replicator is down', () => {
     },
   )
 
+  it.each([
+    'frames:before-read',
+    'frames:after-read',
+    'encode:after',
+    'journal:after-append',
+    'holder:between',
+  ] as const)(
+    'S2, T10: a commit that restarts the WAL in the midst of the start, at %s, is found',
+    async (moment) => {
+      await using scene = await Scene.begin()
+      const primary = await scene.replicate()
+      scene.app.run(addRows(5))
+      await primary.durable()
+      await primary.close()
+      // Everything is copied: nothing but our lock in slot 0 is left to hold, and that lets the next commit restart the WAL.
+      scene.app.run(addRows(5))
+      expect(scene.app.query('PRAGMA wal_checkpoint(FULL)')[0]?.[0]).toBe(0)
+      let committed = 0
+      const again = await scene.replicate({
+        failpoint: (name) => {
+          if (name === moment && committed++ === 0) scene.app.run("INSERT INTO t(v) VALUES('in the midst')")
+        },
+      })
+      expect(committed).toBeGreaterThan(0)
+      await again.durable()
+      expect(await scene.ask("SELECT count(*) FROM t WHERE v = 'in the midst'")).toBe(1)
+      expect(scene.seen('snapshotted')).toHaveLength(1)
+      await scene.expectSamePages()
+    },
+  )
+
   it('S3, T11: the last close deletes the WAL, the application comes back, writes, and goes again', async () => {
     await using scene = await Scene.begin()
     const primary = await scene.replicate()
