@@ -326,11 +326,14 @@ describe('status --watch', () => {
       '--sync-interval',
       '20ms',
     ]
-    const cli = startCLI([...words, '--max-spool', '1B'])
-    await cli.line(/"type":"state".*"to":"(idle|capturing)"/)
+    const cli = startCLI([...words, '--max-spool', '32KB'])
+    await cli.line(/"type":"snapshotted"/)
     renameSync(folder.join('backup'), folder.join('away'))
     writeFileSync(folder.join('backup'), 'a file where the folder was')
-    late.commit(2)
+    // There must be something to give up before there is too much of it.
+    late.commit()
+    await cli.line(/"type":"captured"/)
+    late.commit(200)
     await cli.line(/"type":"given-up"/)
     cli.child.kill('SIGKILL')
     await cli.result
