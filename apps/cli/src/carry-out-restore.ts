@@ -9,7 +9,7 @@ import {
   restore,
 } from '@sqlstream/replica'
 import { fileSink, type IntegrityCheck } from '@sqlstream/replica/node'
-import { adoptRestored, refuseIfOpen, sqliteCheck } from '@sqlstream/replica-core'
+import { adoptRestored, type KeptFiles, refuseIfOpen, sqliteCheck } from '@sqlstream/replica-core'
 import { holdState } from './hold-state.ts'
 
 /** How a database file is written. */
@@ -45,12 +45,20 @@ export function checkedFile(path: string, { check, force, delta }: FileOptions):
   })
 }
 
+/** What a restore has come to. */
+export interface Restored {
+  readonly result: RestoreResult
+  readonly planned: PlannedRestore
+  /** Folder of what had been captured at the target before, and was never uploaded. */
+  readonly kept: string | undefined
+}
+
 /** Restores a database to a path as it was planned. */
 export async function carryOutRestore(
   replica: Replica,
   planned: PlannedRestore,
   options: CarryOutOptions,
-): Promise<{ readonly result: RestoreResult; readonly planned: PlannedRestore }> {
+): Promise<Restored> {
   const { output, adopt, signal, pool, onProgress } = options
   const held = await holdState(replica, planned, { signal })
   try {
@@ -59,14 +67,15 @@ export async function carryOutRestore(
     // Before: an abort after the database has its name must not keep it from its local state.
     const identity = adopt ? await replica.identity({ signal }) : undefined
     const result = await restore(replica, plan, sink, { signal, pool, onProgress })
+    let kept: KeptFiles | undefined
     if (adopt) {
-      await adoptRestored(output, result, {
+      kept = await adoptRestored(output, result, {
         head: headOf(catalog) ?? plan.txid,
         ...(options.stateDir !== undefined && { stateDir: options.stateDir }),
         ...(identity === undefined ? {} : { databaseId: identity.databaseId }),
       })
     }
-    return { result, planned: held.planned }
+    return { result, planned: held.planned, kept: kept?.folder }
   } finally {
     await held.release()
   }

@@ -25,7 +25,7 @@ export const replicationFlags = {
   }),
   'on-diverged': Flags.option({ options: ['refuse', 'snapshot'] as const })({
     description:
-      'when the replica holds another history and this database was never replicated from here: refuse (default), or make its state the newest',
+      'when the replica holds another history, because this database was never replicated from here or another writer has taken over since: refuse (default), or make its state the newest',
   }),
   wait: Flags.boolean({
     default: false,

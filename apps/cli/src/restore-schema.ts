@@ -33,6 +33,8 @@ const restored = z.strictObject({
   pagesKept: count,
   milliseconds,
   files: z.array(file),
+  /** Where what had been captured at the target before, and was never uploaded, was moved to. */
+  kept: z.string().optional(),
 })
 export type RestoredJSON = z.infer<typeof restored>
 
@@ -74,6 +76,7 @@ const treeEntry = z.strictObject({
   /** Of a plan. */
   bytesToRead: count.optional(),
   proven: z.boolean().optional(),
+  kept: z.string().optional(),
   error: z.strictObject({ message: z.string(), code: z.string(), hint: z.string().optional() }).optional(),
 })
 export type TreeEntryJSON = z.infer<typeof treeEntry>

@@ -80,12 +80,13 @@ async function restoreOne(
     }
   }
   await mustBeFree(database, options)
-  const { result } = await carryOutRestore(replica, planned, { ...options, output: database })
+  const { result, kept } = await carryOutRestore(replica, planned, { ...options, output: database })
   return {
     txid: formatTXID(result.pos.txid),
     timestamp: result.timestamp.toISOString(),
     bytes: result.commit * result.pageSize,
     proven: result.proven,
+    ...(kept !== undefined && { kept }),
   }
 }
 

@@ -15,6 +15,8 @@ export function mergeHeaders(headers: readonly Header[], overlapping: boolean): 
     minTXID: first.minTXID,
     maxTXID: last.maxTXID,
     timestamp: last.timestamp,
+    // Whoever wrote the newest of them.
+    nodeId: last.nodeId,
     proof: proven
       ? {
           ...last.proof!,

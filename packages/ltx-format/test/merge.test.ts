@@ -31,7 +31,8 @@ describe('mergeFiles', () => {
     const second = makeFile(header(5, 5, 9, { nodeId: 6n }), pages(2, 3, 4))
     const third = makeFile(header(6, 8, 9, { nodeId: 7n }), pages(3, 4, 9))
     const merged = await decodeFile(await merge(first, second, third))
-    expect(merged.header).toEqual({ ...header(2, 8, 9), timestamp: header(6, 8, 9).timestamp })
+    const { timestamp } = header(6, 8, 9)
+    expect(merged.header).toEqual({ ...header(2, 8, 9), timestamp, nodeId: 7n })
     expect(merged.pages).toEqual([
       ...pages(1, 1),
       ...pages(2, 3),

@@ -31,8 +31,8 @@ export interface PrimaryOptions {
   /** What to do when the replica is ahead of this database. Default `refuse`. */
   readonly onBehind?: BehindPolicy
   /**
-   * What to do when the replica holds another history and this database was never replicated from here: it may be the wrong
-   * place. Default `refuse`.
+   * What to do when the replica holds another history: this database was never replicated from here, so it may be the wrong
+   * place, or another writer has taken over since. Default `refuse`.
    */
   readonly onDiverged?: BehindPolicy
   /** Merging of what was uploaded. Default: levels of 30 s, 5 min and 1 h, and snapshots. `never`: others see to it. */

@@ -12,6 +12,8 @@ export interface LocalSide {
   readonly checksumAtHead?: Checksum | undefined
   /** It may say less than the database has: then the database itself is asked before it counts as behind. */
   readonly mayLag?: boolean | undefined
+  /** The head was written by another writer, who has taken over since this database was replicated from here. */
+  readonly takenOver?: boolean | undefined
   /** Set by a restore: the head that the replica had then. */
   readonly restoredWhenHeadWas?: TXID | undefined
 }
@@ -22,6 +24,8 @@ export interface RemoteSide {
   readonly head: TXID
   /** Undefined when the newest file proves nothing, as those of Litestream. */
   readonly postApplyChecksum?: Checksum | undefined
+  /** Of the lease of whoever wrote the head; 0 when it does not say. */
+  readonly epoch?: bigint | undefined
   /** False when its files do not connect up to the head. */
   readonly connected: boolean
   /** A base above the head that a former writer was about to send, and that may still arrive. */
@@ -58,6 +62,8 @@ export type StartPlan =
   /** Begin a new base under this TXID. What is in the replica stays restorable. */
   | { readonly kind: 'snapshot'; readonly txid: TXID; readonly reason: SnapshotReason }
   | { readonly kind: 'refuse'; readonly head: TXID; readonly local: TXID }
+  /** Another writer has gone on from a state that this database has left, or never had. */
+  | { readonly kind: 'diverged' }
 
 /** Why a whole image is needed. */
 export type SnapshotReason =
@@ -79,6 +85,7 @@ export function planStart(input: {
   readonly local: LocalSide | undefined
   readonly remote: RemoteSide | undefined
   readonly onBehind: BehindPolicy
+  readonly onDiverged: BehindPolicy
 }): StartPlan {
   const { local, remote } = input
   const known = max(max(local?.txid, remote?.head), remote?.lateBase)
@@ -106,8 +113,10 @@ export function planStart(input: {
       txid,
     }
   if (local.pageSize !== input.pageSize) return snapshot('page-size-changed')
-  if (local.checksumAtHead === undefined) return snapshot('spool-does-not-connect')
-  if (local.checksumAtHead !== remote.postApplyChecksum) return snapshot('histories-differ')
+  if (local.checksumAtHead !== remote.postApplyChecksum) {
+    if (local.takenOver && input.onDiverged === 'refuse') return { kind: 'diverged' }
+    return snapshot(local.checksumAtHead === undefined ? 'spool-does-not-connect' : 'histories-differ')
+  }
   return isFree ? { kind: 'continue', head: remote.head } : snapshot('late-writer')
 }
 

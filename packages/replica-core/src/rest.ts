@@ -7,7 +7,8 @@ import type { PrimaryOptions } from './options.ts'
 import type { RestKeeper } from './rest-keeper.ts'
 import { type FileSignature, isSettled, sameSignature } from './sqlite/file-signature.ts'
 import type { WALEnd } from './sqlite/wal-end.ts'
-import { decideStart, type StartContext, type StartDecision } from './start.ts'
+import { decideStart, epochOf, type StartContext, type StartDecision } from './start.ts'
+import { writeOwnIdentity } from './state/own-identity.ts'
 import { bootId, type KnownReplica, type RestRecord, readDatabaseId } from './state/rest-record.ts'
 import type { Uploader } from './upload.ts'
 
@@ -127,6 +128,8 @@ export async function resumeOrDecide(
   const { known, boot } = recorded as RestRecord
   if (!isOurs(recorded as RestRecord, context) || (await wentOn(pos.txid, context)))
     return decideStart(context)
+  const { databaseId } = recorded as RestRecord
+  writeOwnIdentity(context.folder, { databaseId }, epochOf(context.lease))
   const catalog = known?.catalog ?? createCatalog([])
   // A machine that has lost power may have lost the time of a change, but not the change.
   return { decision, catalog, known, ...(boot === bootId() && { signature }) }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { type TXID, toTXID } from '@sqlstream/ltx'
 import {
   type Catalog,
@@ -26,6 +25,7 @@ import {
 } from './plan-start.ts'
 import type { CaptureState } from './state/capture-state.ts'
 import { type DatabaseState, type Owed, readOwed } from './state/owed.ts'
+import { readOwnIdentity, writeOwnIdentity } from './state/own-identity.ts'
 import { proveSpool } from './state/prove-spool.ts'
 import { readRestored } from './state/restored.ts'
 import type { Spool, SpoolFile } from './state/spool.ts'
@@ -78,7 +78,7 @@ export async function decideStart(
   const remote = await remoteSide(context, catalog, signal)
   dropOrphans(spool, captureState.position?.txid)
   const files = spool.list()
-  const { local, owing } = await localSide(context, files, remote)
+  const { local, owing } = await localSide(context, files, remote, claim.epoch)
   const decision = await decide(context, { remote, local, owing, files, isKnown: claim.isKnown })
   // Only now: a place that was refused must be refused again.
   claim.accept()
@@ -99,10 +99,13 @@ async function decide(context: StartContext, sides: Sides): Promise<StartDecisio
   const { attachment } = context
   const { spool } = context.captureState
   const { remote, local, files } = sides
-  const plan = planStart({ pageSize: attachment.pageSize, local, remote, onBehind: context.onBehind })
+  const { onBehind, onDiverged } = context
+  const plan = planStart({ pageSize: attachment.pageSize, local, remote, onBehind, onDiverged })
   switch (plan.kind) {
     case 'refuse':
       throw behind(plan.head, plan.local)
+    case 'diverged':
+      throw takenOver()
     case 'snapshot':
       return { kind: 'snapshot', head: remote?.head || undefined, txid: plan.txid, reason: plan.reason }
     case 'compare': {
@@ -110,10 +113,10 @@ async function decide(context: StartContext, sides: Sides): Promise<StartDecisio
       if (adopted && plan.mayContinue) return { kind: 'adopted', head: plan.head, pending: [] }
       if (adopted) return { kind: 'snapshot', head: plan.head, txid: plan.txid, reason: 'late-writer' }
       if (plan.behind !== undefined) {
-        if (context.onBehind === 'refuse') throw behind(plan.head, plan.behind)
+        if (onBehind === 'refuse') throw behind(plan.head, plan.behind)
         return { kind: 'snapshot', head: plan.head, txid: plan.txid, reason: 'behind' }
       }
-      if (!sides.isKnown && context.onDiverged === 'refuse') throw diverged()
+      if (!sides.isKnown && onDiverged === 'refuse') throw diverged()
       return { kind: 'snapshot', head: plan.head, txid: plan.txid, reason: 'histories-differ' }
     }
     case 'continue': {
@@ -136,6 +139,16 @@ function diverged(): PrimaryError {
   })
 }
 
+function takenOver(): PrimaryError {
+  return new PrimaryError(
+    'diverged',
+    'another writer has taken over this replica, and this database has gone on without it',
+    {
+      hint: 'What was captured here and is not in the replica is in no other place. Restore the newest state over this database, which keeps that aside, or make this one the newest with --on-diverged snapshot; the other history stays restorable.',
+    },
+  )
+}
+
 async function remoteSide(
   { replica, lease, captureState }: StartContext,
   catalog: Catalog,
@@ -154,7 +167,8 @@ async function remoteSide(
   const header = await replica.header(newest as LTXFile, options)
   captureState.timeFloor = header.timestamp
   if (lease instanceof HeldLease) await lease.raiseAbove(header.nodeId, options)
-  return { head, connected: true, postApplyChecksum: header.proof?.postApplyChecksum, ...late }
+  const { nodeId: epoch, proof } = header
+  return { head, connected: true, epoch, postApplyChecksum: proof?.postApplyChecksum, ...late }
 }
 
 /** What former holders of the lease may still bring. A base up to the head is no matter: a newer one lies above it, or it arrived. */
@@ -175,6 +189,7 @@ async function localSide(
   context: StartContext,
   files: readonly SpoolFile[],
   remote: RemoteSide | undefined,
+  epoch: bigint | undefined,
 ): Promise<{ readonly local?: LocalSide; readonly owing?: Owing | undefined }> {
   const position = context.captureState.position
   if (position === undefined) return {}
@@ -192,13 +207,21 @@ async function localSide(
     pageSize: position.pageSize,
     checksumAtHead: proven ?? owing?.base.checksum,
     mayLag: context.captureState.outdated,
+    takenOver: epoch !== undefined && remote !== undefined && (remote.epoch ?? 0n) > epoch,
     restoredWhenHeadWas: readRestored(context.folder)?.headTXID,
   }
   return { local, owing }
 }
 
+/** Under which epoch files are written; undefined without a lease in the store. */
+export function epochOf(lease: Lease): bigint | undefined {
+  return lease instanceof HeldLease ? lease.epoch : undefined
+}
+
 interface Claim {
   readonly isKnown: boolean
+  /** Of the lease under which this database was replicated from here last. */
+  readonly epoch: bigint | undefined
   /** Notes the identity beside the database. */
   accept(): void
 }
@@ -207,9 +230,7 @@ interface Claim {
 async function claimIdentity(context: StartContext): Promise<Claim> {
   const { folder, writer, attachment, replica } = context
   const options = context.signal && { signal: context.signal }
-  const mine = existsSync(folder.identity)
-    ? (JSON.parse(readFileSync(folder.identity, 'utf8')) as { databaseId: string })
-    : undefined
+  const mine = readOwnIdentity(folder)
   const there = await replica.identity(options)
   if (there !== undefined && mine !== undefined && there.databaseId !== mine.databaseId) {
     throw new PrimaryError('wrong-database', 'this replica belongs to another database', {
@@ -229,10 +250,7 @@ async function claimIdentity(context: StartContext): Promise<Claim> {
   }
   return {
     isKnown: mine !== undefined || there === undefined,
-    accept: () => {
-      if (mine !== undefined) return
-      writeFileSync(`${folder.identity}.tmp`, `${JSON.stringify(identity)}\n`)
-      renameSync(`${folder.identity}.tmp`, folder.identity)
-    },
+    epoch: mine?.epoch,
+    accept: () => writeOwnIdentity(folder, mine ?? identity, epochOf(context.lease)),
   }
 }

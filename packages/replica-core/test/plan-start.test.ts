@@ -65,6 +65,24 @@ const TABLE: readonly Row[] = [
     { kind: 'continue', head: 9n },
   ],
   [
+    'ahead of a head that another writer has gone on to from elsewhere',
+    local(12, { checksumAtHead: B, takenOver: true }),
+    remote(9),
+    { kind: 'diverged' },
+  ],
+  [
+    'the same, and the spool does not lead from that head',
+    local(12, { checksumAtHead: undefined, takenOver: true }),
+    remote(9),
+    { kind: 'diverged' },
+  ],
+  [
+    'ahead of a head of another writer who had its state from here',
+    local(12, { takenOver: true }),
+    remote(9),
+    { kind: 'continue', head: 9n },
+  ],
+  [
     'behind the head, if it has no more than its state says',
     local(7, { mayLag: true }),
     remote(9),
@@ -150,14 +168,22 @@ const TABLE: readonly Row[] = [
 describe('the decision at start', () => {
   it.each(TABLE.map((row) => ({ what: row[0], row })))('S2, P6: $what', ({ row }) => {
     const [, here, there, expected, onBehind = 'refuse'] = row
-    expect(planStart({ pageSize: 4096, local: here, remote: there, onBehind })).toEqual(expected)
+    expect(planStart({ pageSize: 4096, local: here, remote: there, onBehind, onDiverged: 'refuse' })).toEqual(
+      expected,
+    )
   })
 
   it('P2, S5: a snapshot always comes after everything that either side has', () => {
     for (const here of [undefined, local(3), local(9), local(20)]) {
       for (const there of [undefined, remote(9), remote(9, { connected: false })]) {
         for (const onBehind of ['refuse', 'snapshot'] as const) {
-          const plan: StartPlan = planStart({ pageSize: 512, local: here, remote: there, onBehind })
+          const plan: StartPlan = planStart({
+            pageSize: 512,
+            local: here,
+            remote: there,
+            onBehind,
+            onDiverged: onBehind,
+          })
           if (plan.kind !== 'snapshot') continue
           expect(plan.txid).toBeGreaterThan(here?.txid ?? 0n)
           expect(plan.txid).toBeGreaterThan(there?.head ?? 0n)

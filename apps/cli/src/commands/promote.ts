@@ -7,6 +7,7 @@ import { BaseCommand } from '../base-command.ts'
 import { parseDuration } from '../duration.ts'
 import type { PromoteJSON } from '../follow-schema.ts'
 import { openReplica, readCatalog } from '../open-replica.ts'
+import { keptLine } from '../output/restore-report.ts'
 
 export default class Promote extends BaseCommand {
   static override summary = 'Make a copy that follows the database itself, and shut its former writer out.'
@@ -63,7 +64,7 @@ export default class Promote extends BaseCommand {
     })
     const json: PromoteJSON = { source: named.location.display, file: args.file, ...result }
     this.log(`${args.file} is the database now, at TXID ${json.txid} of ${json.timestamp}`)
-    if (json.kept !== undefined) this.log(`captured here before and never uploaded: kept in ${json.kept}`)
+    if (json.kept !== undefined) this.log(keptLine(json.kept))
     this.log(`go on with: sqlstream replicate ${args.file} ${named.location.display}`)
     return json
   }

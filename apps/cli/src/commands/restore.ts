@@ -162,8 +162,10 @@ export default class Restore extends BaseCommand {
       ),
     )
     const milliseconds = Math.round(performance.now() - start)
-    const json = restoredJSON(done.planned.plan, done.result, { ...where, check: flags.check, milliseconds })
-    this.#say(restoredLines(json, instantLine(target, done.result.timestamp)))
+    const { planned: restored, result, kept } = done
+    const run = { ...where, check: flags.check, milliseconds, ...(kept !== undefined && { kept }) }
+    const json = restoredJSON(restored.plan, result, run)
+    this.#say(restoredLines(json, instantLine(target, result.timestamp)))
     return json
   }
 

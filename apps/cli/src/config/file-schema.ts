@@ -22,7 +22,9 @@ const settings = {
     .optional(),
   onDiverged: z
     .enum(['refuse', 'snapshot'], { error: 'expected refuse or snapshot' })
-    .describe('when the replica holds another history and the database was never replicated from here')
+    .describe(
+      'when the replica holds another history: the database was never replicated from here, or another writer has taken over',
+    )
     .optional(),
   lease: lease.optional(),
   ...maintenanceSettings,

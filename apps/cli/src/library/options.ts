@@ -51,7 +51,7 @@ export interface ReplicaSettings extends MaintenanceSettings {
   readonly syncInterval?: Duration | undefined
   /** When the replica is ahead of the database. Default `refuse`. */
   readonly onBehind?: 'refuse' | 'snapshot' | undefined
-  /** When the replica holds another history and the database was never replicated from here. Default `refuse`. */
+  /** When the replica holds another history: the database was never replicated from here, or another writer has taken over. Default `refuse`. */
   readonly onDiverged?: 'refuse' | 'snapshot' | undefined
   readonly lease?:
     | {

@@ -34,7 +34,7 @@ export function restorePlanLines(json: RestorePlanJSON, instant: string | undefi
 export function restoredJSON(
   plan: RestorePlan,
   result: RestoreResult,
-  run: Pick<RestoredJSON, 'database' | 'source' | 'check' | 'milliseconds'>,
+  run: Pick<RestoredJSON, 'database' | 'source' | 'check' | 'milliseconds' | 'kept'>,
 ): RestoredJSON {
   return {
     dryRun: false,
@@ -65,7 +65,13 @@ export function restoredLines(json: RestoredJSON, instant: string): string[] {
     ...(json.pagesKept > 0 ? [kept] : []),
     instant,
     `${proof}${check}`,
+    ...(json.kept === undefined ? [] : [keptLine(json.kept)]),
   ]
+}
+
+/** Says where transactions are that no replica has. */
+export function keptLine(folder: string): string {
+  return `captured here before and never uploaded: kept in ${folder}`
 }
 
 /** People who ask for an instant get the last state before it; this says how far before. */

@@ -1,7 +1,15 @@
 import { cpSync, readdirSync, rmSync } from 'node:fs'
 import { formatTXID, type TXID, toTXID } from '@sqlstream/ltx'
-import { headOf, planRestore, restorableTXIDs, restore } from '@sqlstream/replica'
+import {
+  assumeSoleWriter,
+  headOf,
+  InputList,
+  planRestore,
+  restorableTXIDs,
+  restore,
+} from '@sqlstream/replica'
 import { fileSink } from '@sqlstream/replica/node'
+import { collectBody } from '@sqlstream/storage'
 import { describe, expect, it } from 'vitest'
 import { adoptRestored, type LeaseOptions, type Primary, showLease, stealLease } from '../../src/index.ts'
 import { stateFolder } from '../../src/state/state-folder.ts'
@@ -98,7 +106,7 @@ describe('T31: two writers', () => {
     expect(headers.map(({ nodeId }) => nodeId)).toEqual([...headers.slice(1).map(() => 1n), 2n])
   })
 
-  it('E9: of two histories: what the loser captured and did not upload is kept and named, and both stay restorable', async () => {
+  it('E9, E11: of two histories: what the loser captured and did not upload is kept and named, and both stay restorable', async () => {
     const { scene, primary } = await firstWriter()
     await using _ = scene
     await using second = await standby(scene)
@@ -110,8 +118,17 @@ describe('T31: two writers', () => {
     const { pendingFiles } = await primary.close()
     expect(pendingFiles).toBe(1)
     await next.close()
-    // It comes back, and its operator decides for its state.
-    const again = await scene.replicate({ onBehind: 'snapshot' })
+    // It comes back, and as long as nobody decides, nothing changes.
+    const files = await scene.files()
+    await expect(scene.replicate({ onBehind: 'snapshot' })).rejects.toMatchObject({ code: 'diverged' })
+    await expect(scene.replicate()).rejects.toMatchObject({
+      code: 'diverged',
+      hint: expect.stringContaining('--on-diverged'),
+    })
+    expect(await scene.files()).toEqual(files)
+    expect(scene.seen('tail-kept')).toEqual([])
+    // Its operator decides for its state.
+    const again = await scene.replicate({ onDiverged: 'snapshot' })
     await durably(scene, again, 'ours')
     const [kept] = scene.seen('tail-kept')
     expect(kept).toMatchObject({ minTXID: txid, maxTXID: txid, files: 1 })
@@ -183,6 +200,61 @@ describe('T32: a holder that was cut off or paused', () => {
     expect(await other.ask(WORDS, { kind: 'txid', txid: toTXID(1n) })).toBe('mine')
     await expectWhole(other, 'other more')
   })
+})
+
+describe('T63: a former writer comes back with more commits than the next one has made', () => {
+  it.each([
+    ['newest of its level 0', false],
+    ['merged with it', true],
+  ])('the next one’s head is %s: refused as diverged, as often as it tries (E11)', async (_what, merged) => {
+    const { scene, primary } = await firstWriter()
+    await using _ = scene
+    await using second = await standby(scene)
+    await stealLease(scene.store)
+    const next = await second.replicate()
+    await durably(second, next, 'theirs')
+    const head = await durably(second, next, 'newest')
+    await next.close()
+    // It goes on alone, and captures each of them.
+    for (const word of ['more', 'and', 'more', 'again']) {
+      insert(scene, word)
+      await primary.sync()
+    }
+    await expect(primary.durable()).rejects.toEqual(FENCED)
+    const { pendingFiles, captured } = await primary.close()
+    expect(captured!.txid).toBeGreaterThan(head)
+    expect(pendingFiles).toBe(4)
+    if (merged) await mergeCaptures(second)
+    const before = await second.replica.catalog()
+    for (let i = 0; i < 2; i++) {
+      await expect(scene.replicate()).rejects.toMatchObject({ code: 'diverged' })
+      expect(await second.replica.catalog()).toEqual(before)
+      expect(readdirSync(stateFolder(scene.database).spool)).toHaveLength(4)
+    }
+    const again = await scene.replicate({ onDiverged: 'snapshot' })
+    await durably(scene, again, 'decided')
+    expect(scene.seen('tail-kept')).toMatchObject([{ files: 4 }])
+    expect(await scene.ask(WORDS, { kind: 'txid', txid: head })).toBe('one two theirs newest')
+    await expectWhole(scene, 'one two more and more again decided')
+    // It is the writer now, and what it does to its own state is nobody else's.
+    await again.close()
+    rmSync(stateFolder(scene.database).spool, { recursive: true })
+    const later = await scene.replicate()
+    await durably(scene, later, 'later')
+    await expectWhole(scene, 'one two more and more again decided later')
+  })
+
+  /** One file of level 1 in the place of all captures, as retention leaves it after an hour. */
+  async function mergeCaptures(scene: Scene): Promise<void> {
+    const captures = await scene.files()
+    const inputs = new InputList()
+    for (const file of captures) inputs.addStream(scene.replica.open(file))
+    const body = await collectBody({ open: () => inputs.merge({}) })
+    const writer = scene.replica.writer(assumeSoleWriter('the test'))
+    const range = { minTXID: captures[0]!.minTXID, maxTXID: captures.at(-1)!.maxTXID }
+    await writer.put(1, range, body, { timestamp: new Date() })
+    await scene.store.delete(captures.map(({ key }) => key))
+  }
 })
 
 describe('T71: a writer was alone, another one was promoted, the first returns', () => {

@@ -1,0 +1,36 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { Identity } from '@sqlstream/replica'
+import { replaceFile } from './replace-file.ts'
+import type { StateFolder } from './state-folder.ts'
+
+/** Which replica this database belongs to, as it is noted beside it. */
+export interface OwnIdentity {
+  readonly databaseId: string
+  /** Of the lease under which it was replicated from here last; undefined after a restore, or without leases. */
+  readonly epoch?: bigint | undefined
+}
+
+/** Undefined when the database was never replicated from here. @throws the system's error, SyntaxError */
+export function readOwnIdentity(folder: StateFolder): OwnIdentity | undefined {
+  let text: string
+  try {
+    text = readFileSync(folder.identity, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  const { databaseId, epoch } = JSON.parse(text) as { databaseId: string; epoch?: string }
+  return { databaseId, ...(epoch !== undefined && { epoch: BigInt(epoch) }) }
+}
+
+/** Notes it durably, if it is not noted yet. @throws the system's error */
+export function writeOwnIdentity(
+  folder: StateFolder,
+  identity: Partial<Identity> & Pick<Identity, 'databaseId'>,
+  epoch: bigint | undefined,
+): void {
+  const before = readOwnIdentity(folder)
+  if (before?.databaseId === identity.databaseId && before.epoch === epoch) return
+  const content = { ...identity, ...(epoch !== undefined && { epoch: String(epoch) }) }
+  replaceFile(folder.identity, (fd) => writeFileSync(fd, `${JSON.stringify(content)}\n`))
+}
