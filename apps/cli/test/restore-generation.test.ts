@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { S3Store } from '@sqlstream/storage-s3'
 import { type GoldenStep, goldenFolderOrReason, loadGoldenGenerations, TempFolder } from '@sqlstream/testkit'
 import { FakeS3 } from '@sqlstream/testkit/servers'
@@ -143,6 +144,62 @@ describe.skipIf('reason' in found)('restore from a backup of Litestream 0.3', ()
     expect(stderr).toMatch(/^error: [^\n]+ \([a-z-]+\)\nhint: [^\n]+\n$/)
     expect(stderr).toContain(message)
     expect({ status, tables }).toEqual({ status: exit, tables: '' })
+  })
+
+  describe('T50: a hole stops the restore with the last good point, which can be restored', () => {
+    /** A copy of the backup without the objects below its old generation that match. */
+    function without(missing: RegExp): string {
+      const holed = folder.join(`holed-${targets++}`)
+      golden.copyReplica(holed)
+      let removed = 0
+      for (const kind of ['wal', 'snapshots'])
+        for (const file of readdirSync(join(holed, 'generations', OLD, kind))) {
+          if (!missing.test(`${kind}/${file}`)) continue
+          rmSync(join(holed, 'generations', OLD, kind, file))
+          removed++
+        }
+      expect(removed).toBeGreaterThan(0)
+      return holed
+    }
+
+    test.each([
+      ['one segment', /wal.00000002_00001038/, 6],
+      ['a segment of an earlier index', /wal.00000001_00001038/, 4],
+      ['the first segment of an index', /wal.00000002_00000000/, undefined],
+      ['one index', /wal.00000002_/, undefined],
+    ])('%s is missing', async (_what, missing, step) => {
+      const holed = without(missing)
+      const { status, stderr, tables } = await restore(holed, '--generation', OLD)
+      expect({ status, tables }).toEqual({ status: EXIT.notRestorable, tables: '' })
+      const [, time = ''] = /\(gap\)\nhint: .*?(20[\d-]+T[\d:.]+Z)/.exec(stderr) ?? []
+      const instant = ['--generation', OLD, '--timestamp', time, '--check', 'full']
+      const good = await restore(holed, ...instant)
+      expect([good.status, good.stderr]).toEqual([EXIT.ok, ''])
+      // Between two steps Litestream itself writes; what it had then, the whole backup says.
+      expect(good.tables).toBe((await restore(backup, ...instant)).tables)
+      if (step !== undefined) expect(good.tables).toBe(expected(step))
+    })
+
+    test.each([
+      ['the first segment', /wal.00000000_00000000|snapshots.00000001/],
+      ['the first index', /wal.00000000_|snapshots.00000001/],
+    ])('%s is missing: there is no good point, and it says so', async (_what, missing) => {
+      const { status, stderr, tables } = await restore(without(missing), '--generation', OLD)
+      expect({ status, tables }).toEqual({ status: EXIT.notRestorable, tables: '' })
+      expect(stderr).toMatch(/\(gap\)\nhint: From that snapshot no state can be restored/)
+    })
+
+    test('the first segment is missing, and a later snapshot makes up for it: only states before that are lost', async () => {
+      const holed = without(/wal.00000000_00000000/)
+      const newest = await restore(holed, '--generation', OLD)
+      expect(newest.status).toBe(EXIT.ok)
+      expect(newest.tables).toBe((await restore(backup, '--generation', OLD)).tables)
+      const at = new Date(golden.steps[0]?.safeTimestampMs ?? 0).toISOString()
+      expect(await restore(holed, '--generation', OLD, '--timestamp', at)).toMatchObject({
+        status: EXIT.notRestorable,
+        tables: '',
+      })
+    })
   })
 
   test('LTX files win, the older backup is pointed at and can be asked for', async () => {

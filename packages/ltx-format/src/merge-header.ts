@@ -5,25 +5,13 @@ import { isContiguous } from './txid.ts'
 
 /** The result's header, once it is clear that the inputs belong together. */
 export function mergeHeaders(headers: readonly Header[], overlapping: boolean): Header {
-  const first = headers[0]!
-  const last = headers.at(-1)!
+  const { pageSize, minTXID, proof: before } = headers[0]!
+  // Of whoever wrote the newest of them.
+  const { commit, maxTXID, timestamp, nodeId, proof: after } = headers.at(-1)!
   for (let i = 1; i < headers.length; i++) expectFollows(headers[i - 1]!, headers[i]!, overlapping)
   const proven = headers.every((header) => header.proof)
-  return createHeader({
-    pageSize: first.pageSize,
-    commit: last.commit,
-    minTXID: first.minTXID,
-    maxTXID: last.maxTXID,
-    timestamp: last.timestamp,
-    // Whoever wrote the newest of them.
-    nodeId: last.nodeId,
-    proof: proven
-      ? {
-          ...last.proof!,
-          preApplyChecksum: first.proof!.preApplyChecksum,
-        }
-      : undefined,
-  })
+  const proof = proven ? { ...after!, preApplyChecksum: before!.preApplyChecksum } : undefined
+  return createHeader({ pageSize, commit, minTXID, maxTXID, timestamp, nodeId, proof })
 }
 
 function expectFollows(previous: Header, next: Header, overlapping: boolean): void {
