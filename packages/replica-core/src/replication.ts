@@ -188,7 +188,7 @@ export class Replication {
         await this.capture()
         this.#recovered()
       } catch (error) {
-        await this.#recovery.recover(error as Error).catch((cause: Error) => {
+        await this.#recovery.recover(this.#fenced ?? (error as Error)).catch((cause: Error) => {
           this.#lastError = cause
           this.#lifecycle.transition('failure')
           throw cause
@@ -226,8 +226,7 @@ export class Replication {
    */
   rest(): Promise<Rest | undefined> {
     return this.serial.run(async () => {
-      const attachment = this.movable
-      const captured = this.pos
+      const { movable: attachment, pos: captured } = this
       if (attachment === undefined || captured === undefined || this.state !== 'idle') return undefined
       const isFlushed = await this.#captureState.tryFlush()
       const left =
@@ -294,6 +293,7 @@ export class Replication {
 
   #recovered(): void {
     this.#lastError = undefined
+    if (this.#fenced !== undefined) throw this.#fenced
     if (this.#lifecycle.state !== 'idle') this.#lifecycle.transition('caught-up')
   }
 }

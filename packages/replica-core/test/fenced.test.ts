@@ -57,7 +57,7 @@ it('T1: meeting it in the middle of a capture says the same', async () => {
   release = open
   await scene.app.runBeside(addRows(15_000, 4000))
   armed = true
-  await primary.sync().catch(() => undefined)
+  await primary.sync().catch((error: unknown) => expect(error).toEqual(FENCED))
   await scene.event((event) => event.type === 'state' && event.to === 'fenced')
   await expect(primary.sync()).rejects.toEqual(FENCED)
   expect(primary.status).toMatchObject({ state: 'fenced', lastError: FENCED })
