@@ -6,7 +6,7 @@
  * - `wal-discontinuous`: frames that should follow the last captured one do not
  * - `behind`: the replica is ahead of this copy of the database
  * - `wrong-database`: the replica belongs to another database
- * - `diverged`: the replica holds another history, and nothing says that this database belongs there
+ * - `diverged`: the replica holds another history: nothing says that this database belongs there, or another writer has taken over
  * - `locked`: another process replicates this database
  * - `lease-held`: another writer has the replica
  * - `lease-unsupported`: the store cannot keep two writers apart

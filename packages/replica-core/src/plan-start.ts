@@ -12,8 +12,6 @@ export interface LocalSide {
   readonly checksumAtHead?: Checksum | undefined
   /** It may say less than the database has: then the database itself is asked before it counts as behind. */
   readonly mayLag?: boolean | undefined
-  /** The head was written by another writer, who has taken over since this database was replicated from here. */
-  readonly takenOver?: boolean | undefined
   /** Set by a restore: the head that the replica had then. */
   readonly restoredWhenHeadWas?: TXID | undefined
 }
@@ -24,8 +22,8 @@ export interface RemoteSide {
   readonly head: TXID
   /** Undefined when the newest file proves nothing, as those of Litestream. */
   readonly postApplyChecksum?: Checksum | undefined
-  /** Of the lease of whoever wrote the head; 0 when it does not say. */
-  readonly epoch?: bigint | undefined
+  /** The head was written by another writer, who has taken over since this database was replicated from here last. */
+  readonly takenOver?: boolean | undefined
   /** False when its files do not connect up to the head. */
   readonly connected: boolean
   /** A base above the head that a former writer was about to send, and that may still arrive. */
@@ -112,11 +110,11 @@ export function planStart(input: {
       mayContinue: isFree,
       txid,
     }
+  const isSame = local.checksumAtHead === remote.postApplyChecksum
+  if (!isSame && remote.takenOver && input.onDiverged === 'refuse') return { kind: 'diverged' }
   if (local.pageSize !== input.pageSize) return snapshot('page-size-changed')
-  if (local.checksumAtHead !== remote.postApplyChecksum) {
-    if (local.takenOver && input.onDiverged === 'refuse') return { kind: 'diverged' }
-    return snapshot(local.checksumAtHead === undefined ? 'spool-does-not-connect' : 'histories-differ')
-  }
+  if (local.checksumAtHead === undefined) return snapshot('spool-does-not-connect')
+  if (!isSame) return snapshot('histories-differ')
   return isFree ? { kind: 'continue', head: remote.head } : snapshot('late-writer')
 }
 

@@ -63,7 +63,7 @@ export interface StartContext {
 /**
  * Reads both sides (one listing, one header) and decides.
  *
- * @throws PrimaryError `behind`, `wrong-database`; the store's errors: an unreadable replica is never taken for an empty one
+ * @throws PrimaryError `behind`, `diverged`, `wrong-database`; the store's errors: an unreadable replica is never taken for an empty one
  */
 export async function decideStart(
   context: StartContext,
@@ -75,10 +75,10 @@ export async function decideStart(
   const { consistentList } = replica.store.capabilities
   const catalog = consistentList ? listed : await withNewestFiles(replica, listed, signal)
   const claim = await claimIdentity(context)
-  const remote = await remoteSide(context, catalog, signal)
+  const remote = await remoteSide(context, catalog, claim.epoch)
   dropOrphans(spool, captureState.position?.txid)
   const files = spool.list()
-  const { local, owing } = await localSide(context, files, remote, claim.epoch)
+  const { local, owing } = await localSide(context, files, remote)
   const decision = await decide(context, { remote, local, owing, files, isKnown: claim.isKnown })
   // Only now: a place that was refused must be refused again.
   claim.accept()
@@ -116,7 +116,8 @@ async function decide(context: StartContext, sides: Sides): Promise<StartDecisio
         if (onBehind === 'refuse') throw behind(plan.head, plan.behind)
         return { kind: 'snapshot', head: plan.head, txid: plan.txid, reason: 'behind' }
       }
-      if (!sides.isKnown && onDiverged === 'refuse') throw diverged()
+      if (onDiverged === 'refuse' && !sides.isKnown) throw diverged()
+      if (onDiverged === 'refuse' && remote?.takenOver) throw takenOver()
       return { kind: 'snapshot', head: plan.head, txid: plan.txid, reason: 'histories-differ' }
     }
     case 'continue': {
@@ -150,10 +151,11 @@ function takenOver(): PrimaryError {
 }
 
 async function remoteSide(
-  { replica, lease, captureState }: StartContext,
+  { replica, lease, captureState, signal }: StartContext,
   catalog: Catalog,
-  options: { signal: AbortSignal } | undefined,
+  ownEpoch: bigint | undefined,
 ): Promise<RemoteSide | undefined> {
+  const options = signal && { signal }
   const head = headOf(catalog)
   const late = lateFiles(lease, head)
   if (head === undefined) return late.lateBase && { head: toTXID(0n), connected: false, ...late }
@@ -167,8 +169,8 @@ async function remoteSide(
   const header = await replica.header(newest as LTXFile, options)
   captureState.timeFloor = header.timestamp
   if (lease instanceof HeldLease) await lease.raiseAbove(header.nodeId, options)
-  const { nodeId: epoch, proof } = header
-  return { head, connected: true, epoch, postApplyChecksum: proof?.postApplyChecksum, ...late }
+  const takenOver = ownEpoch !== undefined && header.nodeId > ownEpoch
+  return { head, connected: true, takenOver, postApplyChecksum: header.proof?.postApplyChecksum, ...late }
 }
 
 /** What former holders of the lease may still bring. A base up to the head is no matter: a newer one lies above it, or it arrived. */
@@ -189,7 +191,6 @@ async function localSide(
   context: StartContext,
   files: readonly SpoolFile[],
   remote: RemoteSide | undefined,
-  epoch: bigint | undefined,
 ): Promise<{ readonly local?: LocalSide; readonly owing?: Owing | undefined }> {
   const position = context.captureState.position
   if (position === undefined) return {}
@@ -207,7 +208,6 @@ async function localSide(
     pageSize: position.pageSize,
     checksumAtHead: proven ?? owing?.base.checksum,
     mayLag: context.captureState.outdated,
-    takenOver: epoch !== undefined && remote !== undefined && (remote.epoch ?? 0n) > epoch,
     restoredWhenHeadWas: readRestored(context.folder)?.headTXID,
   }
   return { local, owing }

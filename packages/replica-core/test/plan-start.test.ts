@@ -66,20 +66,26 @@ const TABLE: readonly Row[] = [
   ],
   [
     'ahead of a head that another writer has gone on to from elsewhere',
-    local(12, { checksumAtHead: B, takenOver: true }),
-    remote(9),
+    local(12, { checksumAtHead: B }),
+    remote(9, { takenOver: true }),
     { kind: 'diverged' },
   ],
   [
     'the same, and the spool does not lead from that head',
-    local(12, { checksumAtHead: undefined, takenOver: true }),
-    remote(9),
+    local(12, { checksumAtHead: undefined }),
+    remote(9, { takenOver: true }),
+    { kind: 'diverged' },
+  ],
+  [
+    'the same, and it has got another page size since',
+    local(12, { checksumAtHead: B, pageSize: 512 }),
+    remote(9, { takenOver: true }),
     { kind: 'diverged' },
   ],
   [
     'ahead of a head of another writer who had its state from here',
-    local(12, { takenOver: true }),
-    remote(9),
+    local(12),
+    remote(9, { takenOver: true }),
     { kind: 'continue', head: 9n },
   ],
   [

@@ -207,23 +207,9 @@ describe('T63: a former writer comes back with more commits than the next one ha
     ['newest of its level 0', false],
     ['merged with it', true],
   ])('the next one’s head is %s: refused as diverged, as often as it tries (E11)', async (_what, merged) => {
-    const { scene, primary } = await firstWriter()
+    const { scene, second, head } = await twoHistories()
     await using _ = scene
-    await using second = await standby(scene)
-    await stealLease(scene.store)
-    const next = await second.replicate()
-    await durably(second, next, 'theirs')
-    const head = await durably(second, next, 'newest')
-    await next.close()
-    // It goes on alone, and captures each of them.
-    for (const word of ['more', 'and', 'more', 'again']) {
-      insert(scene, word)
-      await primary.sync()
-    }
-    await expect(primary.durable()).rejects.toEqual(FENCED)
-    const { pendingFiles, captured } = await primary.close()
-    expect(captured!.txid).toBeGreaterThan(head)
-    expect(pendingFiles).toBe(4)
+    await using __ = second
     if (merged) await mergeCaptures(second)
     const before = await second.replica.catalog()
     for (let i = 0; i < 2; i++) {
@@ -243,6 +229,45 @@ describe('T63: a former writer comes back with more commits than the next one ha
     await durably(scene, later, 'later')
     await expectWhole(scene, 'one two more and more again decided later')
   })
+
+  it('and has lost what it noted of its captures: refused all the same (E11)', async () => {
+    const { scene, second, head } = await twoHistories()
+    await using _ = scene
+    await using __ = second
+    const { ledger, journal } = stateFolder(scene.database)
+    for (const path of [ledger, journal]) rmSync(path)
+    const before = await second.replica.catalog()
+    await expect(scene.replicate()).rejects.toMatchObject({ code: 'diverged' })
+    expect(await second.replica.catalog()).toEqual(before)
+    const again = await scene.replicate({ onDiverged: 'snapshot' })
+    await durably(scene, again, 'decided')
+    expect(await scene.ask(WORDS, { kind: 'txid', txid: head })).toBe('one two theirs newest')
+    await expectWhole(scene, 'one two more and more again decided')
+  })
+
+  /** The next writer has written two more transactions and is gone; the first one has captured four that nobody has. */
+  async function twoHistories(): Promise<{
+    readonly scene: Scene
+    readonly second: Scene
+    readonly head: TXID
+  }> {
+    const { scene, primary } = await firstWriter()
+    const second = await standby(scene)
+    await stealLease(scene.store)
+    const next = await second.replicate()
+    await durably(second, next, 'theirs')
+    const head = await durably(second, next, 'newest')
+    await next.close()
+    for (const word of ['more', 'and', 'more', 'again']) {
+      insert(scene, word)
+      await primary.sync()
+    }
+    await expect(primary.durable()).rejects.toEqual(FENCED)
+    const { pendingFiles, captured } = await primary.close()
+    expect(captured!.txid).toBeGreaterThan(head)
+    expect(pendingFiles).toBe(4)
+    return { scene, second, head }
+  }
 
   /** One file of level 1 in the place of all captures, as retention leaves it after an hour. */
   async function mergeCaptures(scene: Scene): Promise<void> {
