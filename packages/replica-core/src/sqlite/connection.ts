@@ -50,12 +50,6 @@ export class ReadHold {
     this.#held = false
   }
 
-  /** Ends the transaction and starts a new one: 8 us, with a moment without a lock in between. */
-  renew(): void {
-    this.end()
-    this.begin()
-  }
-
   close(): void {
     this.#db.close()
   }

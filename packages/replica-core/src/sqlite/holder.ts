@@ -3,13 +3,17 @@ import type { FailpointHook } from '../failpoint.ts'
 import { ReadHold } from './connection.ts'
 import type { DatabaseFiles } from './database-files.ts'
 
+/** Read transactions of ours at a time, the holder's among them: SQLite has four slots above 0 for all. */
+const MOST_HOLDS = 3
+
 /**
  * The held read transaction that keeps others from restarting the WAL before it is captured
- * (SPEC.md, C1-C4), and the guard that stands in for it while it moves.
+ * (SPEC.md, C1-C4), and the guards that overlap it while it moves.
  */
 export class Holder {
   #holder: ReadHold
-  #guard: ReadHold
+  /** The holder's, and those that guard its moves: the third is opened when it is first needed. */
+  readonly #holds: ReadHold[]
   readonly #files: DatabaseFiles
   readonly #failpoint: FailpointHook | undefined
   #restartIsCaptured = false
@@ -22,7 +26,7 @@ export class Holder {
     this.#files = files
     this.#failpoint = failpoint
     this.#holder = new ReadHold(files.path)
-    this.#guard = new ReadHold(files.path)
+    this.#holds = [this.#holder, new ReadHold(files.path)]
   }
 
   /**
@@ -42,7 +46,10 @@ export class Holder {
     return this.#parked
   }
 
-  /** Frames that a checkpoint may copy while the holder stays where it is; an upper bound. */
+  /**
+   * Frames that a checkpoint may copy while the holder stays where it is; a lower bound. A strong checkpoint of the application
+   * that begins with more of them waits for the holder.
+   */
   get mark(): number {
     return this.#mark
   }
@@ -61,32 +68,27 @@ export class Holder {
 
   /**
    * Begins anew until the wal-index is the same before and after, so that its `mxFrame` is exactly
-   * the holder's snapshot. Undefined when a busy writer never leaves it alone that long.
+   * the holder's snapshot. Undefined when a busy writer never leaves it alone that long: the holder is where it was.
    */
   attachStable(attempts = 200): WALIndexHeader | undefined {
-    for (let i = 0; i < attempts; i++) {
-      const before = this.#files.index()
-      // The guard takes a slot with the newest mark, and the holder joins it there: see #stayWithGuard.
-      this.#guard.begin()
-      try {
-        this.#holder.renew()
-      } finally {
-        this.#guard.end()
-      }
-      const after = this.#files.index()
-      if (
-        before.change === after.change &&
-        sameGeneration(before, after) &&
-        before.mxFrame === after.mxFrame
-      ) {
+    try {
+      for (let i = 0; i < attempts; i++) {
+        if (!this.#hasRoom()) this.#endGuards()
+        const before = this.#files.index()
+        const next = this.#begin()
+        const after = this.#files.index()
+        if (!isSameState(before, after)) continue
+        this.#holder = next
         this.#restartIsCaptured = false
         this.#parked = false
         this.#wantsPin = false
         this.#mark = after.mxFrame
         return after
       }
+      return undefined
+    } finally {
+      this.#endGuards()
     }
-    return undefined
   }
 
   /**
@@ -106,6 +108,8 @@ export class Holder {
     this.#restartIsCaptured = false
     this.#parked = false
     this.#wantsPin = true
+    // It counts frames of the generation before.
+    this.#mark = 0
   }
 
   /** True when a new generation grows while the holder still sits in slot 0: see {@link pin}. */
@@ -115,58 +119,46 @@ export class Holder {
 
   /**
    * Moves the holder to the newest commit without a moment in which the WAL could restart
-   * uncaptured: the guard begins, the holder begins anew, the guard ends.
+   * uncaptured: a guard begins, and when it is found to be on the newest commit it becomes the holder, and the old one ends.
    *
-   * A capture is needed only when one of the two may sit in slot 0, that is, when everything may be in
-   * the database file: before the holder leaves if that is the guard, before the guard leaves if that
-   * is the holder. Else the other one forbids a restart meanwhile, and the move takes 30 us.
+   * A capture is needed only when the guard may sit in slot 0, that is, when everything may be in the database file. Else it
+   * forbids a restart, and the move takes 30 us.
+   *
+   * A strong checkpoint of the application looks at the slots one after the other and waits for the first with an older mark, until it is
+   * free; it does not look at the mark again. If we left that slot and came back to it with a newer mark, it would wait until its
+   * busy timeout is over, and all writers with it. So what was committed during the move is met by a further guard, in
+   * another place, before any place is left.
    */
   async move(capture: () => Promise<void>): Promise<void> {
-    const before = this.#files.index()
-    this.#guard.begin()
     try {
-      const guarded = this.#files.index()
-      // What is copied now was not more when the guard began, and there were at least as many frames.
-      const guardForbids = sameGeneration(before, guarded) && guarded.backfill < before.mxFrame
-      // A restart that happened while it was excused has to be noted before the excuse ends.
-      if (guardForbids) this.#observe()
-      else await capture()
-      this.#failpoint?.('holder:between')
-      this.#renew(guarded)
-      if (guardForbids && this.#mark !== guarded.mxFrame) {
-        this.#stayWithGuard(guarded.mxFrame)
+      for (;;) {
+        const before = this.#files.index()
+        const guard = this.#begin()
+        const begun = this.#files.index()
+        // What is copied now was not more when the guard began, and there were at least as many frames.
+        const forbids = sameGeneration(before, begun) && begun.backfill < before.mxFrame
+        // A restart that happened while it was excused has to be noted before the excuse ends.
+        if (forbids) this.#observe()
+        else await capture()
+        this.#failpoint?.('holder:between')
+        const isNewest = isSameState(before, this.#files.index())
+        // Who commits all the time is in no checkpoint meanwhile.
+        if (!isNewest && this.#hasRoom()) continue
+        this.#holder = guard
+        this.#restartIsCaptured = !forbids
+        this.#parked = isNewest && before.backfill >= before.mxFrame
+        this.#wantsPin = false
+        this.#mark = forbids || isNewest ? before.mxFrame : 0
         return
       }
-      if (guardForbids && this.#restartIsCaptured) {
-        // Excused only once it is captured: after a capture that failed, a restart would lose frames.
-        this.#restartIsCaptured = false
-        await capture()
-        this.#restartIsCaptured = true
-      }
     } finally {
-      this.#guard.end()
+      this.#endGuards()
     }
-  }
-
-  /**
-   * Something was committed during the move. Then the holder may have come back to the very slot that it
-   * left, with a newer mark. A strong checkpoint of the application that waits for that slot does not look at the
-   * mark again: it would wait until its busy timeout is over, and all writers with it. The guard is
-   * in another place and forbids restarts just as well, so it becomes the holder until the next move.
-   */
-  #stayWithGuard(mark: number): void {
-    const left = this.#holder
-    this.#holder = this.#guard
-    this.#guard = left
-    this.#mark = mark
-    this.#restartIsCaptured = false
-    this.#parked = false
   }
 
   /** Forbids nothing any more, until {@link attachStable}: a restart in between is not excused. */
   release(): void {
-    this.#guard.end()
-    this.#holder.end()
+    for (const hold of this.#holds) hold.end()
     this.#restartIsCaptured = false
     this.#parked = false
     this.#wantsPin = false
@@ -175,30 +167,38 @@ export class Holder {
 
   /** Ends the transactions and closes the connections. */
   close(): void {
-    this.#guard.end()
-    this.#guard.close()
-    this.#holder.end()
-    this.#holder.close()
+    for (const hold of this.#holds) {
+      hold.end()
+      hold.close()
+    }
   }
 
-  #renew(captured: WALIndexHeader): void {
-    // Should the begin fail, there is no lock any more and a restart is no longer excused.
-    this.#restartIsCaptured = false
-    this.#parked = false
-    this.#wantsPin = false
-    this.#holder.renew()
-    const now = this.#files.index()
-    this.#mark = now.mxFrame
-    const unchanged = sameGeneration(captured, now) && captured.change === now.change
-    this.#parked = unchanged && captured.backfill >= now.mxFrame
-    // Slot 0 needs backfill = mxFrame at the begin. Backfill only grows, so if it is behind the
-    // captured frames even now, the holder sits in a slot that forbids any restart.
-    const inSlotAboveZero = sameGeneration(captured, now) && now.backfill < captured.mxFrame
-    this.#restartIsCaptured = !inSlotAboveZero
+  /** Begins a transaction on the newest commit; while the others last, it cannot be in the slot of an older one. */
+  #begin(): ReadHold {
+    let hold = this.#holds.find(({ held }) => !held)
+    if (hold === undefined) {
+      hold = new ReadHold(this.#files.path)
+      this.#holds.push(hold)
+    }
+    hold.begin()
+    return hold
+  }
+
+  #hasRoom(): boolean {
+    return this.#holds.filter(({ held }) => held).length < MOST_HOLDS
+  }
+
+  #endGuards(): void {
+    for (const hold of this.#holds) if (hold !== this.#holder) hold.end()
   }
 }
 
 /** Whether two readings of the wal-index belong to the same generation of the WAL. */
 export function sameGeneration(a: WALIndexHeader, b: WALIndexHeader): boolean {
   return a.salt1 === b.salt1 && a.salt2 === b.salt2
+}
+
+/** Whether nothing was committed between two readings. */
+function isSameState(a: WALIndexHeader, b: WALIndexHeader): boolean {
+  return sameGeneration(a, b) && a.change === b.change && a.mxFrame === b.mxFrame
 }

@@ -4,6 +4,7 @@ import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { TempFolder } from '@sqlstream/testkit'
+import { CHECKPOINT_LOCK, isReadSlot, lockedBytes, stateOf } from './locks.ts'
 
 /** Statements to execute. */
 export interface ExecRequest {
@@ -13,6 +14,9 @@ export interface ExecRequest {
   /** How long they wait at least while others write. */
   readonly patienceMs: number
 }
+
+/** A checkpoint for which SQLite waits until others have done. */
+export type CheckpointMode = 'FULL' | 'RESTART' | 'TRUNCATE'
 
 /** What the child is asked. */
 export type Request =
@@ -124,9 +128,39 @@ export class Application implements AsyncDisposable {
     return (await this.#askBeside({ do: 'query', connection, sql })) as unknown[][]
   }
 
+  /**
+   * Begins a checkpoint that waits for somebody's lock, and returns once it does (Linux): it has the checkpoint lock, holds no
+   * read slot, and sleeps, which it does only between two looks at the lock that it waits for.
+   *
+   * @returns its answer: `busy`, frames in the WAL, frames in the database
+   * @throws Error when nothing keeps it from going on
+   */
+  beginCheckpoint(database: string, mode: CheckpointMode, connection = 'main'): Promise<number[]> {
+    const rows = this.queryBeside(`PRAGMA wal_checkpoint(${mode})`, connection)
+    const until = performance.now() + ANSWER_MS
+    for (;;) {
+      const locked = lockedBytes(`${database}-shm`, this.pid)
+      const waits = locked.includes(CHECKPOINT_LOCK) && !locked.some((byte) => isReadSlot(byte))
+      if (waits && stateOf(this.pid) === 'S') return rows.then(([row]) => row as number[])
+      if (performance.now() > until) throw new Error(`the ${mode} checkpoint waits for nobody`)
+      Atomics.wait(sleeper, 0, 0, 0.2)
+    }
+  }
+
   /** Closes a connection. */
   close(connection = 'main'): void {
     this.#ask({ do: 'close', connection })
+  }
+
+  /** Stops the process where it is, as a busy machine may at any time; returns once it stands (Linux). */
+  stop(): void {
+    this.#child.kill('SIGSTOP')
+    while (stateOf(this.pid) !== 'T') Atomics.wait(sleeper, 0, 0, 0.2)
+  }
+
+  /** After a {@link stop}. */
+  goOn(): void {
+    this.#child.kill('SIGCONT')
   }
 
   /** SIGKILL: the WAL stays as it is. */
