@@ -86,6 +86,7 @@ export class Upkeep {
       if (performance.now() - this.#lastCycle >= BUSY_REFRESH_MS) this.#cycle(attachment, false)
       return
     }
+    if (!backfilled && attachment.holder.mayBeAwaitedBelow(index)) return
     await this.#move(attachment)
   }
 

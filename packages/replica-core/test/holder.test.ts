@@ -6,6 +6,7 @@ import { ReadHold } from '../src/sqlite/connection.ts'
 import { DatabaseFiles } from '../src/sqlite/database-files.ts'
 import { Holder } from '../src/sqlite/holder.ts'
 import { Upkeep } from '../src/upkeep.ts'
+import { Application } from './scenarios/support/application.ts'
 import { addRows, Scene } from './scenarios/support/scene.ts'
 
 /** Of the connection that checkpoints: far longer than a refresh of the holder takes. */
@@ -128,5 +129,19 @@ describe.runIf(process.platform === 'linux')('K4: a checkpoint that waits for th
     }
     holder.captured(false)
     await expectEnd(answer!)
+  })
+
+  it.each(MODES)('%s, which waited for a reader that has left', async (mode) => {
+    await using reader = await Application.start()
+    reader.open(scene.database)
+    reader.query('BEGIN')
+    reader.query('SELECT count(*) FROM t')
+    // The holder begins later, so in another slot.
+    scene.app.run(addRows(1))
+    attach()
+    await holder.move(nothing)
+    const answer = commitAndCheckpoint(mode)
+    reader.query('COMMIT')
+    await expectEnd(answer)
   })
 })

@@ -9,6 +9,7 @@ class FakeDatabase {
   frames = 0
   backfill = 0
   mark = 0
+  awaitedBelow = false
   walBytes = 0
   hasRemains = false
   parked = false
@@ -35,6 +36,7 @@ class FakeDatabase {
           return database.parked
         },
         wantsPin: false,
+        mayBeAwaitedBelow: () => database.awaitedBelow,
         move: async (capture: () => Promise<void>) => {
           database.done.push('move')
           await capture()
@@ -100,6 +102,13 @@ describe('the refresh of the holder', () => {
   it('leaves a holder alone that is on the newest commit', async () => {
     Object.assign(database, { frames: 50, mark: 50 })
     expect(await refreshed()).toEqual([])
+  })
+
+  it('K4: leaves it where it is while a checkpoint may wait for a slot below, until the database is idle', async () => {
+    Object.assign(database, { frames: 50, mark: 20, awaitedBelow: true })
+    expect(await refreshed()).toEqual([])
+    vi.advanceTimersByTime(2100)
+    expect(await refreshed()).toEqual(['cycle'])
   })
 
   it('K4: a database that was idle for two seconds is checkpointed whole, without keeping anybody out', async () => {

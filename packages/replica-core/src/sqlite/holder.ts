@@ -156,6 +156,18 @@ export class Holder {
     }
   }
 
+  /**
+   * Whether a strong checkpoint of the application may wait for a slot below the holder's that a reader has just left, and which a move might
+   * take. It does as long as one has an older mark: it gets there in order, gives each the newest mark or none, and waits for the
+   * holder only then.
+   */
+  mayBeAwaitedBelow({ readMarks, mxFrame }: WALIndexHeader): boolean {
+    // In slot 0, which it looks at last, the holder is in everybody's way.
+    if (this.#restartIsCaptured) return false
+    const own = readMarks.lastIndexOf(this.#mark)
+    return readMarks.some((mark, slot) => slot > 0 && slot < own && mark < mxFrame)
+  }
+
   /** Forbids nothing any more, until {@link attachStable}: a restart in between is not excused. */
   release(): void {
     for (const hold of this.#holds) hold.end()
