@@ -159,15 +159,15 @@ export class History {
   }
 
   /**
-   * Everything that is committed by now becomes durable, without help. Where `allowed` says that a person has to
-   * answer, the answer is a snapshot.
+   * Everything that is committed by now becomes durable, without help, and the process that runs now has reached that even where nothing was
+   * left to do: if it refuses to start, that belongs here. Where `allowed` says that a person has to answer, the answer is a snapshot.
    */
   async settle(allowed: readonly string[] = []): Promise<void> {
     const until = performance.now() + PATIENCE_MS
     const target = this.names.map((name) => [name, this.committed(name)] as const)
     for (;;) {
       const durable = this.durable()
-      if (target.every(([name, n]) => (durable[name] ?? 0) >= n)) return
+      if (target.every(([name, n]) => this.subject.hasReached(name) && (durable[name] ?? 0) >= n)) return
       const refusal = this.subject.refusals.find(({ refused }) => NEED_AN_ANSWER.has(refused))
       if (refusal) {
         if (!allowed.includes(refusal.refused))

@@ -48,6 +48,11 @@ export interface Refusal {
   readonly message: string
 }
 
+/** Once for each database: what had been committed before is in its replica. */
+export interface Reached {
+  readonly durable: string
+}
+
 /** And what else happens to it. */
 export interface Report {
   readonly event: string
@@ -190,6 +195,7 @@ process.send?.('ready')
 const reached: Record<string, number> = existsSync(o.durableLog)
   ? JSON.parse(readFileSync(o.durableLog, 'utf8').trimEnd().split('\n').at(-1) as string)
   : {}
+const told = new Set<string>()
 while (!stopping) {
   let pauseMs = 5
   try {
@@ -200,6 +206,11 @@ while (!stopping) {
     const failed = await durable()
     for (const [name, n] of committed) if (!failed.has(name)) reached[name] = n
     appendFileSync(o.durableLog, `${JSON.stringify(reached)}\n`)
+    for (const name of o.names) {
+      if (failed.has(name) || told.has(name)) continue
+      told.add(name)
+      process.send?.({ durable: name } satisfies Reached)
+    }
     if (failed.size > 0) pauseMs = 50
   } catch (error) {
     // The faults hit this program too: it may have no descriptor left for its own files.

@@ -1,8 +1,8 @@
 import { SourceProcess } from '../support/source-process.ts'
-import type { Order, Refusal, Report, SubjectArguments } from './subject-main.ts'
+import type { Order, Reached, Refusal, Report, SubjectArguments } from './subject-main.ts'
 
 /** Starts, commands, kills and stops subject-main.ts. */
-export class Subject extends SourceProcess<Refusal | Report | 'ready'> {
+export class Subject extends SourceProcess<Refusal | Reached | Report | 'ready'> {
   /** How it ended; undefined while it runs. */
   ended: NodeJS.Signals | number | null | undefined
 
@@ -21,10 +21,17 @@ export class Subject extends SourceProcess<Refusal | Report | 'ready'> {
     )
   }
 
+  /** Whether it has taken up a database and made durable what it found there. */
+  hasReached(name: string): boolean {
+    return this.messages.some(
+      (message) => typeof message === 'object' && 'durable' in message && message.durable === name,
+    )
+  }
+
   /** What failed and was tried again, and what was done about it. */
   get reports(): Report[] {
     return this.messages.filter(
-      (message): message is Report => typeof message === 'object' && !('refused' in message),
+      (message): message is Report => typeof message === 'object' && 'event' in message,
     )
   }
 
