@@ -6,11 +6,11 @@ import type { KnowledgeKeeper } from './maintenance/maintenance.ts'
 import type { PrimaryOptions } from './options.ts'
 import type { Primary } from './primary.ts'
 import type { Resting } from './rest.ts'
+import { tryReadOwnIdentity } from './state/own-identity.ts'
 import {
   bootId,
   type KnownReplica,
   type RestRecord,
-  readDatabaseId,
   readRestRecord,
   removeRestRecord,
   writeRestRecord,
@@ -85,7 +85,7 @@ export class RestKeeper implements KnowledgeKeeper {
   #record(known: KnownReplica | undefined): RestRecord | undefined {
     const { replicaName: replica, maintenance } = this.#o
     const boot = bootId()
-    const databaseId = readDatabaseId(this.#folder)
+    const databaseId = tryReadOwnIdentity(this.#folder)?.databaseId
     if (replica === undefined || boot === undefined || databaseId === undefined) return undefined
     if (known === undefined && maintenance !== 'never') return undefined
     const { pos, signature, wal, walEnd, at, lease } = this.#resting

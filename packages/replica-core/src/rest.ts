@@ -8,8 +8,8 @@ import type { RestKeeper } from './rest-keeper.ts'
 import { type FileSignature, isSettled, sameSignature } from './sqlite/file-signature.ts'
 import type { WALEnd } from './sqlite/wal-end.ts'
 import { decideStart, epochOf, type StartContext, type StartDecision } from './start.ts'
-import { writeOwnIdentity } from './state/own-identity.ts'
-import { bootId, type KnownReplica, type RestRecord, readDatabaseId } from './state/rest-record.ts'
+import { type OwnIdentity, tryReadOwnIdentity, writeOwnIdentity } from './state/own-identity.ts'
+import { bootId, type KnownReplica, type RestRecord } from './state/rest-record.ts'
 import type { Uploader } from './upload.ts'
 
 /** A database that was let go with everything in its replica: nothing of it is open. */
@@ -125,11 +125,12 @@ export async function resumeOrDecide(
   const { pos, signature } = left
   const decision: StartDecision = { kind: 'continue', head: pos.txid, pending: [] }
   if (resting !== undefined) return { decision, signature }
-  const { known, boot } = recorded as RestRecord
-  if (!isOurs(recorded as RestRecord, context) || (await wentOn(pos.txid, context)))
+  const { known, boot, databaseId } = recorded as RestRecord
+  const own = tryReadOwnIdentity(context.folder)
+  if (!isOurs(recorded as RestRecord, own, context) || (await wentOn(pos.txid, context)))
     return decideStart(context)
-  const { databaseId } = recorded as RestRecord
-  writeOwnIdentity(context.folder, { databaseId }, epochOf(context.lease))
+  const epoch = epochOf(context.lease)
+  if (own?.epoch !== epoch) writeOwnIdentity(context.folder, { databaseId, epoch })
   const catalog = known?.catalog ?? createCatalog([])
   // A machine that has lost power may have lost the time of a change, but not the change.
   return { decision, catalog, known, ...(boot === bootId() && { signature }) }
@@ -161,9 +162,10 @@ function isAsLeft({ pos }: Pick<Rest, 'pos'>, { captureState, attachment }: Star
 /** The same replica, and nobody has written it since: the lease was taken from the very version that we wrote last. */
 function isOurs(
   { replica, databaseId, lease: left, known, pos }: RestRecord,
-  { replicaName, maintenance, folder, lease }: Parameters<typeof resumeOrDecide>[1],
+  own: OwnIdentity | undefined,
+  { replicaName, maintenance, lease }: Parameters<typeof resumeOrDecide>[1],
 ): boolean {
-  if (replica !== replicaName || databaseId !== readDatabaseId(folder)) return false
+  if (replica !== replicaName || databaseId !== own?.databaseId) return false
   if (known === undefined && maintenance !== 'never') return false
   if (!(lease instanceof HeldLease) || left === undefined) return false
   const { former, formerMayWrite, lateBase } = lease

@@ -251,6 +251,10 @@ async function claimIdentity(context: StartContext): Promise<Claim> {
   return {
     isKnown: mine !== undefined || there === undefined,
     epoch: mine?.epoch,
-    accept: () => writeOwnIdentity(folder, mine ?? identity, epochOf(context.lease)),
+    accept: () => {
+      const epoch = epochOf(context.lease)
+      if (mine !== undefined && mine.epoch === epoch) return
+      writeOwnIdentity(folder, { databaseId: identity.databaseId, epoch })
+    },
   }
 }

@@ -1,5 +1,4 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { Identity } from '@sqlstream/replica'
 import { replaceFile } from './replace-file.ts'
 import type { StateFolder } from './state-folder.ts'
 
@@ -23,14 +22,17 @@ export function readOwnIdentity(folder: StateFolder): OwnIdentity | undefined {
   return { databaseId, ...(epoch !== undefined && { epoch: BigInt(epoch) }) }
 }
 
-/** Notes it durably, if it is not noted yet. @throws the system's error */
-export function writeOwnIdentity(
-  folder: StateFolder,
-  identity: Partial<Identity> & Pick<Identity, 'databaseId'>,
-  epoch: bigint | undefined,
-): void {
-  const before = readOwnIdentity(folder)
-  if (before?.databaseId === identity.databaseId && before.epoch === epoch) return
-  const content = { ...identity, ...(epoch !== undefined && { epoch: String(epoch) }) }
+/** The same where nothing depends on it: undefined also when it cannot be read. */
+export function tryReadOwnIdentity(folder: StateFolder): OwnIdentity | undefined {
+  try {
+    return readOwnIdentity(folder)
+  } catch {
+    return undefined
+  }
+}
+
+/** Notes it durably. @throws the system's error */
+export function writeOwnIdentity(folder: StateFolder, { databaseId, epoch }: OwnIdentity): void {
+  const content = { databaseId, ...(epoch !== undefined && { epoch: String(epoch) }) }
   replaceFile(folder.identity, (fd) => writeFileSync(fd, `${JSON.stringify(content)}\n`))
 }

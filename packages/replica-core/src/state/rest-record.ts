@@ -75,15 +75,6 @@ function readBootId(): string {
   }
 }
 
-/** The identity of the database, if it was replicated from here. */
-export function readDatabaseId(folder: StateFolder): string | undefined {
-  try {
-    return (JSON.parse(readFileSync(folder.identity, 'utf8')) as { databaseId: string }).databaseId
-  } catch {
-    return undefined
-  }
-}
-
 /** Replaces the record in one step (temp, fsync, rename, fsync of the folder). @throws the system's error */
 export async function writeRestRecord(
   folder: StateFolder,

@@ -5,6 +5,7 @@ import type { RestoreResult } from '@sqlstream/replica'
 import { Journal, newSequence } from './journal.ts'
 import { Ledger } from './ledger.ts'
 import { writeLedgerFile } from './ledger-file.ts'
+import { writeOwnIdentity } from './own-identity.ts'
 import { repairFromSeat } from './repair.ts'
 import { type KeptFiles, Spool } from './spool.ts'
 import { createStateFolder, type StateFolder, stateFolder, takeLocalLock } from './state-folder.ts'
@@ -61,9 +62,7 @@ export async function adoptRestored(
       },
     })
     writeFileSync(restoredPath(folder), `${JSON.stringify({ headTXID: formatTXID(origin.head) })}\n`)
-    if (origin.databaseId !== undefined) {
-      writeFileSync(folder.identity, `${JSON.stringify({ databaseId: origin.databaseId })}\n`)
-    }
+    if (origin.databaseId !== undefined) writeOwnIdentity(folder, { databaseId: origin.databaseId })
     return kept
   } finally {
     lock.release()
