@@ -3,13 +3,14 @@ import { TempFolder } from '@sqlstream/testkit'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SCHEMAS } from '../src/schema.ts'
 import { App, contents } from './support/app.ts'
-import { type CLIProcess, runCLI, startCLI } from './support/run-cli.ts'
+import { runCLI } from './support/run-cli.ts'
+import { Started } from './support/started.ts'
 
 let folder: TempFolder
 let app: App
 let url: string
 let copy: string
-const running: CLIProcess[] = []
+const started = new Started()
 beforeEach(async () => {
   folder = new TempFolder('follow')
   app = new App(folder.join('app.db'))
@@ -19,10 +20,7 @@ beforeEach(async () => {
   await upload()
 })
 afterEach(async () => {
-  for (const { child, result } of running.splice(0)) {
-    child.kill('SIGKILL')
-    await result
-  }
+  await started.end()
   app[Symbol.dispose]()
   folder.remove()
 })
@@ -33,23 +31,17 @@ async function upload(): Promise<void> {
   expect(status).toBe(0)
 }
 
-function start(...args: readonly string[]): CLIProcess {
-  const started = startCLI(args)
-  running.push(started)
-  return started
-}
-
 function expectSame(): void {
   expect(contents(copy)).toEqual({ rows: contents(app.path).rows, problems: 'ok' })
 }
 
 describe('follow', () => {
   test('W30: a copy that is kept at the newest state, each event a line of its schema', async () => {
-    const follow = start('follow', url, copy, '--json', '--interval', '20ms')
+    const follow = started.start('follow', url, copy, '--json', '--interval', '20ms')
     await follow.line(/"type":"restored"/)
     await follow.line(/"type":"current"/)
     expectSame()
-    const replicate = start('replicate', app.path, url, '--json', '--sync-interval', '20ms')
+    const replicate = started.start('replicate', app.path, url, '--json', '--sync-interval', '20ms')
     await replicate.line(/"to":"idle"/)
     app.commit(5)
     const line = await replicate.line(/"type":"uploaded"/)
@@ -88,7 +80,7 @@ describe('follow', () => {
     expect(nowhere.status).toBe(3)
     expect(existsSync(copy)).toBe(false)
     await runCLI(['follow', url, copy, '--once'])
-    const second = start('follow', url, copy, '--json')
+    const second = started.start('follow', url, copy, '--json')
     await second.line(/"type":"current"/)
     const locked = await runCLI(['follow', url, copy, '--once'])
     expect(locked).toMatchObject({ status: 5, stderr: expect.stringContaining('(locked)') })

@@ -3,7 +3,8 @@ import { compareImages, lastCommit, TempFolder, WriterProcess } from '@sqlstream
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from '../src/exit-codes.ts'
-import { type CLIProcess, type CLIResult, runCLI, startCLI } from './support/run-cli.ts'
+import { type CLIResult, runCLI } from './support/run-cli.ts'
+import { Started } from './support/started.ts'
 
 const FLAGS = ['--lease-ttl', '2s', '--sync-interval', '20ms', '--no-socket']
 
@@ -13,7 +14,7 @@ let old: string
 let successor: string
 let commitLog: string
 let writer: WriterProcess
-const running: CLIProcess[] = []
+const started = new Started()
 beforeEach(async () => {
   folder = new TempFolder('former-writer')
   mkdirSync(folder.join('a'))
@@ -25,18 +26,9 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await writer.kill()
-  for (const { child, result } of running.splice(0)) {
-    child.kill('SIGKILL')
-    await result
-  }
+  await started.end()
   folder.remove()
 })
-
-function start(...args: readonly string[]): CLIProcess {
-  const started = startCLI(args)
-  running.push(started)
-  return started
-}
 
 async function succeed(...args: readonly string[]): Promise<string> {
   const { status, stdout, stderr } = await runCLI(args)
@@ -63,7 +55,7 @@ function commitsIn(path: string): number {
  * The application of the first one dies, with commits in its WAL that nobody else has.
  */
 async function takeOver(how: 'restored' | 'promoted', captured: boolean): Promise<CLIResult> {
-  const former = start('replicate', old, url, ...FLAGS)
+  const former = started.start('replicate', old, url, ...FLAGS)
   await former.line(/snapshot .* uploaded: /)
   former.child.kill('SIGSTOP')
   await writer.waitForCommits(lastCommit(commitLog) + 20)

@@ -4,28 +4,20 @@ import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SCHEMAS } from '../src/schema.ts'
 import { App, contents } from './support/app.ts'
-import { type CLIProcess, runCLI, startCLI } from './support/run-cli.ts'
+import { runCLI } from './support/run-cli.ts'
+import { Started } from './support/started.ts'
 
 let folder: TempFolder
 let url: string
-const running: CLIProcess[] = []
+const started = new Started()
 beforeEach(() => {
   folder = new TempFolder('promote')
   url = folder.join('replica')
 })
 afterEach(async () => {
-  for (const { child, result } of running.splice(0)) {
-    child.kill('SIGKILL')
-    await result
-  }
+  await started.end()
   folder.remove()
 })
-
-function start(...args: readonly string[]): CLIProcess {
-  const started = startCLI(args)
-  running.push(started)
-  return started
-}
 
 /** The events of a process so far, by type. */
 function seen(text: string, type: string): Record<string, unknown>[] {
@@ -43,13 +35,13 @@ describe('promote', () => {
     await using writer = await WriterProcess.start({ database, commitLog, rate: 200 })
     await writer.waitForCommits(20)
     const lease = ['--lease-ttl', '2s', '--sync-interval', '20ms', '--json', '--no-socket']
-    const old = start('replicate', database, url, ...lease)
+    const old = started.start('replicate', database, url, ...lease)
     let told = ''
     old.child.stdout?.on('data', (text: string) => {
       told += text
     })
     await old.line(/"to":"idle"/)
-    const follow = start('follow', url, copy, '--json', '--interval', '20ms')
+    const follow = started.start('follow', url, copy, '--json', '--interval', '20ms')
     await follow.line(/"type":"applied"/)
 
     // The old machine hangs; what it had acknowledged before is all that counts.
@@ -79,7 +71,7 @@ describe('promote', () => {
     // The copy is an application's database now, and its writer goes on without another image.
     const db = new Database(copy)
     expect(db.pragma('journal_mode', { simple: true })).toBe('wal')
-    const next = start('replicate', copy, url, ...lease)
+    const next = started.start('replicate', copy, url, ...lease)
     await next.line(/"to":"idle"/)
     db.exec('CREATE TABLE after_promotion AS SELECT 1 AS n')
     await next.line(/"type":"uploaded"/)
@@ -101,7 +93,7 @@ describe('promote', () => {
   test('a writer that lives is not shut out; a copy that is none yet is restored', async () => {
     using app = new App(folder.join('app.db'))
     app.commit(3)
-    const replicate = start(
+    const replicate = started.start(
       'replicate',
       app.path,
       url,
